@@ -1,0 +1,167 @@
+"""Every error that surefoot raises on purpose, in one tree.
+
+::
+
+    SurefootError                      all of them; the command line prints it and exits 1
+    ├── UnknownName (LookupError)      a name that no registry holds; carries the nearest ones
+    ├── MissingDependency (ImportError)  an optional package that is not installed
+    ├── DataError (ValueError)         images, labels, tables, class maps
+    │   ├── BadImages                  files that are truncated or not images
+    │   └── ClassMismatch              classes that differ and are not joined by a class map
+    ├── ModelError (ValueError)        models and checkpoints
+    │   ├── CheckpointError            keys, shapes, dtypes, NaN, or an unreadable file
+    │   ├── UnsafePickle               a pickle that wants to build more than tensors
+    │   └── DownloadUnavailable        weights that must be fetched, and no network
+    ├── WeightsError (ValueError)      arithmetic on weights that do not fit together
+    ├── AlphaError (ValueError)        a mixing coefficient outside [0, 1]
+    ├── RecipeError (ValueError)       a recipe that does not validate; carries every problem
+    ├── RunError                       a run folder that exists, is missing, or is unfinished
+    └── TrainingError                  training that cannot go on (loss not finite, no memory)
+
+Each message has three parts: what was wrong, what was expected, what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = [
+    "AlphaError",
+    "BadImages",
+    "CheckpointError",
+    "ClassMismatch",
+    "DataError",
+    "DownloadUnavailable",
+    "MissingDependency",
+    "ModelError",
+    "RecipeError",
+    "RunError",
+    "SurefootError",
+    "TrainingError",
+    "UnknownName",
+    "UnsafePickle",
+    "WeightsError",
+]
+
+
+class SurefootError(Exception):
+    """What was wrong, what was expected, what to do.
+
+    Args:
+        wrong: One sentence that names the offending thing and its value.
+        expected: What would have been right.
+        fix: What the user can do now.
+    """
+
+    def __init__(self, wrong: str, *, expected: str = "", fix: str = "") -> None:
+        self.wrong = wrong
+        self.expected = expected
+        self.fix = fix
+        super().__init__(wrong)
+
+    def __str__(self) -> str:
+        lines = [self.wrong]
+        if self.expected:
+            lines.append(f"  expected: {self.expected}")
+        if self.fix:
+            lines.append(f"  to fix:   {self.fix}")
+        return "\n".join(lines)
+
+
+class UnknownName(SurefootError, LookupError):
+    """A name that no registry holds.
+
+    Attributes:
+        name: What was asked for.
+        near: The nearest existing names, best first.
+    """
+
+    def __init__(self, kind: str, name: str, known: Sequence[str], near: Sequence[str]) -> None:
+        self.name = name
+        self.near = tuple(near)
+        guess = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+        super().__init__(
+            f"There is no {kind} named {name!r}.{guess}",
+            expected=f"one of {', '.join(sorted(known))}",
+            fix=f"`surefoot ls {kind.replace(' ', '')}s` lists what exists",
+        )
+
+
+class MissingDependency(SurefootError, ImportError):
+    """An optional package is needed and not installed."""
+
+
+class DataError(SurefootError, ValueError):
+    """Something is wrong with images, labels, tables or class maps."""
+
+
+class BadImages(DataError):
+    """Some files are truncated or are not images.
+
+    Attributes:
+        bad: (id, reason) of every such file.
+    """
+
+    def __init__(self, bad: Sequence[tuple[str, str]], *, where: str) -> None:
+        self.bad = tuple(bad)
+        shown = "".join(f"\n    {name}: {why}" for name, why in self.bad[:10])
+        more = f"\n    ... and {len(self.bad) - 10} more" if len(self.bad) > 10 else ""
+        super().__init__(
+            f"{len(self.bad)} files in {where} are truncated or not images:{shown}{more}",
+            expected="files that Pillow can decode",
+            fix="repair or remove them, or go on without them with --skip-bad",
+        )
+
+
+class ClassMismatch(DataError):
+    """The classes of two sets differ and no class map joins them."""
+
+
+class ModelError(SurefootError, ValueError):
+    """A model cannot be built, loaded or used as asked."""
+
+
+class CheckpointError(ModelError):
+    """A checkpoint has other keys, shapes or dtypes, holds NaN, or cannot be read."""
+
+
+class UnsafePickle(ModelError):
+    """A pickle wants to build something other than tensors and plain containers."""
+
+
+class DownloadUnavailable(ModelError):
+    """Weights must be downloaded and cannot be."""
+
+
+class WeightsError(SurefootError, ValueError):
+    """Weights that do not fit together: keys, shapes, dtypes, or values that are not finite."""
+
+
+class AlphaError(SurefootError, ValueError):
+    """A mixing coefficient outside [0, 1] without leave to extrapolate."""
+
+
+class RecipeError(SurefootError, ValueError):
+    """A recipe does not validate.
+
+    Attributes:
+        problems: Every problem found, one sentence each.
+    """
+
+    def __init__(self, problems: Sequence[str], *, where: str = "the recipe") -> None:
+        self.problems = tuple(problems)
+        listed = "".join(f"\n    - {p}" for p in self.problems)
+        count = len(self.problems)
+        super().__init__(
+            f"{where} has {count} problem{'s' if count != 1 else ''}:{listed}",
+            expected="a recipe as `surefoot show recipe` describes",
+            fix="mend these and run `surefoot check` again",
+        )
+
+
+class RunError(SurefootError):
+    """A run folder exists already, is missing, or is unfinished."""
+
+
+class TrainingError(SurefootError):
+    """Training cannot go on: the loss is not finite, or memory ran out at one image."""

@@ -1,0 +1,123 @@
+"""Predictions are kept; scores are derived from them. No torch here."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import RunError
+from .records import write_atomic
+
+__all__ = ["Predictions"]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a model said about every image of one split.
+
+    Attributes:
+        split: "val", "test" or the name of a shift.
+        domain: "ID" or "OOD".
+        logits: (n, classes) float32; classes outside ``classes`` are not masked here.
+        labels: (n,) int64, in the task's classes.
+        ids: n stable names.
+        class_names: The task's.
+        metric: The split's own metric ("top1", ...).
+        classes: Classes that the split can contain, ascending; None: all. Scores mask the rest.
+        metadata: Column name -> (n,) array.
+        cluster: The metadata column whose members hang together.
+        version: Of the data set.
+        synthetic: Made by a program.
+    """
+
+    split: str
+    domain: str
+    logits: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    ids: tuple[str, ...]
+    class_names: tuple[str, ...]
+    metric: str = "top1"
+    classes: tuple[int, ...] | None = None
+    metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    cluster: str | None = None
+    version: str = "unversioned"
+    synthetic: bool = False
+
+    def masked(self) -> NDArray[np.float32]:
+        """Logits (n, classes) with minus infinity for classes the split cannot contain."""
+        if self.classes is None:
+            return self.logits
+        out = np.full_like(self.logits, -np.inf)
+        columns = list(self.classes)
+        out[:, columns] = self.logits[:, columns]
+        return out
+
+    def top1(self) -> NDArray[np.int64]:
+        """Predicted class (n,); ties go to the lowest index."""
+        return self.masked().argmax(axis=1).astype(np.int64)
+
+    def correct(self) -> NDArray[np.bool_]:
+        """Image by image (n,): is the top class the label?"""
+        return self.top1() == self.labels
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one ``.npz`` file, atomically; no pickles inside."""
+        head = {
+            "split": self.split,
+            "domain": self.domain,
+            "class_names": self.class_names,
+            "metric": self.metric,
+            "classes": self.classes,
+            "cluster": self.cluster,
+            "version": self.version,
+            "synthetic": self.synthetic,
+            "schema": 1,
+        }
+        arrays: dict[str, NDArray[Any]] = {
+            "header": np.frombuffer(json.dumps(head).encode(), dtype=np.uint8),
+            "logits": self.logits,
+            "labels": self.labels,
+            "ids": np.array(self.ids, dtype=np.str_),
+        }
+        for name, column in self.metadata.items():
+            flat = column.astype(np.str_) if column.dtype == object else column
+            arrays[f"metadata.{name}"] = flat
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+        write_atomic(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Predictions:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            RunError: The file is missing or is not a predictions file.
+        """
+        try:
+            with np.load(Path(path), allow_pickle=False) as stored:
+                head = json.loads(stored["header"].tobytes().decode())
+                metadata = {
+                    k.removeprefix("metadata."): stored[k]
+                    for k in stored.files
+                    if k.startswith("metadata.")
+                }
+                logits, labels = stored["logits"], stored["labels"]
+                ids = tuple(stored["ids"].tolist())
+        except (OSError, ValueError, KeyError) as error:
+            raise RunError(
+                f"{path} cannot be read as predictions ({error})",
+                expected="an .npz file that surefoot wrote",
+                fix="evaluate again with `surefoot eval`",
+            ) from error
+        head.pop("schema")
+        head["class_names"] = tuple(head["class_names"])
+        head["classes"] = None if head["classes"] is None else tuple(head["classes"])
+        return cls(logits=logits, labels=labels, ids=ids, metadata=metadata, **head)

@@ -1,0 +1,162 @@
+"""Score, Curve and their JSON lines. No torch here: a report re-renders anywhere.
+
+A score remembers how it was chosen. Missing is not zero: a value that could not be had is absent,
+never 0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import RunError
+
+__all__ = ["SCHEMA", "Curve", "Score", "read_jsonl", "write_atomic", "write_jsonl"]
+
+SCHEMA = 1
+"""Version of the score rows; readers accept this and everything older."""
+
+IntervalKind = Literal["clopper-pearson", "bootstrap", "cluster-bootstrap", "none"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number, with everything that is needed to trust it.
+
+    Attributes:
+        metric: "top1", "macro_f1", ...; values are fractions in [0, 1] unless the metric says.
+        value: The number.
+        n: Images that it was computed on.
+        low: Lower end of the 95 % interval.
+        high: Upper end.
+        interval: How the interval was made.
+        split: "val", "test" or the name of the shift.
+        domain: "ID" or "OOD".
+        method: "zero-shot", "lp", "ft", "lp-ft", or "wise-ft(ft)".
+        evaluator: How logits were made: "head", "zero_shot", "linear", "knn".
+        alpha: Position on the path, 0 pretrained to 1 tuned; None off a path.
+        selection: How alpha was chosen: "fixed", "id_val", "one_se", "oracle", "end", "none".
+        seed: Of the run.
+        version: Of the data set.
+        cluster_low: Lower end of the interval resampled over clusters (icon sets), if any.
+        cluster_high: Upper end, likewise.
+        recipe: Hash of the recipe.
+        reported: The number a paper gives for it, if any.
+        synthetic: The data were made by a program.
+        extra: Anything else, JSON.
+    """
+
+    metric: str
+    value: float
+    n: int
+    low: float
+    high: float
+    interval: IntervalKind
+    split: str
+    domain: str
+    method: str = ""
+    evaluator: str = "head"
+    alpha: float | None = None
+    selection: str = "none"
+    seed: int | None = None
+    version: str = "unversioned"
+    cluster_low: float | None = None
+    cluster_high: float | None = None
+    recipe: str = ""
+    reported: float | None = None
+    synthetic: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary for one JSON line, with the schema version."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Score:
+        """The inverse of :meth:`to_json`; fields of newer versions go to ``extra``.
+
+        Raises:
+            RunError: The row is of a newer schema than this version knows.
+        """
+        if data.get("schema", SCHEMA) > SCHEMA:
+            raise RunError(
+                f"a score row has schema {data['schema']}",
+                expected=f"at most {SCHEMA}",
+                fix="update surefoot",
+            )
+        known = {f.name for f in fields(cls)}
+        return cls(**{k: v for k, v in data.items() if k in known})
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Scores along a path.
+
+    Attributes:
+        method: Whose end is at alpha 1.
+        alphas: Ascending, (a,).
+        scores: Split name -> one score per alpha.
+        correct: Split name -> (a, n) bool, image by image, for paired tests; may lack splits.
+        seed: Of the run.
+    """
+
+    method: str
+    alphas: tuple[float, ...]
+    scores: Mapping[str, tuple[Score, ...]]
+    correct: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    seed: int | None = None
+
+    def values(self, split: str) -> NDArray[np.float64]:
+        """The values of one split, (a,)."""
+        return np.array([s.value for s in self.scores[split]])
+
+    def shifts(self) -> list[str]:
+        """Names of the OOD splits, in order."""
+        return [name for name, row in self.scores.items() if row[0].domain == "OOD"]
+
+
+def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
+    """Write a file whole or not at all: temporary file in the same folder, fsync, rename."""
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    raw = data.encode() if isinstance(data, str) else data
+    try:
+        with open(partial, "wb") as out:
+            out.write(raw)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as JSON lines, atomically."""
+    write_atomic(path, "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows))
+
+
+def read_jsonl(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Read JSON lines; a last line that was cut off by a kill is left out.
+
+    Raises:
+        RunError: A line other than the last is not JSON.
+    """
+    lines = Path(path).read_text().splitlines()
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            if number == len(lines):
+                break
+            raise RunError(
+                f"line {number} of {path} is not JSON ({error.msg})", fix="restore the file"
+            ) from error
+    return rows

@@ -1,0 +1,121 @@
+"""Name -> object, imported only when asked for.
+
+A registry maps a name to ``"module:attribute"``, so that listing names costs nothing; packages
+add their own through entry points (group ``surefoot.methods`` and so on). A name that does not
+exist raises :class:`~surefoot.errors.UnknownName` with the nearest ones.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from typing import Any
+
+from .errors import MissingDependency, UnknownName
+
+__all__ = ["DATASETS", "METHODS", "MODELS", "Registry", "import_optional", "nearest"]
+
+
+def nearest(name: str, known: list[str] | tuple[str, ...], count: int = 3) -> list[str]:
+    """The names in ``known`` that look most like ``name``, best first."""
+    plain = {k.lower().replace("_", "-"): k for k in known}
+    close = difflib.get_close_matches(name.lower().replace("_", "-"), plain, n=count, cutoff=0.55)
+    return [plain[c] for c in close]
+
+
+def import_optional(module: str, *, needed_for: str, package: str | None = None) -> Any:
+    """Import a package that not every user needs.
+
+    Raises:
+        MissingDependency: It is not installed; the message says how to install it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        name = package or module.split(".")[0]
+        raise MissingDependency(
+            f"{needed_for} needs the package {name!r}, which cannot be imported ({error})",
+            expected=f"{name} in this Python environment",
+            fix=f"pip install {name}",
+        ) from error
+
+
+class Registry:
+    """A lazy table of names.
+
+    Args:
+        kind: What it holds, in the singular, as messages name it: "method", "model".
+        builtin: name -> "module:attribute".
+    """
+
+    def __init__(self, kind: str, builtin: dict[str, str]) -> None:
+        self.kind = kind
+        self._table: dict[str, str | object] = dict(builtin)
+        self._plugins_read = False
+
+    def _read_plugins(self) -> None:
+        if not self._plugins_read:
+            self._plugins_read = True
+            for point in entry_points(group=f"surefoot.{self.kind}s"):
+                self._table.setdefault(point.name, point.value)
+
+    def names(self) -> list[str]:
+        """Every name, sorted; nothing is imported."""
+        self._read_plugins()
+        return sorted(self._table)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def add(self, name: str, target: str | object) -> None:
+        """Register an object, or a "module:attribute" to import later.
+
+        Raises:
+            ValueError: The name is taken.
+        """
+        if name in self:
+            raise ValueError(f"the {self.kind} {name!r} is registered already")
+        self._table[name] = target
+
+    def get(self, name: str) -> Any:
+        """The object behind a name.
+
+        Raises:
+            UnknownName: No such name; the nearest ones are named.
+        """
+        self._read_plugins()
+        known = name if name in self._table else name.replace("_", "-")
+        if known not in self._table:
+            raise UnknownName(self.kind, name, self.names(), nearest(name, self.names()))
+        target = self._table[known]
+        if isinstance(target, str):
+            module, _, attribute = target.partition(":")
+            target = self._table[known] = getattr(importlib.import_module(module), attribute)
+        return target
+
+
+METHODS = Registry(
+    "method",
+    {
+        "zero-shot": "surefoot.methods.zero_shot:ZeroShot",
+        "lp": "surefoot.methods.lp:LinearProbe",
+        "ft": "surefoot.methods.ft:FineTune",
+        "lp-ft": "surefoot.methods.lp_ft:LPFT",
+        "wise-ft": "surefoot.methods.wise_ft:WiseFT",
+    },
+)
+
+MODELS = Registry(
+    "model",
+    {
+        "tiny-clip": "surefoot.models.tiny:load_tiny_clip",
+        "tiny-dino": "surefoot.models.tiny:load_tiny_dino",
+    },
+)
+
+DATASETS = Registry("dataset", {"pictograms": "surefoot.data.builtin:pictograms"})

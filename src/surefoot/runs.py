@@ -1,0 +1,233 @@
+"""A run is a folder; a study is a folder of runs. No torch here, so reports re-render anywhere.
+
+::
+
+    RUN/
+      recipe.yaml        what was asked, complete: `surefoot fit recipe.yaml` does it again
+      env.json           versions, machine, seed, command
+      run.json           status ("running", "finished", "trial", "interrupted"), method, seed, task
+      log.jsonl          one line per logged step
+      scores.jsonl       one Score per line: every alpha, and the selected ones
+      selections.jsonl   one Selection per line
+      predictions/       <split>@<alpha>.npz
+      start.json         the pretrained end: its source and hash (or start.safetensors)
+      end.safetensors    the tuned end, whole, with what rebuilds it
+      checkpoints/       last.pt of the training loop, removed when finished
+      report.html
+
+    STUDY/               several runs on one task, side by side
+      study.json         title, task facts (class names, split sizes, notes), members in order
+      examples.json      images on which the models disagree
+      <member>/          one run each, named METHOD or METHOD-s<seed>
+      report.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from .errors import RunError
+from .predictions import Predictions
+from .records import Curve, Score, read_jsonl, write_atomic, write_jsonl
+
+__all__ = ["Run", "Selection", "Status", "Study", "open_study", "prediction_file"]
+
+Status = Literal["running", "finished", "trial", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which alpha a rule chose, and what that cost against the oracle.
+
+    Attributes:
+        rule: "fixed", "id_val", "one_se" or "oracle".
+        alpha: The chosen position on the path.
+        chosen_on: The split that decided ("val", "test", the name of a shift, or "nothing").
+        regret: Split name -> value at the oracle's alpha minus value here, >= 0.
+        reason: One sentence for people.
+    """
+
+    rule: str
+    alpha: float
+    chosen_on: str
+    regret: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+
+
+def prediction_file(split: str, alpha: float | None) -> str:
+    """File name of the predictions of one split at one alpha."""
+    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in split)
+    return f"{safe}@{'end' if alpha is None else format(alpha, '.4g')}.npz"
+
+
+class Run:
+    """Reads and writes one run folder.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def create(cls, path: str | Path, facts: Mapping[str, Any], *, resume: bool = False) -> Run:
+        """Make the folder.
+
+        Args:
+            path: Must not exist, or be empty, unless ``resume``.
+            facts: Goes to run.json beside the status: method, seed, task, model.
+            resume: Go on in a folder that is there.
+
+        Raises:
+            RunError: The folder exists and is not empty; or resume is asked of a finished run.
+        """
+        run = cls(path)
+        if run.path.exists() and any(run.path.iterdir()) and not resume:
+            raise RunError(
+                f"the run folder {run.path} exists already",
+                expected="a new folder, so that nothing is overwritten",
+                fix="choose another with --out, remove it, or go on in it with --resume",
+            )
+        (run.path / "predictions").mkdir(parents=True, exist_ok=True)
+        run.set_status("running", **facts)
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Open a run folder for reading.
+
+        Raises:
+            RunError: There is none.
+        """
+        run = cls(path)
+        if not (run.path / "run.json").is_file():
+            raise RunError(
+                f"{path} is not a run folder (it has no run.json)",
+                expected="a folder that `surefoot fit` made",
+            )
+        return run
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """run.json: status, method, seed, task, model and more."""
+        facts: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+        return facts
+
+    @property
+    def status(self) -> Status:
+        """Where the run stands."""
+        status: Status = self.facts["status"]
+        return status
+
+    def set_status(self, status: Status, **facts: Any) -> None:
+        """Change the status, and any other facts."""
+        old = self.facts if (self.path / "run.json").is_file() else {}
+        self.write_json("run.json", {**old, **facts, "status": status, "schema": 1})
+
+    def write_json(self, name: str, data: Any) -> None:
+        """Write one JSON file of the folder, atomically."""
+        write_atomic(self.path / name, json.dumps(data, indent=1, sort_keys=True) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """Read one JSON file of the folder; None where it is missing."""
+        path = self.path / name
+        return json.loads(path.read_text()) if path.is_file() else None
+
+    def write_scores(self, scores: Sequence[Score]) -> None:
+        """Write every score, replacing what was there."""
+        write_jsonl(self.path / "scores.jsonl", [s.to_json() for s in scores])
+
+    def scores(self) -> list[Score]:
+        """Every score of the run; empty if none were made yet."""
+        path = self.path / "scores.jsonl"
+        return [Score.from_json(row) for row in read_jsonl(path)] if path.is_file() else []
+
+    def write_selections(self, selections: Sequence[Selection]) -> None:
+        """Write how each rule chose alpha."""
+        write_jsonl(self.path / "selections.jsonl", [asdict(s) for s in selections])
+
+    def selections(self) -> list[Selection]:
+        """How each rule chose alpha."""
+        path = self.path / "selections.jsonl"
+        return [Selection(**row) for row in read_jsonl(path)] if path.is_file() else []
+
+    def save_predictions(self, predictions: Predictions, alpha: float | None) -> None:
+        """Keep the predictions of one split at one alpha."""
+        name = prediction_file(predictions.split, alpha)
+        predictions.save(self.path / "predictions" / name)
+
+    def predictions(self, split: str, alpha: float | None) -> Predictions | None:
+        """Stored predictions; None where they were not kept."""
+        path = self.path / "predictions" / prediction_file(split, alpha)
+        return Predictions.load(path) if path.is_file() else None
+
+    def curve(self) -> Curve | None:
+        """The scores along the path, rebuilt from the rows with selection "none" and an alpha.
+
+        ``correct`` holds the splits whose predictions were kept at every alpha.
+        """
+        rows = [s for s in self.scores() if s.alpha is not None and s.selection == "none"]
+        if not rows:
+            return None
+        alphas = tuple(sorted({s.alpha for s in rows if s.alpha is not None}))
+        table: dict[str, dict[float, Score]] = {}
+        for s in rows:
+            if s.alpha is not None:
+                table.setdefault(s.split, {})[s.alpha] = s
+        scores = {k: tuple(v[a] for a in alphas) for k, v in table.items() if len(v) == len(alphas)}
+        correct = {}
+        for split in scores:
+            kept = [self.predictions(split, a) for a in alphas]
+            if all(p is not None for p in kept):
+                correct[split] = np.stack([p.correct() for p in kept if p is not None])
+        return Curve(rows[0].method, alphas, scores, correct, rows[0].seed)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Several runs on one task.
+
+    Attributes:
+        path: Its folder, or the folder of the only run.
+        title: For the report.
+        facts: study.json: task facts, notes, command, timings; {} for a lone run.
+        runs: In order.
+    """
+
+    path: Path
+    title: str
+    facts: Mapping[str, Any]
+    runs: tuple[Run, ...]
+
+    def examples(self) -> list[dict[str, Any]]:
+        """Images on which the models disagree (examples.json); [] if none were kept.
+
+        Each: split, id, label, image (a ``data:`` URI), predictions (model name -> class name).
+        """
+        path = self.path / "examples.json"
+        return json.loads(path.read_text()) if path.is_file() else []
+
+
+def open_study(*paths: str | Path) -> Study:
+    """Open a study folder, one run, or several runs as a study.
+
+    Raises:
+        RunError: A path is neither a run nor a study.
+    """
+    first = Path(paths[0])
+    manifest = first / "study.json"
+    if len(paths) == 1 and manifest.is_file():
+        facts = json.loads(manifest.read_text())
+        runs = tuple(Run.open(first / name) for name in facts["members"])
+        return Study(first, facts.get("title", first.name), facts, runs)
+    runs = tuple(Run.open(p) for p in paths)
+    several = "comparison of " + ", ".join(r.path.name for r in runs)
+    title = first.name if len(runs) == 1 else several
+    return Study(first, title, runs[0].facts.get("task", {}), runs)
