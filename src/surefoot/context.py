@@ -1,0 +1,165 @@
+"""Where a fit runs: device, processes, log, checkpoint, progress. Without one, all in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from tqdm import tqdm
+
+from .errors import TrainingError
+
+__all__ = ["Precision", "RunContext", "cap_threads", "jsonl_log", "pick_device", "progress_bar"]
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+def cap_threads() -> int:
+    """Give torch as many threads as this process has cores, unless OMP_NUM_THREADS says.
+
+    Containers often show more cores than they grant; more threads than cores is slower.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        torch.set_num_threads(max(1, min(cores or 1, 16)))
+    return torch.get_num_threads()
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """The device by name; "auto" takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        TrainingError: The name is unknown or the device is not there.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        mps = getattr(torch.backends, "mps", None)
+        return torch.device("mps" if mps is not None and mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise TrainingError(
+            f"the device {device!r} cannot be used: {str(error).splitlines()[0]}",
+            expected="auto, cpu, cuda, cuda:N or mps, as this machine has them",
+        ) from error
+    return chosen
+
+
+def _ignore(row: Mapping[str, Any]) -> None:
+    """A log that keeps nothing."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What a fit may touch beside its arguments.
+
+    Attributes:
+        device: "auto", "cpu", "cuda", "cuda:N", "mps".
+        precision: "auto": bf16 where a CUDA device has it, else fp16 there, fp32 elsewhere.
+        log: Takes one dictionary per logged step; only the main process calls it.
+        log_every: Steps between two rows.
+        checkpoints: Folder for the loop's checkpoints; None keeps none.
+        resume: Go on from a checkpoint that fits.
+        progress: Show a bar on stderr.
+        workers: Processes that load images; 0 loads in this one.
+        stage: Names the part of a method that trains now ("lp-ft/tune"), for logs and files.
+    """
+
+    device: str = "auto"
+    precision: Precision = "auto"
+    log: Callable[[Mapping[str, Any]], None] = _ignore
+    log_every: int = 10
+    checkpoints: Path | None = None
+    resume: bool = False
+    progress: bool = False
+    workers: int = 0
+    stage: str = ""
+    memo: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def staged(self, name: str) -> RunContext:
+        """The same for a part of a method."""
+        return replace(self, stage=f"{self.stage}/{name}" if self.stage else name)
+
+    def quiet(self) -> RunContext:
+        """The same without log, checkpoints or progress, for trials."""
+        return replace(self, log=_ignore, checkpoints=None, progress=False, resume=False)
+
+    def say(self, **row: Any) -> None:
+        """Log one row, with the stage."""
+        self.log({"stage": self.stage, **row})
+
+    def checkpoint_file(self) -> Path | None:
+        """Where this stage's checkpoint lies."""
+        if self.checkpoints is None:
+            return None
+        return self.checkpoints / f"{(self.stage or 'train').replace('/', '-')}.pt"
+
+    def accelerator(self) -> Accelerator:
+        """Accelerate's handle on device, processes and mixed precision."""
+        device = pick_device(self.device)
+        mixed = _mixed_precision(self.precision, device)
+        # Accelerate keeps one global state per process and refuses a second precision; each fit
+        # here is on its own, so the precision part of that state is made anew.
+        AcceleratorState._reset_state()
+        accelerator = Accelerator(mixed_precision=mixed, cpu=device.type == "cpu")
+        if accelerator.num_processes == 1 and device.type != "cpu":
+            accelerator.state.device = device
+        return accelerator
+
+
+def _mixed_precision(precision: Precision, device: torch.device) -> str:
+    if precision == "auto":
+        if device.type != "cuda":
+            return "no"
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    if precision == "fp16" and device.type != "cuda":
+        raise TrainingError(
+            f"fp16 needs a CUDA device, and this is {device.type}",
+            expected="precision auto, fp32 or bf16",
+        )
+    return {"fp32": "no"}.get(precision, precision)
+
+
+def jsonl_log(path: Path, *, echo: bool = False) -> Callable[[Mapping[str, Any]], None]:
+    """A log that appends one JSON line per row, flushed at once.
+
+    Args:
+        path: The file.
+        echo: Also write rows with a "note" to stderr.
+    """
+
+    def write(row: Mapping[str, Any]) -> None:
+        with open(path, "a") as out:
+            out.write(json.dumps(row, sort_keys=True) + "\n")
+        if echo and "note" in row:
+            print(f"[{row.get('stage', '')}] {row['note']}", file=sys.stderr)
+
+    return write
+
+
+@contextmanager
+def progress_bar(title: str, *, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr for work that reports (done, in all), in images.
+
+    Args:
+        title: Of the bar.
+        shown: False gives a callable that does nothing.
+    """
+    with tqdm(desc=title, unit="img", disable=not shown, leave=False) as bar:
+
+        def tick(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield tick

@@ -1,0 +1,354 @@
+"""Splits, shifts, class maps and tasks: what a user brings.
+
+A :class:`Split` is images with labels and/or captions; a :class:`Shift` is an out-of-distribution
+target with its class map and metric; a :class:`Task` joins train, validation, test, shifts, class
+names and prompts. Nothing here decodes an image before it is asked to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import ClassMismatch, DataError
+
+__all__ = ["ClassMap", "Domain", "Images", "Manifest", "Shift", "Split", "Task", "Use"]
+
+Domain = Literal["ID", "OOD"]
+Use = Literal["train", "val", "test"]
+
+
+class Images(Protocol):
+    """Where pixels come from: a sequence that decodes when indexed."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def __getitem__(self, index: int) -> Image.Image:
+        """The image at ``index``, decoded, RGB."""
+
+    def id(self, index: int) -> str:
+        """A stable name: the path relative to the root, or a key."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a split holds, in short: enough to notice that it changed.
+
+    Attributes:
+        n: Number of images.
+        per_class: Images of each class name; empty without labels.
+        sha256: Over ids, labels and captions in order (not over pixels).
+    """
+
+    n: int
+    per_class: Mapping[str, int]
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images with labels or captions.
+
+    Attributes:
+        name: "train", "val", "test", or the name of a shift.
+        images: Decodes on demand; length n.
+        labels: (n,) int64, an index into ``class_names``; None without labels.
+        class_names: In the order of the labels.
+        domain: In or out of the training distribution.
+        use: What it may be used for.
+        captions: n texts, or None.
+        metadata: Column name -> (n,) array; "set" of pictograms, "location" of iWildCam.
+        cluster: The metadata column whose members hang together, for the bootstrap over clusters.
+        version: Of the data set.
+        licence: Of the images.
+        source: A path or name to find it again by.
+        synthetic: Made by a program (corruptions), not collected.
+        notes: Facts for the report ("cut from train, 10 %, seed 0").
+    """
+
+    name: str
+    images: Images
+    labels: NDArray[np.int64] | None
+    class_names: tuple[str, ...]
+    domain: Domain
+    use: Use
+    captions: Sequence[str] | None = None
+    metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    cluster: str | None = None
+    version: str = "unversioned"
+    licence: str = "unknown"
+    source: str = ""
+    synthetic: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.images)
+        if n == 0:
+            raise DataError(
+                f"the split {self.name!r} ({self.source or 'in memory'}) holds no images",
+                expected="at least one image",
+            )
+        columns: dict[str, Sequence[Any] | NDArray[Any]] = dict(self.metadata)
+        if self.labels is not None:
+            columns["labels"] = self.labels
+        if self.captions is not None:
+            columns["captions"] = self.captions
+        for name, column in columns.items():
+            if len(column) != n:
+                raise DataError(
+                    f"{name} of the split {self.name!r} has {len(column)} entries for {n} images",
+                    expected="one entry per image",
+                )
+        if self.labels is not None:
+            low, high = int(self.labels.min()), int(self.labels.max())
+            if low < 0 or high >= len(self.class_names):
+                raise DataError(
+                    f"labels of the split {self.name!r} run from {low} to {high}",
+                    expected=f"0 to {len(self.class_names) - 1}, for its class names",
+                )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def require_labels(self) -> NDArray[np.int64]:
+        """The labels (n,).
+
+        Raises:
+            DataError: There are none.
+        """
+        if self.labels is None:
+            raise DataError(
+                f"the split {self.name!r} has no labels",
+                expected="a label per image",
+                fix="give a folder of class folders or a table with a column 'label'",
+            )
+        return self.labels
+
+    def take(self, indices: NDArray[np.int64] | Sequence[int], *, note: str = "") -> Split:
+        """The images at ``indices``, in that order."""
+        at = np.asarray(indices, dtype=np.int64)
+        return replace(
+            self,
+            images=_Taken(self.images, at),
+            labels=None if self.labels is None else self.labels[at],
+            captions=None if self.captions is None else [self.captions[int(i)] for i in at],
+            metadata={k: v[at] for k, v in self.metadata.items()},
+            notes=(*self.notes, note) if note else self.notes,
+        )
+
+    def subset(self, n: int, *, seed: int) -> Split:
+        """N images, stratified by class as evenly as the counts allow, seeded.
+
+        Every class gives the same share; what rounding leaves is drawn at random. The order of
+        the images is kept. ``n`` at or above the size gives the split itself.
+        """
+        if n >= len(self):
+            return self
+        generator = np.random.default_rng(seed)
+        order = generator.permutation(len(self))
+        if self.labels is not None:
+            labels = self.labels[order]
+            rank = np.zeros(len(self), dtype=np.float64)
+            for label in np.unique(labels):
+                where = np.flatnonzero(labels == label)
+                rank[where] = (np.arange(len(where)) + generator.random()) / len(where)
+            order = order[np.argsort(rank, kind="stable")]
+        kept = np.sort(order[:n])
+        return self.take(kept, note=f"{n} of {len(self)} images, stratified, seed {seed}")
+
+    def manifest(self) -> Manifest:
+        """Counts and a hash of ids, labels and captions."""
+        digest = hashlib.sha256()
+        for i in range(len(self)):
+            label = "" if self.labels is None else self.class_names[self.labels[i]]
+            caption = "" if self.captions is None else self.captions[i]
+            digest.update(f"{self.images.id(i)}\x1f{label}\x1f{caption}\x1e".encode())
+        per_class: dict[str, int] = {}
+        if self.labels is not None:
+            counts = np.bincount(self.labels, minlength=len(self.class_names))
+            per_class = dict(zip(self.class_names, counts.tolist(), strict=True))
+        return Manifest(len(self), per_class, digest.hexdigest())
+
+
+class _Taken:
+    """Some images of another sequence."""
+
+    def __init__(self, images: Images, at: NDArray[np.int64]) -> None:
+        while isinstance(images, _Taken):
+            images, at = images._images, images._at[at]
+        self._images, self._at = images, at
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def __getitem__(self, index: int) -> Image.Image:
+        return self._images[int(self._at[index])]
+
+    def id(self, index: int) -> str:
+        return self._images.id(int(self._at[index]))
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """Joins the classes of a shifted set to those of the task.
+
+    Attributes:
+        pairs: Shift class name -> task class name. Several shift classes may share a task class.
+            Classes of the shift that are absent are left out of its score.
+    """
+
+    pairs: Mapping[str, str]
+
+    def check(self, shift_classes: Sequence[str], task_classes: Sequence[str]) -> None:
+        """Raise unless every pair joins two classes that exist.
+
+        Raises:
+            ClassMismatch: A name on either side does not exist, or nothing is joined.
+        """
+        ghosts = [k for k in self.pairs if k not in shift_classes]
+        lost = [v for v in self.pairs.values() if v not in task_classes]
+        if ghosts or lost or not self.pairs:
+            what = (
+                f"the class map names {ghosts[0]!r}, which is no class of the shifted set"
+                if ghosts
+                else f"the class map leads to {lost[0]!r}, which is no class of the task"
+                if lost
+                else "the class map is empty"
+            )
+            raise ClassMismatch(
+                what,
+                expected="lines `shift class: task class`; shift classes are "
+                f"{', '.join(list(shift_classes)[:12])}; task classes are "
+                f"{', '.join(list(task_classes)[:12])}",
+                fix="correct the class map (YAML)",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Shift:
+    """An out-of-distribution target: it asks.
+
+    Attributes:
+        name: As the report shows it.
+        split: The images, labelled in the **task's** classes (see :meth:`Shift.of`).
+        metric: A name of ``surefoot.metrics``: "top1", "macro_f1", "worst_group", "per_class".
+        classes: Indices (ascending) of the task's classes that the target can contain; logits of
+            the others are masked before scoring (ImageNet-R: 200 of 1,000). None: all.
+    """
+
+    name: str
+    split: Split
+    metric: str = "top1"
+    classes: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        split: Split,
+        task_classes: Sequence[str],
+        *,
+        class_map: ClassMap | None = None,
+        metric: str = "top1",
+    ) -> Shift:
+        """A shift whose labels are translated into the task's classes.
+
+        Without a class map the names must agree: every class of the shift must be one of the
+        task's. With one, images of classes that it does not name are left out.
+
+        Raises:
+            ClassMismatch: Names differ and no map joins them, or the map is wrong.
+        """
+        labels = split.require_labels()
+        names = list(task_classes)
+        if class_map is None:
+            foreign = [c for c in split.class_names if c not in names]
+            if foreign:
+                raise ClassMismatch(
+                    f"the shifted set {split.name!r} has {len(foreign)} classes that the task "
+                    f"does not have: {', '.join(foreign[:8])}",
+                    expected=f"only classes of the task: {', '.join(names[:12])}",
+                    fix="join them by a class map, a YAML file of lines `shift class: task class` "
+                    "(--class-map NAME=FILE)",
+                )
+            class_map = ClassMap({c: c for c in split.class_names})
+        class_map.check(split.class_names, names)
+        table = np.array([names.index(class_map.pairs[c]) if c in class_map.pairs else -1
+                          for c in split.class_names], dtype=np.int64)  # fmt: skip
+        translated = table[labels]
+        kept = np.flatnonzero(translated >= 0)
+        out = len(labels) - len(kept)
+        if not len(kept):
+            raise ClassMismatch(
+                f"no image of {split.name!r} has a class that the class map names",
+                expected="at least one image in a joined class",
+            )
+        note = f"{out} images of classes outside the class map are left out" if out else ""
+        taken = split.take(kept, note=note) if out else split
+        joined = replace(taken, labels=translated[kept], class_names=tuple(names), domain="OOD")
+        present = tuple(sorted(set(table[table >= 0].tolist())))
+        return cls(split.name, joined, metric, None if len(present) == len(names) else present)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a user brings: train, ID validation, ID test, shifts, class names, prompts.
+
+    Attributes:
+        name: For titles and file names.
+        train: Labelled (or captioned) training images.
+        val: ID validation: the only split on which anything is chosen.
+        test: ID test: scored once, at the end.
+        shifts: Any number of shifted test sets.
+        class_names: The label order of every split here.
+        templates: Prompts with one ``{}``.
+        prompt_names: How each class is called inside a prompt; ``class_names`` when left out.
+        metric: Of the ID splits.
+        notes: Facts for the report.
+    """
+
+    name: str
+    train: Split
+    val: Split
+    test: Split
+    shifts: tuple[Shift, ...]
+    class_names: tuple[str, ...]
+    templates: tuple[str, ...] = ("a photo of a {}.",)
+    prompt_names: tuple[str, ...] | None = None
+    metric: str = "top1"
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [s.name for s in self.shifts]
+        twice = sorted({n for n in names if names.count(n) > 1 or n in {"train", "val", "test"}})
+        if twice:
+            raise DataError(
+                f"the shift name {twice[0]!r} is used twice or is reserved",
+                expected="distinct names other than train, val and test",
+            )
+        for split in (self.train, self.val, self.test, *(s.split for s in self.shifts)):
+            if split.labels is not None and split.class_names != self.class_names:
+                raise ClassMismatch(
+                    f"the split {split.name!r} has other classes than the task",
+                    expected=f"{len(self.class_names)} classes in this order: "
+                    f"{', '.join(self.class_names[:12])}",
+                    fix="use the same class folders, or a class map for a shift",
+                )
+
+    @property
+    def names_in_prompts(self) -> tuple[str, ...]:
+        """Class names as prompts say them: underscores become spaces unless names are given."""
+        if self.prompt_names is not None:
+            return self.prompt_names
+        return tuple(n.replace("_", " ") for n in self.class_names)
+
+    def scored(self) -> dict[str, Shift]:
+        """Everything that is scored, by name: "val", "test" and each shift."""
+        ends = {n: Shift(n, s, self.metric) for n, s in (("val", self.val), ("test", self.test))}
+        return ends | {s.name: s for s in self.shifts}
