@@ -1,0 +1,105 @@
+"""A Method turns a Model into a Model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from ..context import RunContext
+from ..data.dataset import Task
+from ..losses import cross_entropy
+from ..models.heads import Head, zero_shot_head
+from ..models.model import Model
+
+__all__ = ["Classify", "Method", "as_dict", "pretrained_end", "task_head"]
+
+
+class Method(ABC):
+    """A frozen dataclass whose fields are its hyper-parameters.
+
+    Write one by copying a file of this folder: give ``name`` and ``paper``, and ``fit``.
+    ``surefoot.testing.check_method`` checks that it keeps the contract.
+    """
+
+    name: ClassVar[str]
+    """As the registry and the command line call it."""
+    paper: ClassVar[str]
+    """Authors, venue, arXiv id."""
+
+    @abstractmethod
+    def fit(
+        self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
+    ) -> Model:
+        """Return a new, tuned Model; ``start`` and ``task`` are left as they were.
+
+        Args:
+            start: A pretrained model, with or without a head.
+            task: Train and ID validation are used; test sets and shifts never.
+            seed: The same seed gives the same weights on one device.
+            run: Device, log, checkpoints; None: a plain run in memory.
+
+        Raises:
+            ModelError: The model lacks what the method needs (a text tower, say).
+            TrainingError: Training cannot go on.
+        """
+
+    def label(self) -> str:
+        """How reports name it."""
+        return self.name
+
+
+class Classify(nn.Module):
+    """Batch -> mean cross-entropy of the model's logits; what the training loop trains."""
+
+    def __init__(self, model: Model, *, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.model = model
+        self.label_smoothing = label_smoothing
+
+    def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Batch of image (b, 3, h, w) and label (b,) -> scalar, nats."""
+        logits = self.model(batch["image"])
+        return cross_entropy(logits, batch["label"], label_smoothing=self.label_smoothing)
+
+
+def pretrained_end(start: Model, task: Task) -> Model:
+    """The model at alpha = 0: the start with a zero-shot head, where it has a text tower.
+
+    A start that already has a head for the task's classes, or has no text tower, is returned
+    unchanged.
+    """
+    fits = start.head is not None and start.head.class_names == task.class_names
+    if fits or start.text is None:
+        return start
+    return start.with_head(task_head(start, task))
+
+
+def task_head(model: Model, task: Task) -> Head:
+    """The zero-shot head for a task's classes, from its prompt names and templates.
+
+    Raises:
+        ModelError: The model has no text tower.
+    """
+    return zero_shot_head(
+        model, task.names_in_prompts, task.templates, class_names=task.class_names
+    )
+
+
+def as_dict(method: Method) -> dict[str, Any]:
+    """A method as a recipe writes it: its name and every field, nested methods likewise."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Method):
+            return as_dict(value)
+        if is_dataclass(value) and not isinstance(value, type):
+            return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+        if isinstance(value, tuple):
+            return [plain(v) for v in value]
+        return value
+
+    own = {f.name: plain(getattr(method, f.name)) for f in fields(method)}  # type: ignore[arg-type]
+    return {"name": method.name, **own}

@@ -1,0 +1,115 @@
+"""Fine-tuning: encoder and head, all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+
+from ..context import RunContext
+from ..data.dataset import Shift, Task
+from ..errors import ModelError
+from ..evals.predict import predict
+from ..models.heads import Head, random_head, zeros_head
+from ..models.model import Model
+from ..train import Schedule, train
+from .base import Classify, Method, task_head
+
+__all__ = ["FineTune", "HeadStart", "validator"]
+
+HeadStart = Literal["zero_shot", "random", "zeros", "keep"]
+
+
+@dataclass(frozen=True)
+class FineTune(Method):
+    """Cross-entropy on every weight of encoder and head; the text tower stays as it is.
+
+    Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, arXiv 2109.01903,
+    section 3: head from zero-shot, AdamW, last epoch used. With ``head="random"`` it is the
+    fine-tuning that LP-FT is compared to (arXiv 2202.10054, section 4).
+
+    Attributes:
+        head: Where the head starts: "zero_shot" (needs a text tower), "random", "zeros", or
+            "keep" (the head that the start has, as LP-FT's second stage does).
+        schedule: How long and how fast; the defaults are WiSE-FT's for ImageNet.
+        eval_mode: Train with the network in eval mode: BatchNorm statistics frozen.
+    """
+
+    name: ClassVar[str] = "ft"
+    paper: ClassVar[str] = "Wortsman et al., CVPR 2022, arXiv 2109.01903"
+
+    head: HeadStart = "zero_shot"
+    schedule: Schedule = Schedule()
+    eval_mode: bool = False
+
+    def fit(
+        self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
+    ) -> Model:
+        """Encoder and head after the last epoch."""
+        run = (run or RunContext()).staged("ft")
+        model = start.clone()
+        model.head = starting_head(self.head, model, task, seed=seed)
+        if model.text is not None:
+            model.text.requires_grad_(False)
+        if model.logit_scale is not None:
+            model.logit_scale.requires_grad_(False)
+        task.train.require_labels()
+        train(
+            Classify(model, label_smoothing=self.schedule.label_smoothing),
+            task.train,
+            model.spec.transform.train(),
+            self.schedule,
+            seed=seed,
+            run=run,
+            validate=validator(model, task),
+            eval_mode=self.eval_mode,
+        )
+        model.requires_grad_(True)
+        return model.eval()
+
+    def label(self) -> str:
+        """How reports name it, the head's start included."""
+        return "FT" if self.head == "zero_shot" else f"FT ({self.head} head)"
+
+
+def starting_head(kind: HeadStart, model: Model, task: Task, *, seed: int) -> Head:
+    """The head that training starts from, for the task's classes.
+
+    Raises:
+        ModelError: "zero_shot" without a text tower, or "keep" without a head that fits.
+    """
+    if kind == "random":
+        return random_head(model, task.class_names, seed=seed)
+    if kind == "zeros":
+        return zeros_head(model, task.class_names)
+    if kind == "zero_shot":
+        if model.text is None:
+            raise ModelError(
+                f"{model.spec.name} has no text tower, so it has no zero-shot head to start from",
+                expected="a model trained with language",
+                fix="use head random or zeros (--head random), or LP-FT",
+            )
+        return task_head(model, task)
+    head = model.require_head()
+    if head.class_names != task.class_names:
+        raise ModelError(
+            f"the head of {model.spec.name} is for {len(head.class_names)} other classes",
+            expected=f"the task's {len(task.class_names)} classes in their order",
+            fix="start from a zero-shot, random or zeros head",
+        )
+    return head
+
+
+def validator(model: Model, task: Task) -> Callable[[], float]:
+    """Top-1 on ID validation, for the log after every epoch."""
+    shift = Shift("val", task.val)
+
+    def validate() -> float:
+        with torch.no_grad():
+            predictions = predict(model, shift, device=model.device)
+        return float(np.mean(predictions.correct()))
+
+    return validate

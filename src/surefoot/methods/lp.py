@@ -1,0 +1,95 @@
+"""Linear probe: only the head, on features of the pretrained encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..context import RunContext, pick_device
+from ..data.dataset import Task
+from ..evals.linear import LinearFit, fit_linear, head_inputs, linear_head
+from ..features import extract
+from ..models.model import Model
+from ..weights.weights import Weights
+from .base import Method
+
+__all__ = ["LinearProbe", "logspace"]
+
+
+def logspace(low: float, high: float, n: int) -> tuple[float, ...]:
+    """n numbers evenly spaced in logarithm from 10**low to 10**high."""
+    return tuple(float(c) for c in np.logspace(low, high, n))
+
+
+@dataclass(frozen=True)
+class LinearProbe(Method):
+    """Multinomial logistic regression by L-BFGS over a path of C, chosen on ID validation.
+
+    Kumar et al., "Fine-tuning can distort pretrained features and underperform
+    out-of-distribution", ICLR 2022, arXiv 2202.10054, section 4; the path is theirs.
+    Contrastive models are probed on unit-norm features times their own exp(logit_scale), as the
+    zero-shot head sees them; other models on raw features.
+
+    Attributes:
+        c_path: Inverse strengths of the L2 penalty, ascending; each start warm from the last.
+        max_iter: L-BFGS iterations per C.
+        patience: Stop the path when ID validation has not improved for so many C; None: all.
+    """
+
+    name: ClassVar[str] = "lp"
+    paper: ClassVar[str] = "Kumar et al., ICLR 2022, arXiv 2202.10054"
+
+    c_path: tuple[float, ...] = logspace(-7, 2, 50)
+    max_iter: int = 1000
+    patience: int | None = None
+
+    def fit(
+        self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
+    ) -> Model:
+        """The start with the best head of the path; the encoder is unchanged."""
+        run = (run or RunContext()).staged("lp")
+        model = start.clone()
+        key = self._key(model, task)
+        if key not in run.memo:
+            run.memo[key] = self._fit(model, task, seed, run)
+        fitted = run.memo[key]
+        for row in fitted.table:
+            run.say(**row)
+        run.say(note=f"C = {fitted.c:.3g} of {len(fitted.table)}, chosen on ID validation")
+        model.head = linear_head(model, fitted, task.class_names)
+        return model
+
+    def _fit(self, model: Model, task: Task, seed: int, run: RunContext) -> LinearFit:
+        """Features of both splits, then the path of C."""
+        train, val = (
+            head_inputs(
+                model,
+                extract(model, split, device=pick_device(run.device), workers=run.workers),
+            )
+            for split in (task.train, task.val)
+        )
+        return fit_linear(
+            train,
+            task.train.require_labels(),
+            classes=len(task.class_names),
+            val_features=val,
+            val_labels=task.val.require_labels(),
+            c_path=self.c_path,
+            max_iter=self.max_iter,
+            patience=self.patience,
+            seed=seed,
+        )
+
+    def _key(self, model: Model, task: Task) -> tuple[str, ...]:
+        """Names this very fit, so that LP-FT after LP in one study does not repeat it."""
+        encoder = Weights.of(model.encoder).fingerprint()
+        scale = "" if model.logit_scale is None else repr(model.scale())
+        return (
+            encoder, scale, task.train.manifest().sha256, task.val.manifest().sha256, repr(self)
+        )  # fmt: skip
+
+    def label(self) -> str:
+        """How reports name it."""
+        return "LP"

@@ -1,0 +1,66 @@
+"""WiSE-FT: mix the pretrained weights with the tuned ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..context import RunContext
+from ..data.dataset import Task
+from ..errors import AlphaError
+from ..models.model import Model
+from ..paths import Path
+from .base import Method, pretrained_end
+from .ft import FineTune
+
+__all__ = ["WiseFT", "wise_path"]
+
+
+@dataclass(frozen=True)
+class WiseFT(Method):
+    """theta(alpha) = (1 - alpha) * pretrained + alpha * tuned, over any other method.
+
+    Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, arXiv 2109.01903,
+    section 3. With ``inner=FineTune()`` it is the end-to-end variant, with ``LinearProbe()`` the
+    linear classifier's. alpha = 0 gives back the pretrained end, alpha = 1 the tuned one, bit for
+    bit.
+
+    Attributes:
+        inner: The method that makes the tuned end.
+        alpha: In [0, 1]; the paper recommends 0.5 where nothing better is known.
+    """
+
+    name: ClassVar[str] = "wise-ft"
+    paper: ClassVar[str] = "Wortsman et al., CVPR 2022, arXiv 2109.01903"
+
+    inner: Method = FineTune()
+    alpha: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alpha <= 1:
+            raise AlphaError(
+                f"alpha is {self.alpha}",
+                expected="a number in [0, 1]",
+                fix="outside lies extrapolation: use Path(..., extrapolate=True)",
+            )
+
+    def fit(
+        self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
+    ) -> Model:
+        """Fit the inner method, then mix."""
+        tuned = self.inner.fit(start, task, seed=seed, run=run)
+        return wise_path(start, tuned, task).at(self.alpha)
+
+    def label(self) -> str:
+        """How reports name it."""
+        return f"WiSE-FT of {self.inner.label()}, α = {self.alpha:g}"
+
+
+def wise_path(start: Model, tuned: Model, task: Task) -> Path:
+    """The path from the pretrained end to the tuned one.
+
+    A start with a text tower contributes its zero-shot head, which is then interpolated with the
+    tuned head. Without one there is no head at alpha = 0: the tuned head serves the whole path.
+    """
+    begin = pretrained_end(start, task)
+    return Path(begin, tuned, head="end" if begin.head is None else "interpolate")
