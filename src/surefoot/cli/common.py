@@ -1,0 +1,99 @@
+"""Options and small parsers that several commands share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["alphas_option", "data_options", "device_options", "pairs", "say", "typed"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def say(line: str) -> None:
+    """A line for people, on stderr: stdout is for results."""
+    click.echo(line, err=True)
+
+
+def typed() -> str:
+    """The command as it was typed."""
+    return " ".join(["surefoot", *sys.argv[1:]])
+
+
+def pairs(values: Sequence[str], option: str) -> dict[str, str]:
+    """NAME=VALUE strings -> dictionary.
+
+    Raises:
+        click.BadParameter: No "=", an empty side, or a name twice.
+    """
+    found: dict[str, str] = {}
+    for value in values:
+        name, sign, rest = value.partition("=")
+        if not (name and sign and rest):
+            raise click.BadParameter(
+                f"{value!r} is not NAME=VALUE, such as sketch=photos/sketch", param_hint=option
+            )
+        if name in found:
+            raise click.BadParameter(f"the name {name!r} is given twice", param_hint=option)
+        found[name] = rest
+    return found
+
+
+def _stack(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def data_options(*, train: bool) -> Callable[[F], F]:
+    """--train, --val, --test, --shift, --class-map and what belongs to them."""
+    kinds = "a folder of class folders, a .csv/.parquet table, hf:NAME, wds:SHARDS, or pictograms"
+    return _stack(
+        [
+            click.option("--train", required=train, help=f"Training images: {kinds}."),
+            click.option("--val", help="ID validation; without it a stratified cut of --train."),
+            click.option("--test", help="ID test; without it a stratified cut of --train."),
+            click.option("--shift", "shift", multiple=True, metavar="NAME=DIR",
+                         help="A shifted test set; any number. None: synthetic corruptions."),
+            click.option("--class-map", multiple=True, metavar="NAME=FILE",
+                         help="YAML of `shift class: task class` for a shift."),
+            click.option("--templates", help="Prompt template set by name, or a text file."),
+            click.option("--metric", default="top1", show_default=True, help="Of the ID splits."),
+            click.option("--skip-bad", is_flag=True, help="Leave unreadable images out."),
+            click.option("--limit", type=click.IntRange(1),
+                         help="At most so many images per split, stratified, seeded."),
+        ]
+    )  # fmt: skip
+
+
+def device_options() -> Callable[[F], F]:
+    """--device, --batch-size, --workers."""
+    return _stack(
+        [
+            click.option("--device", default="auto", show_default=True,
+                         help="auto, cpu, cuda, cuda:N or mps."),
+            click.option("--eval-batch-size", "batch_size", type=click.IntRange(1), default=256,
+                         show_default=True, help="Images per forward pass in evaluation."),
+            click.option("--workers", type=click.IntRange(0), default=0, show_default=True,
+                         help="Processes that load images."),
+        ]
+    )  # fmt: skip
+
+
+def alphas_option() -> Callable[[F], F]:
+    """--alphas N or a list."""
+
+    def parse(ctx: click.Context, param: click.Parameter, value: str) -> int | list[float]:
+        try:
+            return [float(v) for v in value.split(",")] if "," in value else int(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r}: a count (11) or a list (0,0.3,1)") from error
+
+    return click.option("--alphas", default="11", show_default=True, callback=parse,
+                        help="How many positions on the path, or which.")  # fmt: skip

@@ -1,0 +1,139 @@
+"""``ls`` and ``show``: what exists, and what it is."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+
+import click
+
+from ..registry import DATASETS, METHODS, MODELS, nearest
+
+__all__ = ["ls_command", "show_command"]
+
+_KINDS = ("methods", "models", "datasets", "recipes")
+
+_PATTERNS = {
+    "models": [
+        "open_clip:ARCH/TAG       any open_clip architecture and pretrained tag",
+        "open_clip:ARCH@FILE      an architecture with a local checkpoint",
+        "timm:NAME                any timm encoder; timm:NAME@FILE with a local checkpoint",
+        "hf-hub:ORG/NAME          open_clip or transformers weights on the Hugging Face hub",
+        "FOLDER                   a transformers folder (CLIP, ALIGN, SigLIP, DINOv2) or a run",
+        "FILE                     a checkpoint whose architecture can be told",
+    ],
+    "datasets": [
+        "DIR                      a folder of class folders",
+        "FILE.csv, FILE.parquet   path, label and/or caption, any metadata columns",
+        "hf:NAME_OR_DIR[:SPLIT]   a Hugging Face data set",
+        "wds:SHARDS               WebDataset shards",
+    ],
+}
+
+
+@click.command("ls")
+@click.argument("kind", required=False, type=click.Choice(_KINDS))
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def ls_command(kind: str | None, as_json: bool) -> None:
+    """List methods, models, data sets or recipes; all of them without KIND."""
+    from ..recipes.library import recipe_names
+
+    tables = {
+        "methods": METHODS.names(),
+        "models": MODELS.names(),
+        "datasets": DATASETS.names(),
+        "recipes": recipe_names(),
+    }
+    chosen = {kind: tables[kind]} if kind else tables
+    if as_json:
+        click.echo(json.dumps(chosen))
+        return
+    for title, names in chosen.items():
+        if not kind:
+            click.echo(f"{title}:")
+        indent = "" if kind else "  "
+        for name in [*names, *(_PATTERNS.get(title, []) if not kind else [])]:
+            click.echo(f"{indent}{name}")
+
+
+@click.command("show")
+@click.argument("name")
+def show_command(name: str) -> None:
+    """Describe a method, model, data set or recipe NAME."""
+    from ..recipes.library import recipe_file, recipe_names
+
+    if name in METHODS:
+        click.echo(_method(name))
+    elif name in MODELS:
+        click.echo(_card(name))
+    elif name == "pictograms":
+        click.echo(_pictograms())
+    elif name in DATASETS:
+        click.echo((DATASETS.get(name).__doc__ or name).strip())
+    elif name in recipe_names():
+        click.echo(recipe_file(name).read_text().rstrip())
+    elif name == "recipe":
+        click.echo(_recipe_help())
+    else:
+        known = [*METHODS.names(), *MODELS.names(), *DATASETS.names(), *recipe_names(), "recipe"]
+        near = nearest(name, known)
+        guess = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise click.UsageError(f"There is nothing named {name!r}.{guess} `surefoot ls` lists all.")
+
+
+def _method(name: str) -> str:
+    """Docstring, paper, fields with defaults."""
+    import inspect
+    from dataclasses import fields
+
+    method = METHODS.get(name)
+    lines = [f"{name}: {inspect.getdoc(method)}", "", f"paper: {method.paper}", "fields:"]
+    default = method()
+    for field in fields(method):
+        lines.append(f"  {field.name} ({field.type}) = {getattr(default, field.name)!r}")
+    if not fields(method):
+        lines.append("  none")
+    lines.append("licence: Apache-2.0 (this implementation)")
+    return "\n".join(lines)
+
+
+def _card(name: str) -> str:
+    """The model card that ships with a built-in model, else the loader's docstring."""
+    card = resources.files("surefoot.models") / "builtin" / f"{name.replace('-', '_')}.md"
+    if card.is_file():
+        return card.read_text(encoding="utf-8").rstrip()
+    return (MODELS.get(name).__doc__ or name).strip()
+
+
+def _pictograms() -> str:
+    """Facts, counts, and the attribution and licence of every set."""
+    place = resources.files("surefoot.data") / "builtin" / "pictograms.json"
+    facts = json.loads(place.read_text(encoding="utf-8"))
+    lines = [f"pictograms {facts['version']}: {facts['title']}", "", facts["description"], ""]
+    lines.append(f"{len(facts['concepts'])} concepts: {', '.join(facts['concepts'])}")
+    lines += ["", "images by split and domain:"]
+    for split, domains in facts["counts"].items():
+        shown = ", ".join(f"{domain} {n}" for domain, n in domains.items())
+        lines.append(f"  {split}: {shown}")
+    lines += ["", f"attribution ({len(facts['attribution'])} sets):"]
+    for row in facts["attribution"]:
+        lines.append(
+            f"  {row['title']} ({row['set']}) by {row['author']}, {row['licence']} "
+            f"[{row['spdx']}], {row['images']} images, {row['split']}"
+        )
+    return "\n".join(lines)
+
+
+def _recipe_help() -> str:
+    """The keys of a recipe with their defaults, from the schema itself."""
+    from ..recipes.recipe import DataSpec, PathSpec, RecipeSpec, TuneSpec
+
+    lines = ["A recipe is a YAML file with these keys (an example: `surefoot cp demo FILE`).", ""]
+    for title, model in (("recipe", RecipeSpec), ("data", DataSpec), ("path", PathSpec),
+                         ("tune", TuneSpec)):  # fmt: skip
+        lines.append(f"{title}: {(model.__doc__ or '').strip()}")
+        for key, field in model.model_fields.items():
+            need = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
+            lines.append(f"  {key}: {need}")
+        lines.append("")
+    return "\n".join(lines).rstrip()

@@ -1,0 +1,187 @@
+"""``eval``, ``sweep``, ``predict``, ``compare``, ``report``: commands that look at models."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .common import alphas_option, data_options, device_options, pairs, say
+
+__all__ = [
+    "compare_command",
+    "eval_command",
+    "predict_command",
+    "report_command",
+    "sweep_command",
+]
+
+
+def _task(options: dict[str, Any]) -> Any:
+    """The task that the data options name; --train may be left out where --test is enough."""
+    from ..recipes.recipe import RecipeSpec
+    from ..recipes.study import task_of
+
+    train = options["train"] or options["test"]
+    if not train:
+        raise click.UsageError("--train or --test is missing")
+    return task_of(
+        RecipeSpec(
+            model="none",
+            methods=["zero-shot"],
+            data={
+                "train": train,
+                "val": options["val"],
+                "test": options["test"],
+                "shifts": pairs(options["shift"], "--shift"),
+                "class_maps": pairs(options["class_map"], "--class-map"),
+                "templates": options["templates"],
+                "metric": options["metric"],
+                "skip_bad": options["skip_bad"],
+                "limit_eval": options["limit"],
+            },  # type: ignore[arg-type]
+        )
+    )
+
+
+@click.command("eval")
+@click.argument("model")
+@data_options(train=False)
+@click.option("--alpha", help="Of a run folder: a number in [0, 1] or a rule.")
+@click.option("--evaluator", default="head", show_default=True,
+              type=click.Choice(["head", "zero_shot", "linear", "knn"]))  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Score rows as JSON lines on stdout.")
+@device_options()
+def eval_command(
+    model: str, alpha: str | None, evaluator: str, as_json: bool, **options: Any
+) -> None:
+    """Score MODEL (a name, a file or a run) on ID test and every shift."""
+    from ..recipes.pick import resolve_model
+    from ..recipes.score_model import score_model
+
+    rows = score_model(
+        resolve_model(model, alpha), _task(options), evaluator,
+        device=options["device"], batch_size=options["batch_size"], workers=options["workers"],
+    )  # fmt: skip
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row.to_json(), sort_keys=True))
+        return
+    width = max(len(r.split) for r in rows)
+    for r in rows:
+        click.echo(
+            f"{r.split:<{width}}  {r.metric}  {100 * r.value:5.1f}  "
+            f"[{100 * r.low:.1f}, {100 * r.high:.1f}] {r.interval}  n={r.n}"
+            + (f"  {r.extra['k']}-NN" if "k" in r.extra else "")
+        )
+
+
+@click.command("sweep")
+@click.argument("start")
+@click.argument("end")
+@data_options(train=False)
+@alphas_option()
+@click.option("--head", type=click.Choice(["interpolate", "end"]), default="interpolate",
+              show_default=True, help="What happens to the classification head.")  # fmt: skip
+@click.option("--extrapolate", is_flag=True, help="Allow alphas outside [0, 1].")
+@click.option("--out", help="Also write a run folder with its report.")
+@click.option("--json", "as_json", is_flag=True, help="Score rows as JSON lines on stdout.")
+@device_options()
+def sweep_command(
+    start: str, end: str, alphas: int | list[float], head: str, extrapolate: bool,
+    out: str | None, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """The curve of (1 - alpha) * START + alpha * END over the task, each image decoded once.
+
+    START gets a zero-shot head where it has a text tower and no head of its own.
+    """
+    from ..recipes.curve import sweep_models
+    from ..recipes.pick import resolve_model
+
+    curve, selections = sweep_models(
+        resolve_model(start), resolve_model(end), _task(options), alphas=alphas, head=head,
+        extrapolate=extrapolate, out=out, device=options["device"],
+        batch_size=options["batch_size"], workers=options["workers"],
+        progress=sys.stderr.isatty(),
+    )  # fmt: skip
+    if as_json:
+        for rows in curve.scores.values():
+            for row in rows:
+                click.echo(json.dumps(row.to_json(), sort_keys=True))
+    else:
+        names = list(curve.scores)
+        click.echo("alpha  " + "  ".join(f"{n:>10}" for n in names))
+        for i, alpha in enumerate(curve.alphas):
+            values = "  ".join(f"{100 * curve.scores[n][i].value:10.1f}" for n in names)
+            click.echo(f"{alpha:5.2f}  {values}")
+        for chosen in selections:
+            click.echo(f"{chosen.rule}: alpha = {chosen.alpha:g} ({chosen.reason})")
+    if out:
+        from ..report import render
+        from ..runs import open_study
+
+        say(f"report: {render(open_study(out))}")
+
+
+@click.command("predict")
+@click.argument("model")
+@click.argument("images", nargs=-1, required=True, type=click.Path())
+@click.option("--alpha", help="Of a run folder: a number in [0, 1] or a rule.")
+@click.option("--classes", help="For a model without head: class names, comma-separated.")
+@click.option("--templates", help="Prompt template set by name, or a text file.")
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
+@click.option("--device", default="auto", show_default=True)
+def predict_command(
+    model: str, images: tuple[str, ...], alpha: str | None, classes: str | None,
+    templates: str | None, top: int, as_json: bool, device: str,
+) -> None:  # fmt: skip
+    """Classify IMAGES with MODEL (a name with --classes, a file, or a run)."""
+    from ..recipes.classify import classify
+    from ..recipes.pick import resolve_model
+
+    names = [c.strip() for c in classes.split(",")] if classes else None
+    for row in classify(resolve_model(model, alpha), images, classes=names,
+                        templates=templates, top=top, device=device):  # fmt: skip
+        if as_json:
+            click.echo(json.dumps(row))
+        else:
+            said = ", ".join(f"{p['class']} {100 * p['probability']:.1f} %" for p in row["top"])
+            click.echo(f"{row['image']}: {said}")
+
+
+@click.command("compare")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True))
+@click.option("--out", type=click.Path(dir_okay=False), help="Also write a report page.")
+@click.option("--json", "as_json", is_flag=True, help="Every score row as JSON lines on stdout.")
+def compare_command(runs: tuple[str, ...], out: str | None, as_json: bool) -> None:
+    """RUNS side by side, tested in pairs on the same images."""
+    from ..report import render, render_terminal
+    from ..runs import open_study
+
+    study = open_study(*runs)
+    if as_json:
+        for run in study.runs:
+            for row in run.scores():
+                click.echo(json.dumps({"run": run.path.name, **row.to_json()}, sort_keys=True))
+    else:
+        click.echo(render_terminal(study))
+    if out:
+        say(f"report: {render(study, Path(out))}")
+
+
+@click.command("report")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True))
+@click.option("--out", type=click.Path(dir_okay=False), help="Default: report.html in the folder.")
+def report_command(runs: tuple[str, ...], out: str | None) -> None:
+    """Render the report of a run, a study or several runs again; needs no torch."""
+    from ..report import render
+    from ..runs import open_study
+
+    study = open_study(*runs)
+    if len(runs) > 1 and out is None:
+        raise click.UsageError("--out is missing: several runs have no folder of their own")
+    click.echo(render(study, Path(out) if out else None))

@@ -1,0 +1,1 @@
+"""Recipes: what is asked, validated at the door, and carried out."""

@@ -1,0 +1,119 @@
+"""The learning rate, chosen on ID validation from a small grid, with a stated budget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..context import RunContext, pick_device
+from ..data.dataset import Shift, Task
+from ..errors import TrainingError
+from ..evals.predict import predict
+from ..methods.base import Method
+from ..models.model import Model
+from ..train import Schedule
+from .recipe import TuneSpec
+
+__all__ = ["AUTO_FACTORS", "schedules", "tune_lr", "with_schedule"]
+
+AUTO_FACTORS = (0.3, 1.0, 3.0, 10.0)
+"""``lr: auto`` tries the method's own learning rate times each of these."""
+
+
+def schedules(method: Any) -> list[Schedule]:
+    """Every Schedule inside a method, nested methods included."""
+    if isinstance(method, Schedule):
+        return [method]
+    if not is_dataclass(method):
+        return []
+    return [s for f in fields(method) for s in schedules(getattr(method, f.name))]
+
+
+def with_schedule(method: Any, **changes: Any) -> Any:
+    """A copy of a method whose every Schedule has these fields changed."""
+    if isinstance(method, Schedule):
+        return replace(method, **changes)
+    new = {
+        f.name: with_schedule(value, **changes)
+        for f in fields(method)
+        if is_dataclass(value := getattr(method, f.name)) and schedules(value)
+    }
+    return replace(method, **new) if new else method
+
+
+def tune_lr(
+    method: Method,
+    start: Model,
+    task: Task,
+    spec: TuneSpec,
+    *,
+    seed: int,
+    run: RunContext,
+    say: Callable[[str], None],
+    record: Callable[[dict[str, Any]], None] = lambda table: None,
+) -> Method:
+    """The method with the learning rate that did best on ID validation after a short training.
+
+    Every learning rate gets the same budget: ``spec.epochs`` epochs with the method's own
+    schedule squeezed into them. Ties go to the smallest. Test sets are not touched.
+
+    Args:
+        method: A method with at least one Schedule; others are returned unchanged.
+        start: The pretrained model.
+        task: Train and ID validation are used.
+        spec: Grid and budget.
+        seed: Of every trial.
+        run: Device; trials keep no log and no checkpoint.
+        say: Told the grid, the budget and the expected time before the first trial.
+        record: Given the table of trials.
+    """
+    found = schedules(method)
+    if not found:
+        return method
+    base = found[-1].lr
+    grid = [base * f for f in AUTO_FACTORS] if spec.lr == "auto" else list(spec.lr)
+    quiet = run.quiet()
+    images = len(task.train) * spec.epochs * len(grid)
+    say(
+        f"learning rate: {len(grid)} values ({', '.join(f'{lr:.2g}' for lr in grid)}) x "
+        f"{spec.epochs} epochs of {len(task.train)} images, chosen on ID validation; "
+        f"about {_estimate(method, start, task, quiet, images):.0f} s"
+    )
+    table: list[dict[str, Any]] = []
+    for lr in sorted(grid):
+        began = time.perf_counter()
+        trial = with_schedule(method, lr=lr, epochs=spec.epochs, warmup_steps=None)
+        row: dict[str, Any] = {"lr": lr, "val": None}
+        try:
+            tuned = trial.fit(start, task, seed=seed, run=quiet)
+            predictions = predict(tuned, Shift("val", task.val), device=pick_device(run.device))
+            row["val"] = float(np.mean(predictions.correct()))
+        except TrainingError as error:
+            row["failed"] = error.wrong  # diverged: missing, not zero
+        table.append({**row, "seconds": time.perf_counter() - began})
+    done = [row for row in table if row["val"] is not None]
+    if not done:
+        raise TrainingError(
+            f"training failed at every learning rate of the grid: {table[0]['failed']}",
+            fix="give smaller ones (--lr 1e-6) or check the data",
+        )
+    best = max(done, key=lambda row: (row["val"], -row["lr"]))
+    record({"chosen_on": "val", "epochs": spec.epochs, "trials": table, "lr": best["lr"]})
+    say(f"learning rate {best['lr']:.2g}: {100 * best['val']:.1f} % on ID validation")
+    chosen: Method = with_schedule(method, lr=best["lr"])
+    return chosen
+
+
+def _estimate(method: Method, start: Model, task: Task, run: RunContext, images: int) -> float:
+    """Seconds that so many training images will take, from a short trial that is thrown away."""
+    few = task.train.take(np.arange(min(len(task.train), 256)))
+    small = replace(task, train=few, val=few)
+    batch = schedules(method)[-1].batch_size
+    trial = with_schedule(method, epochs=1, batch_size=min(batch, 128))
+    began = time.perf_counter()
+    trial.fit(start, small, seed=0, run=run)
+    return (time.perf_counter() - began) / len(few) * images

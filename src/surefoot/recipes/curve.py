@@ -1,0 +1,80 @@
+"""The alpha curve of any two models, with the selections, and a run folder if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..context import pick_device, progress_bar
+from ..data.dataset import Task
+from ..methods.base import pretrained_end
+from ..models.model import Model
+from ..paths import Path, alpha_grid, sweep
+from ..records import Curve
+from ..runs import Run, Selection
+from ..select import select_all
+from .ends import save_ends
+from .environment import environment
+from .execute import selected_rows
+from .study import task_facts
+
+__all__ = ["sweep_models"]
+
+
+def sweep_models(
+    start: Model,
+    end: Model,
+    task: Task,
+    *,
+    alphas: int | Sequence[float] = 11,
+    head: str = "interpolate",
+    extrapolate: bool = False,
+    out: str | None = None,
+    device: str = "auto",
+    batch_size: int = 256,
+    workers: int = 0,
+    progress: bool = False,
+) -> tuple[Curve, list[Selection]]:
+    """Sweep the path between two models.
+
+    Args:
+        start: At alpha = 0; gets a zero-shot head where it has a text tower and no head.
+        end: At alpha = 1; likewise.
+        task: The data.
+        alphas: How many, evenly spaced, or which.
+        head: "interpolate" or "end".
+        extrapolate: Allow alphas outside [0, 1].
+        out: A new run folder, or None.
+        device: Where to run.
+        batch_size: Images per forward pass.
+        workers: Processes that load images.
+        progress: A bar on stderr.
+
+    Raises:
+        WeightsError: The two do not fit together.
+    """
+    path = Path(
+        pretrained_end(start, task),
+        pretrained_end(end, task),
+        head=head,  # type: ignore[arg-type]
+        extrapolate=extrapolate,
+    )
+    grid = alpha_grid(alphas) if isinstance(alphas, int) else tuple(alphas)
+    run = None
+    if out is not None:
+        facts = {"method": "sweep", "label": f"path to {end.spec.name}", "seed": 0,
+                 "model": start.spec.name, "task": task_facts(task)}  # fmt: skip
+        run = Run.create(out, facts)
+        run.write_json("env.json", environment())
+    with progress_bar("sweep", shown=progress) as tick:
+        curve = sweep(
+            path, task, alphas=grid, batch_size=batch_size, device=pick_device(device),
+            workers=workers, method="sweep", progress=tick,
+            on_predictions=None if run is None else (lambda a, p: run.save_predictions(p, a)),
+        )  # fmt: skip
+    selections = select_all(curve)
+    if run is not None:
+        run.write_selections(selections)
+        run.write_scores(selected_rows(curve, selections, "sweep"))
+        save_ends(run, path, task)
+        run.set_status("finished")
+    return curve, selections

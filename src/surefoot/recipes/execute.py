@@ -1,0 +1,183 @@
+"""One method, one seed -> one run folder: fit, sweep, select, score."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..context import RunContext, jsonl_log, pick_device, progress_bar
+from ..data.dataset import Task
+from ..evals.predict import evaluate
+from ..methods.base import Method, pretrained_end
+from ..methods.zero_shot import ZeroShot
+from ..models.model import Model
+from ..paths import Path, alpha_grid, sweep
+from ..predictions import Predictions
+from ..records import Curve, Score
+from ..runs import Run, Selection
+from ..select import select
+from .ends import save_ends
+from .recipe import Recipe
+
+__all__ = ["Clock", "execute"]
+
+KEEP_BYTES = 512 * 2**20
+"""Logits of a whole sweep are kept up to this size; above, those of both ends and of ``fixed``."""
+
+
+@dataclass
+class Clock:
+    """Seconds by stage, for run.json and the benchmark of bookkeeping."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        """Add the time of a block to a stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - began
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+
+
+def execute(
+    method: Method,
+    key: str,
+    start: Model,
+    task: Task,
+    recipe: Recipe,
+    run: Run,
+    *,
+    seed: int,
+    context: RunContext,
+) -> None:
+    """Carry out one method with one seed and fill its run folder.
+
+    Args:
+        method: What to fit.
+        key: Its name in score rows, unique within a study ("ft", "ft-random").
+        start: The pretrained model; not altered.
+        task: The data.
+        recipe: Everything else; its hash goes into every score.
+        run: An open run folder.
+        seed: Of the fit and the bootstrap.
+        context: Device and progress; log and checkpoints are the run's own.
+
+    The run's status becomes "interrupted" when an exception or Ctrl-C ends it early.
+    """
+    clock = Clock()
+    context = replace(
+        context, log=jsonl_log(run.path / "log.jsonl"), checkpoints=run.path / "checkpoints"
+    )
+    marks: dict[str, Any] = {"seed": seed, "recipe": recipe.hash(), "version": task.test.version}
+    try:
+        with clock.time("fit"):
+            tuned = method.fit(start, task, seed=seed, run=context)
+        if isinstance(method, ZeroShot) or recipe.spec.path is None:
+            rows = _score_one(tuned, task, run, recipe, key, clock)
+            path = None
+        else:
+            path = _path(start, tuned, task, recipe)
+            rows = _score_path(path, task, run, recipe, key, clock, context)
+            with clock.time("save"):
+                save_ends(run, path, task)
+        if "knn" in recipe.spec.evaluate:
+            with clock.time("knn"):
+                rows += _score_knn(path, tuned, task, recipe, key, run)
+        run.write_scores([replace(row, **marks) for row in rows])
+    except BaseException:
+        run.set_status("interrupted", seconds=clock.seconds)
+        raise
+    shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
+    limited = recipe.spec.data.limit_train or recipe.spec.data.limit_eval
+    run.set_status("trial" if limited else "finished", seconds=clock.seconds)
+
+
+def _path(start: Model, tuned: Model, task: Task, recipe: Recipe) -> Path:
+    """From the pretrained end to the tuned one, with the recipe's policies."""
+    spec = recipe.spec.path
+    assert spec is not None
+    begin = pretrained_end(start, task)
+    head = spec.head
+    if head == "auto":
+        head = "end" if begin.head is None else "interpolate"
+    images = task.train if spec.batchnorm == "recalibrate" else None
+    return Path(begin, tuned, head=head, batchnorm=spec.batchnorm, images=images)
+
+
+def _grid(recipe: Recipe) -> tuple[float, ...]:
+    """The recipe's alphas, with both ends and the fixed one always among them."""
+    spec = recipe.spec.path
+    assert spec is not None
+    given = alpha_grid(spec.alphas) if isinstance(spec.alphas, int) else spec.alphas
+    return tuple(sorted({round(float(a), 10) for a in (*given, 0.0, 1.0, spec.fixed)}))
+
+
+def _score_one(
+    model: Model, task: Task, run: Run, recipe: Recipe, key: str, clock: Clock
+) -> list[Score]:
+    """Scores of a model that lies on no path."""
+    with clock.time("predict"):
+        pairs = evaluate(model, task, batch_size=recipe.spec.batch_size,
+                         device=pick_device(recipe.spec.device),
+                         workers=recipe.spec.workers)  # fmt: skip
+    for predictions, _ in pairs:
+        run.save_predictions(predictions, None)
+    return [replace(score, method=key, selection="end") for _, score in pairs]
+
+
+def _score_path(
+    path: Path, task: Task, run: Run, recipe: Recipe, key: str, clock: Clock, context: RunContext
+) -> list[Score]:
+    """Scores along the path, and those that each rule selects."""
+    alphas = _grid(recipe)
+    spec = recipe.spec.path
+    assert spec is not None
+    images = sum(len(s.split) for s in task.scored().values())
+    keep_all = images * len(task.class_names) * 4 * len(alphas) <= KEEP_BYTES
+
+    def keep(alpha: float, predictions: Predictions) -> None:
+        if keep_all or alpha in (0.0, 1.0, spec.fixed):
+            run.save_predictions(predictions, alpha)
+
+    with clock.time("sweep"), progress_bar("sweep", shown=context.progress) as tick:
+        curve = sweep(
+            path, task, alphas=alphas, batch_size=recipe.spec.batch_size,
+            device=pick_device(recipe.spec.device), workers=recipe.spec.workers,
+            on_predictions=keep, method=key, progress=tick,
+        )  # fmt: skip
+    selections = [select(curve, rule, fixed=spec.fixed) for rule in spec.rules]
+    run.write_selections(selections)
+    return selected_rows(curve, selections, key)
+
+
+def selected_rows(curve: Curve, selections: list[Selection], key: str) -> list[Score]:
+    """Every score of the curve, the tuned end's own, and one more for each selected alpha."""
+    rows = [score for scores in curve.scores.values() for score in scores]
+    for scores in curve.scores.values():
+        rows.append(replace(scores[-1], method=key, selection="end"))
+        for chosen in selections:
+            at = curve.alphas.index(chosen.alpha)
+            rows.append(replace(scores[at], method=f"wise-ft({key})", selection=chosen.rule))
+    return rows
+
+
+def _score_knn(
+    path: Path | None, tuned: Model, task: Task, recipe: Recipe, key: str, run: Run
+) -> list[Score]:
+    """kNN on features of every selected theta(alpha), bank and queries embedded anew."""
+    alphas: list[float | None] = [None]
+    if path is not None:
+        alphas = sorted({0.0, 1.0, *(s.alpha for s in run.selections())})
+    rows = []
+    for alpha in alphas:
+        model = tuned if path is None or alpha is None else path.at(alpha)
+        pairs = evaluate(model, task, evaluator="knn", device=pick_device(recipe.spec.device))
+        rows += [replace(s, method=key, alpha=alpha, selection="knn") for _, s in pairs]
+    return rows

@@ -1,0 +1,166 @@
+"""A recipe: everything that a run is, as plain data that validates before anything starts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import RecipeError
+from ..methods.base import Method, as_dict
+from ..methods.parse import build_method
+from ..records import write_atomic
+from ..registry import nearest
+
+__all__ = ["DataSpec", "PathSpec", "Recipe", "RecipeSpec", "TuneSpec", "load_recipe", "parse_recipe"]
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSpec(BaseModel):
+    """Where the images are; each value is a folder, table, shards, hf:... or a built-in name."""
+
+    model_config = _STRICT
+
+    train: str
+    val: str | None = None
+    test: str | None = None
+    shifts: dict[str, str] = Field(default_factory=dict)
+    class_maps: dict[str, str] = Field(default_factory=dict)
+    templates: str | list[str] | None = None
+    prompt_names: list[str] | None = None
+    metric: str = "top1"
+    val_fraction: float = Field(default=0.1, gt=0, lt=1)
+    skip_bad: bool = False
+    limit_train: int | None = Field(default=None, ge=1)
+    limit_eval: int | None = Field(default=None, ge=1)
+    seed: int = 0
+
+
+class PathSpec(BaseModel):
+    """The interpolation path of every tuned model, and how alpha is chosen on it."""
+
+    model_config = _STRICT
+
+    alphas: int | list[float] = 11
+    head: Literal["auto", "interpolate", "end"] = "auto"
+    batchnorm: Literal["interpolate", "keep", "recalibrate"] = "interpolate"
+    rules: list[Literal["fixed", "id_val", "one_se", "oracle"]] = ["fixed", "id_val", "one_se", "oracle"]  # fmt: skip
+    fixed: float = Field(default=0.5, ge=0, le=1)
+
+
+class TuneSpec(BaseModel):
+    """The search for a learning rate on ID validation, with its budget."""
+
+    model_config = _STRICT
+
+    lr: list[float] | Literal["auto"] = "auto"
+    epochs: int = Field(default=2, ge=1)
+
+
+class RecipeSpec(BaseModel):
+    """The file, field by field."""
+
+    model_config = _STRICT
+
+    surefoot: Literal[1] = 1
+    name: str = "run"
+    model: str
+    data: DataSpec
+    methods: list[dict[str, Any] | str] = Field(min_length=1)
+    path: PathSpec | None = PathSpec()
+    tune: TuneSpec | None = None
+    evaluate: list[Literal["head", "knn"]] = ["head"]
+    seeds: list[int] = Field(default=[0], min_length=1)
+    device: str = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    batch_size: int = Field(default=256, ge=1)
+    workers: int = Field(default=0, ge=0)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A validated recipe.
+
+    Attributes:
+        spec: The plain part.
+        methods: Built from ``spec.methods``.
+    """
+
+    spec: RecipeSpec
+    methods: tuple[Method, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that validates to this recipe again, with every default written out."""
+        return {**self.spec.model_dump(), "methods": [as_dict(m) for m in self.methods]}
+
+    def hash(self) -> str:
+        """16 hexadecimal digits over everything that can change a number."""
+        text = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def save(self, path: str | Path) -> None:
+        """Write YAML, atomically."""
+        write_atomic(path, yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True))
+
+
+def parse_recipe(data: Any, *, where: str = "the recipe") -> Recipe:
+    """Plain data -> recipe.
+
+    Raises:
+        RecipeError: With every problem at once.
+    """
+    problems: list[str] = []
+    if not isinstance(data, Mapping):
+        raise RecipeError([f"a mapping is expected, not {type(data).__name__}"], where=where)
+    spec = None
+    try:
+        spec = RecipeSpec.model_validate(dict(data))
+    except ValidationError as error:
+        problems += [_sentence(p) for p in error.errors()]
+    methods = []
+    listed = data.get("methods")
+    for i, entry in enumerate(listed if isinstance(listed, list) else []):
+        plain = {"name": entry} if isinstance(entry, str) else entry
+        if isinstance(plain, Mapping):
+            methods.append(build_method(plain, f"methods[{i}]", problems))
+    if problems or spec is None:
+        raise RecipeError(problems, where=where)
+    return Recipe(spec, tuple(m for m in methods if m is not None))
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a YAML file.
+
+    Raises:
+        RecipeError: It cannot be read, is not YAML, or does not validate (every problem listed).
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text())
+    except OSError as error:
+        raise RecipeError([f"it cannot be read: {error.strerror}"], where=str(path)) from error
+    except yaml.YAMLError as error:
+        raise RecipeError([f"it is not YAML: {error}"], where=str(path)) from error
+    return parse_recipe(data, where=str(path))
+
+
+_MODELS = {"data": DataSpec, "path": PathSpec, "tune": TuneSpec}
+
+
+def _sentence(problem: Any) -> str:
+    """One pydantic error as a sentence that names the place and the nearest key."""
+    where = ".".join(str(p) for p in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        model = _MODELS.get(str(problem["loc"][0]), RecipeSpec)
+        near = nearest(str(problem["loc"][-1]), list(model.model_fields))
+        guess = f"; did you mean {near[0]!r}?" if near else ""
+        return f"{where}: there is no such key{guess}"
+    if problem["type"] == "missing":
+        return f"{where}: this key is missing"
+    return f"{where}: {problem['msg']}, not {problem['input']!r}"

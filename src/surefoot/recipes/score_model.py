@@ -1,0 +1,48 @@
+"""Score one model on a task with any evaluator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..context import pick_device
+from ..data.dataset import Task
+from ..evals.predict import Evaluator, evaluate
+from ..methods.base import pretrained_end
+from ..models.model import Model
+from ..records import Score
+
+__all__ = ["score_model"]
+
+
+def score_model(
+    model: Model,
+    task: Task,
+    evaluator: Evaluator = "head",
+    *,
+    device: str = "auto",
+    batch_size: int = 256,
+    workers: int = 0,
+) -> list[Score]:
+    """Scores on ID validation, ID test and every shift.
+
+    Args:
+        model: With a head for the task's classes, or a text tower that can write one.
+        task: The data.
+        evaluator: "head" (the model's own, else zero-shot), "zero_shot", "linear" (a probe on
+            frozen features, C chosen on ID validation) or "knn" (DINO's protocol).
+        device: Where to run.
+        batch_size: Images per forward pass.
+        workers: Processes that load images.
+
+    Raises:
+        ModelError: The model lacks what the evaluator needs.
+    """
+    pairs = evaluate(
+        pretrained_end(model, task) if evaluator == "head" else model,
+        task,
+        evaluator=evaluator,
+        batch_size=batch_size,
+        device=pick_device(device),
+        workers=workers,
+    )
+    return [replace(score, method=model.spec.name) for _, score in pairs]
