@@ -1,0 +1,48 @@
+"""Everything that must hold: formatting, lint, types, tests. One command: python tools/check.py.
+
+``--fast`` leaves out the tests marked slow or browser.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+STEPS = {
+    "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
+    "lint": [sys.executable, "-m", "ruff", "check", "."],
+    "types": [sys.executable, "-m", "mypy"],
+    "tests": [sys.executable, "-m", "pytest", "-q", "-n", "2", "--durations=15"],
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fast", action="store_true")
+    parser.add_argument("steps", nargs="*", choices=[[], *STEPS])
+    arguments = parser.parse_args()
+    # Two test processes on two cores: more threads than cores is slower than one each.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
+                   "TOKENIZERS_PARALLELISM": "false"}  # fmt: skip
+    failed = []
+    for name in arguments.steps or STEPS:
+        command = list(STEPS[name])
+        if name == "tests" and arguments.fast:
+            command += ["-m", "not slow and not browser"]
+        began = time.perf_counter()
+        print(f"== {name}: {' '.join(command[1:])}", flush=True)
+        if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
+            failed.append(name)
+        print(f"== {name}: {time.perf_counter() - began:.0f} s", flush=True)
+    print(f"failed: {', '.join(failed)}" if failed else "all good")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
