@@ -72,8 +72,16 @@ def test_accumulation_does_not_change_the_result(task: Task, optimizer: Any) -> 
 def test_one_sgd_step_is_the_textbooks(task: Task) -> None:
     """Against plain autograd on the whole set as one batch."""
     n = len(task.train)
-    schedule = Schedule(epochs=1, batch_size=n, lr=0.1, optimizer="sgd", weight_decay=0.0,
-                        momentum=0.0, warmup_steps=0, clip=None)  # fmt: skip
+    schedule = Schedule(
+        epochs=1,
+        batch_size=n,
+        lr=0.1,
+        optimizer="sgd",
+        weight_decay=0.0,
+        momentum=0.0,
+        warmup_steps=0,
+        clip=None,
+    )
     module, plain = objective(), objective()
     transform = module.model.spec.transform.eval()
     train(module, task.train, transform, schedule)

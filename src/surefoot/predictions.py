@@ -62,11 +62,13 @@ class Predictions:
 
     def top1(self) -> NDArray[np.int64]:
         """Predicted class (n,); ties go to the lowest index."""
-        return self.masked().argmax(axis=1).astype(np.int64)
+        best: NDArray[np.int64] = self.masked().argmax(axis=1).astype(np.int64)
+        return best
 
     def correct(self) -> NDArray[np.bool_]:
         """Image by image (n,): is the top class the label?"""
-        return self.top1() == self.labels
+        right: NDArray[np.bool_] = self.top1() == self.labels
+        return right
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one ``.npz`` file, atomically; no pickles inside."""

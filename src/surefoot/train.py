@@ -272,10 +272,15 @@ def train(
     per_epoch = schedule.steps_per_epoch(len(split))
     share = math.ceil(schedule.batch_size / world)
     loop = _Loop(
-        prepared, optimizer, accelerator, schedule, run,
+        prepared,
+        optimizer,
+        accelerator,
+        schedule,
+        run,
         micro=min(schedule.micro_batch or share, share),
-        total=per_epoch * schedule.epochs, per_epoch=per_epoch,
-    )  # fmt: skip
+        total=per_epoch * schedule.epochs,
+        per_epoch=per_epoch,
+    )
     identity = _identity(schedule, split, seed, eval_mode)
     # Dropout and the like draw from a generator of this training's own.
     with torch.random.fork_rng(), _bar(loop, run, len(split)) as bar:
@@ -285,10 +290,13 @@ def train(
         for epoch in range(loop.epoch, schedule.epochs):
             objective.train(not eval_mode)
             batches = _order(len(split), schedule, seed=seed, epoch=epoch, rank=rank, world=world)
-            sizes = [min(schedule.batch_size, len(split) - i * schedule.batch_size)
-                     for i in range(per_epoch)]  # fmt: skip
-            loader = make_loader(split, transform, batches=batches, seed=seed, epoch=epoch,
-                                 workers=run.workers)  # fmt: skip
+            sizes = [
+                min(schedule.batch_size, len(split) - i * schedule.batch_size)
+                for i in range(per_epoch)
+            ]
+            loader = make_loader(
+                split, transform, batches=batches, seed=seed, epoch=epoch, workers=run.workers
+            )
             row = _epoch(loop, loader, sizes, bar)
             loop.epoch = epoch + 1
             if validate is not None and accelerator.is_main_process:

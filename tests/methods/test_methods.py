@@ -209,9 +209,7 @@ def test_the_probe_is_fitted_once_in_one_context(clip: Model, task: Task) -> Non
 
 def test_recipes_name_every_problem_of_a_method_at_once() -> None:
     with pytest.raises(RecipeError) as caught:
-        method_from(
-            {"name": "lp-ft", "prob": {}, "tune": {"schedule": {"epoch": 3, "lr": "fast"}}}
-        )
+        method_from({"name": "lp-ft", "prob": {}, "tune": {"schedule": {"epoch": 3, "lr": "fast"}}})
     text = str(caught.value)
     assert len(caught.value.problems) == 3
     assert "did you mean 'probe'?" in text

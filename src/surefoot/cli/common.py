@@ -59,31 +59,58 @@ def data_options(*, train: bool) -> Callable[[F], F]:
             click.option("--train", required=train, help=f"Training images: {kinds}."),
             click.option("--val", help="ID validation; without it a stratified cut of --train."),
             click.option("--test", help="ID test; without it a stratified cut of --train."),
-            click.option("--shift", "shift", multiple=True, metavar="NAME=DIR",
-                         help="A shifted test set; any number. None: synthetic corruptions."),
-            click.option("--class-map", multiple=True, metavar="NAME=FILE",
-                         help="YAML of `shift class: task class` for a shift."),
+            click.option(
+                "--shift",
+                "shift",
+                multiple=True,
+                metavar="NAME=DIR",
+                help="A shifted test set; any number. None: synthetic corruptions.",
+            ),
+            click.option(
+                "--class-map",
+                multiple=True,
+                metavar="NAME=FILE",
+                help="YAML of `shift class: task class` for a shift.",
+            ),
             click.option("--templates", help="Prompt template set by name, or a text file."),
             click.option("--metric", default="top1", show_default=True, help="Of the ID splits."),
             click.option("--skip-bad", is_flag=True, help="Leave unreadable images out."),
-            click.option("--limit", type=click.IntRange(1),
-                         help="At most so many images per split, stratified, seeded."),
+            click.option(
+                "--limit",
+                type=click.IntRange(1),
+                help="At most so many images per split, stratified, seeded.",
+            ),
         ]
-    )  # fmt: skip
+    )
 
 
 def device_options() -> Callable[[F], F]:
     """--device, --batch-size, --workers."""
     return _stack(
         [
-            click.option("--device", default="auto", show_default=True,
-                         help="auto, cpu, cuda, cuda:N or mps."),
-            click.option("--eval-batch-size", "batch_size", type=click.IntRange(1), default=256,
-                         show_default=True, help="Images per forward pass in evaluation."),
-            click.option("--workers", type=click.IntRange(0), default=0, show_default=True,
-                         help="Processes that load images."),
+            click.option(
+                "--device",
+                default="auto",
+                show_default=True,
+                help="auto, cpu, cuda, cuda:N or mps.",
+            ),
+            click.option(
+                "--eval-batch-size",
+                "batch_size",
+                type=click.IntRange(1),
+                default=256,
+                show_default=True,
+                help="Images per forward pass in evaluation.",
+            ),
+            click.option(
+                "--workers",
+                type=click.IntRange(0),
+                default=0,
+                show_default=True,
+                help="Processes that load images.",
+            ),
         ]
-    )  # fmt: skip
+    )
 
 
 def alphas_option() -> Callable[[F], F]:
@@ -95,5 +122,10 @@ def alphas_option() -> Callable[[F], F]:
         except ValueError as error:
             raise click.BadParameter(f"{value!r}: a count (11) or a list (0,0.3,1)") from error
 
-    return click.option("--alphas", default="11", show_default=True, callback=parse,
-                        help="How many positions on the path, or which.")  # fmt: skip
+    return click.option(
+        "--alphas",
+        default="11",
+        show_default=True,
+        callback=parse,
+        help="How many positions on the path, or which.",
+    )

@@ -16,8 +16,9 @@ __all__ = ["check_command", "cp_command", "export_command", "merge_command"]
 @click.command("merge")
 @click.argument("start", type=click.Path(exists=True, dir_okay=False))
 @click.argument("end", type=click.Path(exists=True, dir_okay=False))
-@click.option("--alpha", type=float, default=0.5, show_default=True,
-              help="0 gives START, 1 gives END.")  # fmt: skip
+@click.option(
+    "--alpha", type=float, default=0.5, show_default=True, help="0 gives START, 1 gives END."
+)
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="A new file.")
 @click.option("--extrapolate", is_flag=True, help="Allow alpha outside [0, 1].")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
@@ -25,7 +26,7 @@ def merge_command(
     start: str, end: str, alpha: float, out: str, extrapolate: bool, force: bool
 ) -> None:
     """Interpolate two checkpoints: (1 - alpha) * START + alpha * END."""
-    from ..weights.files import merge_files
+    from ..weights import merge_files
 
     if Path(out).exists() and not force:
         raise click.UsageError(f"{out} exists already; give another name or --force")
@@ -35,10 +36,15 @@ def merge_command(
 
 @click.command("export")
 @click.argument("run", type=click.Path(exists=True))
-@click.option("--to", "kind", required=True,
-              type=click.Choice(["open_clip", "timm", "hf", "safetensors"]))  # fmt: skip
-@click.option("--alpha", default="end", show_default=True,
-              help="A number in [0, 1], a rule (fixed, id_val, one_se), or end.")  # fmt: skip
+@click.option(
+    "--to", "kind", required=True, type=click.Choice(["open_clip", "timm", "hf", "safetensors"])
+)
+@click.option(
+    "--alpha",
+    default="end",
+    show_default=True,
+    help="A number in [0, 1], a rule (fixed, id_val, one_se), or end.",
+)
 @click.option("-o", "--out", required=True, type=click.Path(), help="A new file or folder.")
 def export_command(run: str, kind: str, alpha: str, out: str) -> None:
     """Write the chosen model of a RUN so that another library loads it."""

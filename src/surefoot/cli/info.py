@@ -129,11 +129,19 @@ def _recipe_help() -> str:
     from ..recipes.recipe import DataSpec, PathSpec, RecipeSpec, TuneSpec
 
     lines = ["A recipe is a YAML file with these keys (an example: `surefoot cp demo FILE`).", ""]
-    for title, model in (("recipe", RecipeSpec), ("data", DataSpec), ("path", PathSpec),
-                         ("tune", TuneSpec)):  # fmt: skip
+    for title, model in (
+        ("recipe", RecipeSpec),
+        ("data", DataSpec),
+        ("path", PathSpec),
+        ("tune", TuneSpec),
+    ):
         lines.append(f"{title}: {(model.__doc__ or '').strip()}")
         for key, field in model.model_fields.items():
-            need = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
+            need = (
+                "required"
+                if field.is_required()
+                else f"default {field.get_default(call_default_factory=True)!r}"
+            )
             lines.append(f"  {key}: {need}")
         lines.append("")
     return "\n".join(lines).rstrip()

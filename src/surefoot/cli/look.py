@@ -51,8 +51,12 @@ def _task(options: dict[str, Any]) -> Any:
 @click.argument("model")
 @data_options(train=False)
 @click.option("--alpha", help="Of a run folder: a number in [0, 1] or a rule.")
-@click.option("--evaluator", default="head", show_default=True,
-              type=click.Choice(["head", "zero_shot", "linear", "knn"]))  # fmt: skip
+@click.option(
+    "--evaluator",
+    default="head",
+    show_default=True,
+    type=click.Choice(["head", "zero_shot", "linear", "knn"]),
+)
 @click.option("--json", "as_json", is_flag=True, help="Score rows as JSON lines on stdout.")
 @device_options()
 def eval_command(
@@ -63,9 +67,13 @@ def eval_command(
     from ..recipes.score_model import score_model
 
     rows = score_model(
-        resolve_model(model, alpha), _task(options), evaluator,
-        device=options["device"], batch_size=options["batch_size"], workers=options["workers"],
-    )  # fmt: skip
+        resolve_model(model, alpha),
+        _task(options),
+        evaluator,  # type: ignore[arg-type]
+        device=options["device"],
+        batch_size=options["batch_size"],
+        workers=options["workers"],
+    )
     if as_json:
         for row in rows:
             click.echo(json.dumps(row.to_json(), sort_keys=True))
@@ -84,16 +92,27 @@ def eval_command(
 @click.argument("end")
 @data_options(train=False)
 @alphas_option()
-@click.option("--head", type=click.Choice(["interpolate", "end"]), default="interpolate",
-              show_default=True, help="What happens to the classification head.")  # fmt: skip
+@click.option(
+    "--head",
+    type=click.Choice(["interpolate", "end"]),
+    default="interpolate",
+    show_default=True,
+    help="What happens to the classification head.",
+)
 @click.option("--extrapolate", is_flag=True, help="Allow alphas outside [0, 1].")
 @click.option("--out", help="Also write a run folder with its report.")
 @click.option("--json", "as_json", is_flag=True, help="Score rows as JSON lines on stdout.")
 @device_options()
 def sweep_command(
-    start: str, end: str, alphas: int | list[float], head: str, extrapolate: bool,
-    out: str | None, as_json: bool, **options: Any,
-) -> None:  # fmt: skip
+    start: str,
+    end: str,
+    alphas: int | list[float],
+    head: str,
+    extrapolate: bool,
+    out: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """The curve of (1 - alpha) * START + alpha * END over the task, each image decoded once.
 
     START gets a zero-shot head where it has a text tower and no head of its own.
@@ -102,11 +121,18 @@ def sweep_command(
     from ..recipes.pick import resolve_model
 
     curve, selections = sweep_models(
-        resolve_model(start), resolve_model(end), _task(options), alphas=alphas, head=head,
-        extrapolate=extrapolate, out=out, device=options["device"],
-        batch_size=options["batch_size"], workers=options["workers"],
+        resolve_model(start),
+        resolve_model(end),
+        _task(options),
+        alphas=alphas,
+        head=head,
+        extrapolate=extrapolate,
+        out=out,
+        device=options["device"],
+        batch_size=options["batch_size"],
+        workers=options["workers"],
         progress=sys.stderr.isatty(),
-    )  # fmt: skip
+    )
     if as_json:
         for rows in curve.scores.values():
             for row in rows:
@@ -136,16 +162,28 @@ def sweep_command(
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
 @click.option("--device", default="auto", show_default=True)
 def predict_command(
-    model: str, images: tuple[str, ...], alpha: str | None, classes: str | None,
-    templates: str | None, top: int, as_json: bool, device: str,
-) -> None:  # fmt: skip
+    model: str,
+    images: tuple[str, ...],
+    alpha: str | None,
+    classes: str | None,
+    templates: str | None,
+    top: int,
+    as_json: bool,
+    device: str,
+) -> None:
     """Classify IMAGES with MODEL (a name with --classes, a file, or a run)."""
     from ..recipes.classify import classify
     from ..recipes.pick import resolve_model
 
     names = [c.strip() for c in classes.split(",")] if classes else None
-    for row in classify(resolve_model(model, alpha), images, classes=names,
-                        templates=templates, top=top, device=device):  # fmt: skip
+    for row in classify(
+        resolve_model(model, alpha),
+        images,
+        classes=names,
+        templates=templates,
+        top=top,
+        device=device,
+    ):
         if as_json:
             click.echo(json.dumps(row))
         else:

@@ -68,11 +68,11 @@ class _Lazy(click.Group):
 )
 @click.version_option(__version__, prog_name="surefoot")
 def cli() -> None:
-    """Fine-tune vision models that keep their footing when the data shifts.
+    r"""Fine-tune vision models that keep their footing when the data shifts.
 
     \b
     surefoot demo                                            see the effect in two minutes
-    surefoot fit --model tiny-clip --train DIR --test DIR \\
+    surefoot fit --model tiny-clip --train DIR --test DIR \
         --shift NAME=DIR --method lp-ft --wise               the same on your own images
     """
 

@@ -31,8 +31,9 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
 
     recipe = demo_recipe(full=full, seed=seed, device=device)
     began = time.perf_counter()
-    study = carry_out(recipe, out, resume=resume, progress=sys.stderr.isatty(), command=typed(),
-                      say=say)  # fmt: skip
+    study = carry_out(
+        recipe, out, resume=resume, progress=sys.stderr.isatty(), command=typed(), say=say
+    )
     _finish(study, began)
 
 
@@ -40,12 +41,20 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
 @click.argument("recipe", required=False, type=click.Path(exists=True, dir_okay=False))
 @click.option("--model", help="tiny-clip, open_clip:ARCH/TAG, timm:NAME, hf-hub:ID, a file, a run.")
 @data_options(train=False)
-@click.option("--method", "methods", multiple=True,
-              help="zero-shot, lp, ft, lp-ft or wise-ft; any number.")  # fmt: skip
-@click.option("--wise/--no-wise", default=True, show_default=True,
-              help="Sweep the WiSE-FT path from the pretrained to the tuned model.")  # fmt: skip
-@click.option("--head", type=click.Choice(["zero_shot", "random", "zeros"]),
-              help="Where the head of ft starts; default zero_shot, or zeros without text.")  # fmt: skip
+@click.option(
+    "--method", "methods", multiple=True, help="zero-shot, lp, ft, lp-ft or wise-ft; any number."
+)
+@click.option(
+    "--wise/--no-wise",
+    default=True,
+    show_default=True,
+    help="Sweep the WiSE-FT path from the pretrained to the tuned model.",
+)
+@click.option(
+    "--head",
+    type=click.Choice(["zero_shot", "random", "zeros"]),
+    help="Where the head of ft starts; zero_shot (the default) needs a text tower.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training images.")
 @click.option("--lr", help="Peak learning rate, or auto: chosen on ID validation.")
 @click.option("--batch", type=click.IntRange(1), help="Images per optimiser step.")
@@ -54,8 +63,13 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
 @click.option("--seeds", default="0", show_default=True, help="One or more, comma-separated.")
 @click.option("--out", help="A new folder; default runs/MODEL-METHOD.")
 @click.option("--resume", is_flag=True, help="Go on in a folder that is there.")
-@click.option("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]), default="auto",
-              show_default=True, help="Of the forward and backward passes.")  # fmt: skip
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+    default="auto",
+    show_default=True,
+    help="Of the forward and backward passes.",
+)
 @device_options()
 def fit_command(recipe: str | None, out: str | None, resume: bool, **options: Any) -> None:
     """Fit one or more methods and write a run folder with its report.
@@ -73,8 +87,9 @@ def fit_command(recipe: str | None, out: str | None, resume: bool, **options: An
         chosen = parse_recipe(_as_recipe(options), where="the command line")
         out = out or "runs/" + _slug(f"{options['model']}-{'-'.join(options['methods'])}")
     began = time.perf_counter()
-    study = carry_out(chosen, out, resume=resume, progress=sys.stderr.isatty(), command=typed(),
-                      say=say)  # fmt: skip
+    study = carry_out(
+        chosen, out, resume=resume, progress=sys.stderr.isatty(), command=typed(), say=say
+    )
     _finish(study, began)
 
 
@@ -83,8 +98,9 @@ def _no_options_beside_recipe() -> None:
     context = click.get_current_context()
     allowed = {"recipe", "out", "resume"}
     source = click.core.ParameterSource.COMMANDLINE
-    extra = [p for p in context.params if p not in allowed
-             and context.get_parameter_source(p) == source]  # fmt: skip
+    extra = [
+        p for p in context.params if p not in allowed and context.get_parameter_source(p) == source
+    ]
     if extra:
         raise click.UsageError(
             f"--{extra[0].replace('_', '-')} cannot be combined with a recipe file: "
@@ -102,8 +118,9 @@ def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
     try:
         seeds = [int(s) for s in options["seeds"].split(",")]
     except ValueError as error:
-        raise click.BadParameter(f"{options['seeds']!r}: whole numbers, comma-separated",
-                                 param_hint="--seeds") from error  # fmt: skip
+        raise click.BadParameter(
+            f"{options['seeds']!r}: whole numbers, comma-separated", param_hint="--seeds"
+        ) from error
     data = {
         "train": options["train"],
         "val": options["val"],
@@ -145,8 +162,9 @@ def _method(name: str, options: dict[str, Any]) -> dict[str, Any]:
         try:
             schedule["lr"] = float(options["lr"])
         except ValueError as error:
-            raise click.BadParameter(f"{options['lr']!r} is neither a number nor auto",
-                                     param_hint="--lr") from error  # fmt: skip
+            raise click.BadParameter(
+                f"{options['lr']!r} is neither a number nor auto", param_hint="--lr"
+            ) from error
     tune: dict[str, Any] = {"schedule": schedule} if schedule else {}
     if name == "lp-ft":
         return {"name": name, **({"tune": tune} if tune else {})}

@@ -181,9 +181,9 @@ class _Taken:
     """Some images of another sequence."""
 
     def __init__(self, images: Images, at: NDArray[np.int64]) -> None:
-        while isinstance(images, _Taken):
-            images, at = images._images, images._at[at]
-        self._images, self._at = images, at
+        # A part of a part points at the whole, so that indexing stays one step.
+        self._images: Images = images._images if isinstance(images, _Taken) else images
+        self._at: NDArray[np.int64] = images._at[at] if isinstance(images, _Taken) else at
 
     def __len__(self) -> int:
         return len(self._at)
@@ -279,8 +279,8 @@ class Shift:
                 )
             class_map = ClassMap({c: c for c in split.class_names})
         class_map.check(split.class_names, names)
-        table = np.array([names.index(class_map.pairs[c]) if c in class_map.pairs else -1
-                          for c in split.class_names], dtype=np.int64)  # fmt: skip
+        joined_to = [class_map.pairs.get(c) for c in split.class_names]
+        table = np.array([-1 if c is None else names.index(c) for c in joined_to], dtype=np.int64)
         translated = table[labels]
         kept = np.flatnonzero(translated >= 0)
         out = len(labels) - len(kept)

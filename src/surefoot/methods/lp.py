@@ -19,7 +19,7 @@ __all__ = ["LinearProbe", "logspace"]
 
 
 def logspace(low: float, high: float, n: int) -> tuple[float, ...]:
-    """n numbers evenly spaced in logarithm from 10**low to 10**high."""
+    """N numbers evenly spaced in logarithm from 10**low to 10**high."""
     return tuple(float(c) for c in np.logspace(low, high, n))
 
 
@@ -52,9 +52,9 @@ class LinearProbe(Method):
         run = (run or RunContext()).staged("lp")
         model = start.clone()
         key = self._key(model, task)
-        if key not in run.memo:
-            run.memo[key] = self._fit(model, task, seed, run)
-        fitted = run.memo[key]
+        fitted = run.memo.get(key)
+        if fitted is None:
+            fitted = run.memo[key] = self._fit(model, task, seed, run)
         for row in fitted.table:
             run.say(**row)
         run.say(note=f"C = {fitted.c:.3g} of {len(fitted.table)}, chosen on ID validation")
@@ -82,13 +82,12 @@ class LinearProbe(Method):
             seed=seed,
         )
 
-    def _key(self, model: Model, task: Task) -> tuple[str, ...]:
+    def _key(self, model: Model, task: Task) -> str:
         """Names this very fit, so that LP-FT after LP in one study does not repeat it."""
         encoder = Weights.of(model.encoder).fingerprint()
         scale = "" if model.logit_scale is None else repr(model.scale())
-        return (
-            encoder, scale, task.train.manifest().sha256, task.val.manifest().sha256, repr(self)
-        )  # fmt: skip
+        data = (task.train.manifest().sha256, task.val.manifest().sha256)
+        return "/".join((encoder, scale, *data, repr(self)))
 
     def label(self) -> str:
         """How reports name it."""

@@ -45,9 +45,7 @@ def build_method(data: Mapping[str, Any], where: str, problems: list[str]) -> Me
     return typing.cast("Method | None", built)
 
 
-def _build(
-    kind: type, data: Mapping[str, Any], base: Any, where: str, problems: list[str]
-) -> Any:
+def _build(kind: type, data: Mapping[str, Any], base: Any, where: str, problems: list[str]) -> Any:
     """A dataclass from plain data; fields not given come from ``base``, where there is one."""
     before = len(problems)
     hints = typing.get_type_hints(kind)

@@ -123,7 +123,8 @@ class Model(nn.Module):
         Raises:
             ModelError: The model has no head.
         """
-        return self.require_head()(self.features(images))
+        logits: Tensor = self.require_head()(self.features(images))
+        return logits
 
     def require_head(self) -> Head:
         """The head.

@@ -61,16 +61,27 @@ def sweep_models(
     grid = alpha_grid(alphas) if isinstance(alphas, int) else tuple(alphas)
     run = None
     if out is not None:
-        facts = {"method": "sweep", "label": f"path to {end.spec.name}", "seed": 0,
-                 "model": start.spec.name, "task": task_facts(task)}  # fmt: skip
+        facts = {
+            "method": "sweep",
+            "label": f"path to {end.spec.name}",
+            "seed": 0,
+            "model": start.spec.name,
+            "task": task_facts(task),
+        }
         run = Run.create(out, facts)
         run.write_json("env.json", environment())
     with progress_bar("sweep", shown=progress) as tick:
         curve = sweep(
-            path, task, alphas=grid, batch_size=batch_size, device=pick_device(device),
-            workers=workers, method="sweep", progress=tick,
+            path,
+            task,
+            alphas=grid,
+            batch_size=batch_size,
+            device=pick_device(device),
+            workers=workers,
+            method="sweep",
+            progress=tick,
             on_predictions=None if run is None else (lambda a, p: run.save_predictions(p, a)),
-        )  # fmt: skip
+        )
     selections = select_all(curve)
     if run is not None:
         run.write_selections(selections)

@@ -12,8 +12,18 @@ import torch
 
 __all__ = ["environment"]
 
-_PACKAGES = ("surefoot", "torch", "torchvision", "timm", "open_clip_torch", "transformers",
-             "accelerate", "scikit-learn", "numpy", "pillow")  # fmt: skip
+_PACKAGES = (
+    "surefoot",
+    "torch",
+    "torchvision",
+    "timm",
+    "open_clip_torch",
+    "transformers",
+    "accelerate",
+    "scikit-learn",
+    "numpy",
+    "pillow",
+)
 
 
 def environment(command: str = "") -> dict[str, Any]:

@@ -124,9 +124,13 @@ def _score_one(
 ) -> list[Score]:
     """Scores of a model that lies on no path."""
     with clock.time("predict"):
-        pairs = evaluate(model, task, batch_size=recipe.spec.batch_size,
-                         device=pick_device(recipe.spec.device),
-                         workers=recipe.spec.workers)  # fmt: skip
+        pairs = evaluate(
+            model,
+            task,
+            batch_size=recipe.spec.batch_size,
+            device=pick_device(recipe.spec.device),
+            workers=recipe.spec.workers,
+        )
     for predictions, _ in pairs:
         run.save_predictions(predictions, None)
     return [replace(score, method=key, selection="end") for _, score in pairs]
@@ -148,10 +152,16 @@ def _score_path(
 
     with clock.time("sweep"), progress_bar("sweep", shown=context.progress) as tick:
         curve = sweep(
-            path, task, alphas=alphas, batch_size=recipe.spec.batch_size,
-            device=pick_device(recipe.spec.device), workers=recipe.spec.workers,
-            on_predictions=keep, method=key, progress=tick,
-        )  # fmt: skip
+            path,
+            task,
+            alphas=alphas,
+            batch_size=recipe.spec.batch_size,
+            device=pick_device(recipe.spec.device),
+            workers=recipe.spec.workers,
+            on_predictions=keep,
+            method=key,
+            progress=tick,
+        )
     selections = [select(curve, rule, fixed=spec.fixed) for rule in spec.rules]
     run.write_selections(selections)
     return selected_rows(curve, selections, key)
@@ -171,13 +181,13 @@ def selected_rows(curve: Curve, selections: list[Selection], key: str) -> list[S
 def _score_knn(
     path: Path | None, tuned: Model, task: Task, recipe: Recipe, key: str, run: Run
 ) -> list[Score]:
-    """kNN on features of every selected theta(alpha), bank and queries embedded anew."""
-    alphas: list[float | None] = [None]
+    """Nearest neighbours at every selected alpha, bank and queries embedded anew."""
+    models: dict[float | None, Model] = {None: tuned}
     if path is not None:
         alphas = sorted({0.0, 1.0, *(s.alpha for s in run.selections())})
-    rows = []
-    for alpha in alphas:
-        model = tuned if path is None or alpha is None else path.at(alpha)
+        models = {alpha: path.at(alpha) for alpha in alphas}
+    rows: list[Score] = []
+    for alpha, model in models.items():
         pairs = evaluate(model, task, evaluator="knn", device=pick_device(recipe.spec.device))
         rows += [replace(s, method=key, alpha=alpha, selection="knn") for _, s in pairs]
     return rows

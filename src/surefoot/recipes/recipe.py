@@ -18,7 +18,17 @@ from ..methods.parse import build_method
 from ..records import write_atomic
 from ..registry import nearest
 
-__all__ = ["DataSpec", "PathSpec", "Recipe", "RecipeSpec", "TuneSpec", "load_recipe", "parse_recipe"]
+__all__ = [
+    "DataSpec",
+    "PathSpec",
+    "Recipe",
+    "RecipeSpec",
+    "TuneSpec",
+    "load_recipe",
+    "parse_recipe",
+]
+
+Rule = Literal["fixed", "id_val", "one_se", "oracle"]
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,7 +61,7 @@ class PathSpec(BaseModel):
     alphas: int | list[float] = 11
     head: Literal["auto", "interpolate", "end"] = "auto"
     batchnorm: Literal["interpolate", "keep", "recalibrate"] = "interpolate"
-    rules: list[Literal["fixed", "id_val", "one_se", "oracle"]] = ["fixed", "id_val", "one_se", "oracle"]  # fmt: skip
+    rules: list[Rule] = ["fixed", "id_val", "one_se", "oracle"]
     fixed: float = Field(default=0.5, ge=0, le=1)
 
 
@@ -150,7 +160,7 @@ def load_recipe(path: str | Path) -> Recipe:
     return parse_recipe(data, where=str(path))
 
 
-_MODELS = {"data": DataSpec, "path": PathSpec, "tune": TuneSpec}
+_MODELS: dict[str, type[BaseModel]] = {"data": DataSpec, "path": PathSpec, "tune": TuneSpec}
 
 
 def _sentence(problem: Any) -> str:

@@ -37,16 +37,24 @@ def task_of(spec: RecipeSpec) -> Task:
     """
     data = spec.data
     task = make_task(
-        train=data.train, val=data.val, test=data.test, shifts=data.shifts,
-        class_maps=data.class_maps, templates=data.templates, prompt_names=data.prompt_names,
-        metric=data.metric, val_fraction=data.val_fraction, seed=data.seed,
+        train=data.train,
+        val=data.val,
+        test=data.test,
+        shifts=data.shifts,
+        class_maps=data.class_maps,
+        templates=data.templates,
+        prompt_names=data.prompt_names,
+        metric=data.metric,
+        val_fraction=data.val_fraction,
+        seed=data.seed,
         skip_bad=data.skip_bad,
-    )  # fmt: skip
+    )
     return limited(task, train=data.limit_train, evaluation=data.limit_eval, seed=data.seed)
 
 
 def limited(task: Task, *, train: int | None, evaluation: int | None, seed: int) -> Task:
     """A task with at most so many images per split, stratified and seeded."""
+
     def cut(split: Split, n: int | None) -> Split:
         return split if n is None else split.subset(n, seed=seed)
 
@@ -90,8 +98,9 @@ def member_names(methods: Sequence[Method]) -> list[str]:
     names: list[str] = []
     for method in methods:
         slug = re.sub(r"[^a-z0-9.]+", "-", method.label().lower()).strip("-")
-        twins = sum(n == slug or re.fullmatch(rf"{re.escape(slug)}-\d+", n) is not None
-                    for n in names)  # fmt: skip
+        twins = sum(
+            n == slug or re.fullmatch(rf"{re.escape(slug)}-\d+", n) is not None for n in names
+        )
         names.append(slug if not twins else f"{slug}-{twins + 1}")
     return names
 
@@ -133,21 +142,35 @@ def carry_out(
     keys = member_names(recipe.methods)
     single = len(recipe.methods) == 1 and len(recipe.spec.seeds) == 1
     context = RunContext(
-        device=recipe.spec.device, precision=recipe.spec.precision, progress=progress,
-        workers=recipe.spec.workers, resume=resume,
-    )  # fmt: skip
+        device=recipe.spec.device,
+        precision=recipe.spec.precision,
+        progress=progress,
+        workers=recipe.spec.workers,
+        resume=resume,
+    )
     members = []
     for seed in recipe.spec.seeds:
         for key, method in zip(keys, recipe.methods, strict=True):
             name = key if len(recipe.spec.seeds) == 1 else f"{key}-s{seed}"
             members.append(name)
             place = folder if single else folder / name
-            facts = {"method": key, "label": method.label(), "seed": seed,
-                     "model": start.spec.name, "task": task_facts(task)}  # fmt: skip
+            facts = {
+                "method": key,
+                "label": method.label(),
+                "seed": seed,
+                "model": start.spec.name,
+                "task": task_facts(task),
+            }
             _one(recipe, method, key, start, task, place, facts, seed, context, command, say)
     if not single:
-        _write_study(folder, recipe, task, members, command,
-                     {"loading": loading, "total": time.perf_counter() - began})  # fmt: skip
+        _write_study(
+            folder,
+            recipe,
+            task,
+            members,
+            command,
+            {"loading": loading, "total": time.perf_counter() - began},
+        )
     study = open_study(folder)
     write_examples(study, task)
     return study
@@ -175,9 +198,18 @@ def _refuse_existing(folder: Path, recipe: Recipe, resume: bool) -> None:
 
 
 def _one(
-    recipe: Recipe, method: Method, key: str, start: Model, task: Task, place: Path,
-    facts: Mapping[str, Any], seed: int, context: RunContext, command: str, say: Any,
-) -> None:  # fmt: skip
+    recipe: Recipe,
+    method: Method,
+    key: str,
+    start: Model,
+    task: Task,
+    place: Path,
+    facts: Mapping[str, Any],
+    seed: int,
+    context: RunContext,
+    command: str,
+    say: Any,
+) -> None:
     """One member: skipped when it is finished already."""
     done = place / "run.json"
     if done.is_file() and Run.open(place).status in ("finished", "trial"):
@@ -188,16 +220,28 @@ def _one(
     run.write_json("env.json", environment(command))
     began = time.perf_counter()
     if recipe.spec.tune is not None:
-        method = tune_lr(method, start, task, recipe.spec.tune, seed=seed, run=context, say=say,
-                         record=lambda table: run.write_json("tuning.json", table))  # fmt: skip
+        method = tune_lr(
+            method,
+            start,
+            task,
+            recipe.spec.tune,
+            seed=seed,
+            run=context,
+            say=say,
+            record=lambda table: run.write_json("tuning.json", table),
+        )
     execute(method, key, start, task, recipe, run, seed=seed, context=context)
     say(f"{facts['label']}, seed {seed}: {time.perf_counter() - began:.0f} s")
 
 
 def _write_study(
-    folder: Path, recipe: Recipe, task: Task, members: list[str], command: str,
+    folder: Path,
+    recipe: Recipe,
+    task: Task,
+    members: list[str],
+    command: str,
     seconds: Mapping[str, float],
-) -> None:  # fmt: skip
+) -> None:
     run = Run(folder)
     recipe.save(folder / "recipe.yaml")
     run.write_json(

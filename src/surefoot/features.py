@@ -1,0 +1,222 @@
+"""Feature extraction, streamed; a cache addressed by content.
+
+A key holds the encoder's weights and construction, the transform, the split's manifest and the
+dtype: features never go stale when any of them changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from filelock import FileLock
+from numpy.typing import NDArray
+from torch import nn
+
+from .data.dataset import Split
+from .data.loading import make_loader
+from .errors import DataError, ModelError
+from .models.model import Model
+from .transforms import TransformSpec
+from .weights import fingerprint
+
+__all__ = ["IN_MEMORY", "cache_key", "encoder_fingerprint", "extract", "inference"]
+
+Progress = Callable[[int, int], None]
+Features = NDArray[np.float32]
+
+IN_MEMORY = 64 << 20
+"""Bytes; larger results are memory-mapped files."""
+
+_BLOCK = 8 << 20
+"""Bytes after which a cache file is flushed to disk, so that a kill costs no more than that."""
+
+
+@contextmanager
+def inference(model: nn.Module, device: torch.device | str | None = None) -> Iterator[torch.device]:
+    """Eval mode and no gradients, on a device; everything is put back afterwards.
+
+    Yields the device. Every submodule gets back its own training flag, and the model returns to
+    the device it came from.
+    """
+    home = next(model.parameters()).device
+    where = home if device is None else torch.device(device)
+    flags = {module: module.training for module in model.modules()}
+    try:
+        model.to(where)
+        model.eval()
+        with torch.inference_mode():
+            yield where
+    finally:
+        model.to(home)
+        for module, flag in flags.items():
+            module.training = flag
+
+
+def encoder_fingerprint(model: Model) -> str:
+    """SHA-256 over the encoder's weights and its build.
+
+    The build counts because weights alone do not say which activation they go with.
+    """
+    build = json.dumps(dict(model.spec.builder), sort_keys=True, default=str)
+    digest = hashlib.sha256(
+        f"{build}\x1e{model.encoder!r}\x1e{fingerprint(model.encoder)}".encode()
+    )
+    return digest.hexdigest()
+
+
+def cache_key(model: Model, split: Split, transform: TransformSpec) -> str:
+    """64 hexadecimal digits that name these features."""
+    parts = {
+        "encoder": encoder_fingerprint(model),
+        "transform": transform.to_json(),
+        "split": split.manifest().sha256,
+        "source": [split.source, split.version],
+        "dtype": "float32",
+        "format": 1,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def extract(
+    model: Model,
+    split: Split,
+    *,
+    transform: TransformSpec | None = None,
+    batch_size: int = 256,
+    device: torch.device | str | None = None,
+    workers: int = 0,
+    cache_dir: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Features:
+    """Features (n, d) of a split, as the encoder gives them.
+
+    Args:
+        model: Left as it was.
+        split: The images; labels are not needed.
+        transform: Instead of the model's own; its evaluation side is used.
+        batch_size: Images at once.
+        device: Where to compute; where the model is when left out.
+        workers: Processes that decode images.
+        cache_dir: Keep the result there, and take it from there when nothing has changed. A run
+            that was killed goes on where it stopped; of several processes one computes and the
+            others wait.
+        progress: Called with (images done, images in all).
+
+    Returns:
+        In memory up to 64 MiB, read-only memory-mapped above.
+
+    Raises:
+        ModelError: A feature is not finite, or of another width than ``model.feature_dim``.
+        DataError: An image cannot be decoded.
+    """
+    spec = transform or model.spec.transform
+
+    def blocks(start: int) -> Iterator[Features]:
+        rest = split if start == 0 else split.take(np.arange(start, len(split)))
+        loader = make_loader(
+            rest, spec.eval(), batch_size=batch_size, seed=0, epoch=0, workers=workers
+        )
+        done = start
+        with inference(model, device) as where:
+            for batch in loader:
+                block = model.features(batch["image"].to(where, non_blocking=True))
+                yield _checked(block.float().cpu().numpy(), model, split)
+                done += len(block)
+                if progress is not None:
+                    progress(done, len(split))
+
+    shape = (len(split), model.feature_dim)
+    if cache_dir is not None:
+        path = Path(cache_dir) / f"{cache_key(model, split, spec)}.npy"
+        return _cached(path, shape, blocks)
+    if 4 * shape[0] * shape[1] <= IN_MEMORY:
+        return _filled(shape, blocks(0))
+    # An unnamed file: it goes when the last array on it does, however the process ends.
+    with tempfile.TemporaryFile(prefix="surefoot-features-") as out:
+        for block in blocks(0):
+            out.write(block.tobytes())
+        out.flush()
+        mapped: Features = np.memmap(out, dtype=np.float32, mode="r", shape=shape)
+    return mapped
+
+
+def _checked(block: Features, model: Model, split: Split) -> Features:
+    if block.ndim != 2 or block.shape[1] != model.feature_dim:
+        raise ModelError(
+            f"the encoder of {model.spec.name} gives features of shape {block.shape}",
+            expected=f"(images, {model.feature_dim}), as its feature_dim says",
+        )
+    if not np.isfinite(block).all():
+        raise ModelError(
+            f"{model.spec.name} gives features of {split.name!r} that are not finite",
+            expected="finite numbers",
+            fix="check the checkpoint (surefoot check) and the training's learning rate",
+        )
+    return block
+
+
+def _filled(shape: tuple[int, int], blocks: Iterator[Features]) -> Features:
+    out, done = np.empty(shape, dtype=np.float32), 0
+    for block in blocks:
+        out[done : done + len(block)] = block
+        done += len(block)
+    return out
+
+
+def _cached(
+    path: Path, shape: tuple[int, int], blocks: Callable[[int], Iterator[Features]]
+) -> Features:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        found = _load(path, shape)
+        if found is not None:
+            return found
+        partial = path.with_name(f".{path.name}.part")
+        with open(partial, "r+b" if partial.exists() else "w+b") as out:
+            _append(out, shape, blocks)
+        os.replace(partial, path)
+    found = _load(path, shape)
+    if found is None:
+        raise DataError(f"the feature file {path} cannot be read back", fix="remove it")
+    return found
+
+
+def _append(
+    out: BinaryIO, shape: tuple[int, int], blocks: Callable[[int], Iterator[Features]]
+) -> None:
+    """Write rows after those that are there already, and flush to disk block by block."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(out, header)
+    first, row = out.tell(), 4 * shape[1]
+    done = max(0, min(shape[0], (out.seek(0, os.SEEK_END) - first) // row))
+    out.truncate(first + done * row)
+    out.seek(0, os.SEEK_END)
+    pending = 0
+    if done < shape[0]:
+        for block in blocks(done):
+            pending += out.write(block.astype("<f4", copy=False).tobytes())
+            if pending >= _BLOCK:
+                out.flush()
+                os.fsync(out.fileno())
+                pending = 0
+    out.flush()
+    os.fsync(out.fileno())
+
+
+def _load(path: Path, shape: tuple[int, int]) -> Features | None:
+    """The array of a finished cache file; None where it is missing or spoilt."""
+    small = 4 * shape[0] * shape[1] <= IN_MEMORY
+    try:
+        found: Features = np.load(path, mmap_mode=None if small else "r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if found.shape == shape else None

@@ -1,0 +1,397 @@
+"""The command line, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from surefoot.registry import METHODS
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+
+
+def surefoot(*arguments: object, cwd: Path | None = None, code: int = 0) -> Any:
+    """Run the command; fail with its output unless it exits with ``code``."""
+    done = subprocess.run(
+        [sys.executable, "-m", "surefoot", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=ENVIRONMENT,
+        check=False,
+    )
+    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from ..conftest import write_folders
+
+    root = tmp_path_factory.mktemp("data")
+    write_folders(root / "train", 36, seed=0)
+    write_folders(root / "test", 18, seed=1)
+    write_folders(root / "shift", 18, seed=2, shifted=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(data: Path) -> Path:
+    """The one line of the README on a folder of one's own."""
+    surefoot(
+        "fit",
+        "--model",
+        "tiny-clip",
+        "--train",
+        data / "train",
+        "--test",
+        data / "test",
+        "--shift",
+        f"dim={data / 'shift'}",
+        "--method",
+        "lp-ft",
+        "--wise",
+        "--epochs",
+        1,
+        "--batch",
+        16,
+        "--alphas",
+        3,
+        "--out",
+        data / "run",
+    )
+    return data / "run"
+
+
+def test_help_lists_every_command_and_never_imports_torch() -> None:
+    code = (
+        "import sys, surefoot.cli.main as m\n"
+        "for a in (['--help'], ['ls'], ['ls', 'methods'], ['fit', '--help']):\n"
+        "    try: m.main(a)\n"
+        "    except SystemExit as e: assert not e.code, (a, e.code)\n"
+        "assert 'torch' not in sys.modules, 'torch was imported'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ("demo", "fit", "eval", "sweep", "merge", "compare", "report", "predict"):
+        assert f"\n  {command} " in done.stdout
+
+
+def test_fit_writes_a_run_with_its_report(run: Path) -> None:
+    assert json.loads((run / "run.json").read_text())["status"] == "finished"
+    page = (run / "report.html").read_text()
+    assert "<svg" in page
+    assert "LP-FT" in page
+
+
+def test_results_go_to_stdout_and_talk_to_stderr(run: Path) -> None:
+    done = surefoot("compare", run)
+    assert "LP-FT" in done.stdout
+    rows = [json.loads(line) for line in surefoot("compare", run, "--json").stdout.splitlines()]
+    assert {r["split"] for r in rows} == {"val", "test", "dim"}
+
+
+def test_the_stored_recipe_does_it_again(run: Path, tmp_path: Path) -> None:
+    surefoot("fit", run / "recipe.yaml", "--out", tmp_path / "again")
+    for name in ("scores.jsonl", "selections.jsonl"):
+        assert (tmp_path / "again" / name).read_text() == (run / name).read_text()
+
+
+def test_a_recipe_and_options_do_not_mix(run: Path) -> None:
+    done = surefoot("fit", run / "recipe.yaml", "--epochs", 3, code=2)
+    assert "--epochs cannot be combined" in done.stderr
+
+
+def test_an_existing_folder_is_refused(run: Path) -> None:
+    done = surefoot("fit", run / "recipe.yaml", "--out", run, code=1)
+    assert "exists already" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_resume_of_a_finished_run_changes_nothing(run: Path) -> None:
+    before = (run / "scores.jsonl").stat().st_mtime_ns
+    done = surefoot("fit", run / "recipe.yaml", "--out", run, "--resume")
+    assert "finished already" in done.stderr
+    assert (run / "scores.jsonl").stat().st_mtime_ns == before
+
+
+def test_eval_of_a_run_at_an_alpha(run: Path, data: Path) -> None:
+    options = [
+        "--train",
+        data / "train",
+        "--test",
+        data / "test",
+        "--shift",
+        f"dim={data / 'shift'}",
+        "--json",
+    ]
+    done = surefoot("eval", run, "--alpha", "fixed", *options)
+    got = {r["split"]: r["value"] for r in map(json.loads, done.stdout.splitlines())}
+    kept = [json.loads(line) for line in (run / "scores.jsonl").open()]
+    assert got == {r["split"]: r["value"] for r in kept if r["selection"] == "fixed"}
+
+
+def test_eval_by_knn(data: Path) -> None:
+    done = surefoot(
+        "eval",
+        "tiny-clip",
+        "--train",
+        data / "train",
+        "--test",
+        data / "test",
+        "--shift",
+        f"dim={data / 'shift'}",
+        "--evaluator",
+        "knn",
+    )
+    assert "NN" in done.stdout
+
+
+def test_merge_and_sweep_of_two_checkpoints(run: Path, data: Path, tmp_path: Path) -> None:
+    start, end, half = (
+        run / "start.safetensors",
+        run / "end.safetensors",
+        tmp_path / "half.safetensors",
+    )
+    surefoot("merge", start, end, "--alpha", 0.5, "-o", half)
+    options = [
+        "--train",
+        data / "train",
+        "--test",
+        data / "test",
+        "--shift",
+        f"dim={data / 'shift'}",
+    ]
+    done = surefoot("sweep", start, end, *options, "--alphas", "0,0.5,1", "--json")
+    curve = [json.loads(line) for line in done.stdout.splitlines()]
+    at_half = {r["split"]: r["value"] for r in curve if r["alpha"] == 0.5}
+    merged = surefoot("eval", half, *options, "--json").stdout.splitlines()
+    assert at_half == {r["split"]: r["value"] for r in map(json.loads, merged)}
+    table = surefoot("sweep", start, end, *options, "--alphas", 2, "--out", tmp_path / "s").stdout
+    assert "one_se: alpha" in table
+    assert (tmp_path / "s" / "report.html").is_file()
+
+
+def test_alpha_outside_needs_leave(run: Path, tmp_path: Path) -> None:
+    ends = [run / "start.safetensors", run / "end.safetensors"]
+    done = surefoot("merge", *ends, "--alpha", 1.5, "-o", tmp_path / "m.safetensors", code=1)
+    assert "1.5" in done.stderr
+    assert not list(tmp_path.iterdir())
+    surefoot("merge", *ends, "--alpha", 1.5, "--extrapolate", "-o", tmp_path / "m.safetensors")
+
+
+def test_predict_with_a_run_and_zero_shot(run: Path, data: Path) -> None:
+    image = next((data / "test" / "square").glob("*.png"))
+    row = json.loads(surefoot("predict", run, image, "--json").stdout)
+    assert {p["class"] for p in row["top"]} == {"circle", "square", "bar"}
+    assert sum(p["probability"] for p in row["top"]) == pytest.approx(1, abs=1e-4)
+    text = surefoot("predict", "tiny-clip", image, "--classes", "square,camera").stdout
+    assert "square" in text
+
+
+def test_predict_names_bad_files(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG not really")
+    done = surefoot("predict", run, tmp_path / "broken.png", code=1)
+    assert "broken.png" in done.stderr
+    done = surefoot("predict", "tiny-clip", tmp_path / "none.png", code=1)
+    assert "no file" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["open_clip", "timm", "hf", "safetensors"])
+def test_export_formats(kind: str, run: Path, tmp_path: Path) -> None:
+    """What fits the model is written; what does not is refused with a reason, and no file."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "surefoot",
+            "export",
+            str(run),
+            "--to",
+            kind,
+            "--alpha",
+            "one_se",
+            "-o",
+            str(tmp_path / "model"),
+        ],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=False,
+    )
+    if kind == "safetensors":
+        assert done.returncode == 0, done.stderr
+        assert all(Path(p).exists() for p in done.stdout.split())
+    else:
+        # tiny-clip is none of these libraries' architectures.
+        assert done.returncode == 1
+        assert "expected" in done.stderr
+        assert not list(tmp_path.iterdir())
+
+
+def test_check_finds_all_problems_and_runs_nothing(data: Path, tmp_path: Path) -> None:
+    assert "good" in surefoot("check", data / "train").stdout
+    bad = tmp_path / "photos"
+    shutil.copytree(data / "train", bad)
+    (bad / "bar" / "torn.png").write_bytes((next((bad / "bar").iterdir())).read_bytes()[:60])
+    (bad / "empty").mkdir()
+    done = surefoot("check", bad, code=1)
+    assert "torn.png" in done.stdout
+    assert "empty" in done.stdout
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("model: tiny-clip\ndata: {train: nowhere}\nmethods: [lpft]\nseed: 3\n")
+    done = surefoot("check", recipe, code=1)
+    assert "did you mean 'seeds'?" in done.stdout
+    assert "lp-ft" in done.stdout
+
+
+def test_bad_images_stop_the_run_before_training(data: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "photos"
+    shutil.copytree(data / "train", bad)
+    (bad / "bar" / "torn.png").write_bytes(b"no image")
+    arguments = [
+        "fit",
+        "--model",
+        "tiny-clip",
+        "--train",
+        bad,
+        "--test",
+        data / "test",
+        "--shift",
+        f"dim={data / 'shift'}",
+        "--method",
+        "ft",
+        "--epochs",
+        1,
+        "--alphas",
+        "0,1",
+        "--batch",
+        16,
+    ]
+    done = surefoot(*arguments, "--out", tmp_path / "run", code=1)
+    assert "torn.png" in done.stderr
+    assert "--skip-bad" in done.stderr
+    assert not (tmp_path / "run").exists()
+    surefoot(*arguments, "--skip-bad", "--out", tmp_path / "run")
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    notes = " ".join(n for s in facts["task"]["splits"].values() for n in s["notes"])
+    assert "1" in notes
+    assert "skip" in notes or "left out" in notes
+
+
+def test_classes_that_differ_need_a_class_map(data: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(data / "shift", other)
+    (other / "bar").rename(other / "stick")
+    arguments = [
+        "eval",
+        "tiny-clip",
+        "--train",
+        data / "train",
+        "--test",
+        data / "test",
+        "--shift",
+        f"other={other}",
+    ]
+    done = surefoot(*arguments, code=1)
+    assert "stick" in done.stderr
+    assert "--class-map" in done.stderr
+    ghost = tmp_path / "ghost.yaml"
+    ghost.write_text("stick: banana\n")
+    done = surefoot(*arguments, "--class-map", f"other={ghost}", code=1)
+    assert "banana" in done.stderr
+    joined = tmp_path / "map.yaml"
+    joined.write_text("stick: bar\ncircle: circle\nsquare: square\n")
+    assert "other" in surefoot(*arguments, "--class-map", f"other={joined}").stdout
+
+
+def test_an_empty_class_is_named(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data / "train", tmp_path / "train")
+    (tmp_path / "train" / "triangle").mkdir()
+    done = surefoot(
+        "eval", "tiny-clip", "--train", tmp_path / "train", "--test", data / "test", code=1
+    )
+    assert "triangle" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["fitt"], 2, "Did you mean fit"),
+        (["fit", "--model", "tiny-clip"], 2, "--train is missing"),
+        (["fit", "--model", "tiny-clip", "--train", "x"], 2, "--method is missing"),
+        (["fit", "--model", "tiny-clip", "--train", "x", "--method", "wiseft"], 1, "wise-ft"),
+        (["eval", "tiny-clop", "--train", "pictograms"], 1, "tiny-clip"),
+        (["eval", "tiny-clip", "--train", "pictograms", "--metric", "topp1"], 1, "top1"),
+        (["eval", "tiny-clip", "--train", "no/such/folder"], 1, "no/such/folder"),
+        (["eval", "tiny-clip", "--train", "pictograms", "--shift", "oops"], 2, "NAME=VALUE"),
+        (["show", "lp_ftt"], 2, "lp-ft"),
+        (["cp", "nothing", "x.py"], 2, "There are"),
+        (["report", "."], 1, "not a run folder"),
+    ],
+)
+def test_mistakes_are_met_with_help(
+    arguments: list[str], code: int, said: str, tmp_path: Path
+) -> None:
+    done = surefoot(*arguments, code=code, cwd=tmp_path)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ls_and_show(tmp_path: Path) -> None:
+    listed = json.loads(surefoot("ls", "--json").stdout)
+    assert set(METHODS.names()) == set(listed["methods"])
+    assert "tiny-clip" in listed["models"]
+    shown = surefoot("show", "lp-ft").stdout
+    for part in ("arXiv 2202.10054", "probe", "tune", "eval_mode=True"):
+        assert part in shown
+    card = surefoot("show", "tiny-clip").stdout
+    assert "zero-shot" in card.lower()
+    credit = surefoot("show", "pictograms").stdout
+    assert "Google" in credit
+    assert "MIT" in credit
+
+
+def test_cp_gives_a_method_that_runs_from_anywhere(tmp_path: Path) -> None:
+    surefoot("cp", "lp-ft", "mine.py", cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", "import mine; print(mine.LPFT())"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=False,
+    )
+    assert done.stdout.startswith("LPFT("), done.stderr
+    surefoot("cp", "demo", "demo.yaml", cwd=tmp_path)
+    assert "good" in surefoot("check", "demo.yaml", cwd=tmp_path).stdout
+    again = surefoot("cp", "demo", "demo.yaml", cwd=tmp_path, code=2)
+    assert "exists already" in again.stderr
+
+
+def test_output_into_a_closed_pipe_is_no_error() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m surefoot ls | head -1; exit ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_images_of_any_kind_are_read(run: Path, tmp_path: Path) -> None:
+    Image.new("L", (50, 30), 200).save(tmp_path / "grey.png")
+    Image.new("RGBA", (50, 30), (1, 2, 3, 4)).save(tmp_path / "alpha.png")
+    done = surefoot("predict", run, tmp_path, "--json")
+    assert len(done.stdout.splitlines()) == 2

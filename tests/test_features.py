@@ -1,0 +1,194 @@
+"""Extraction: equal to a plain loop, whatever the storage; keys that change; resuming."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from surefoot import features as room
+from surefoot.data.dataset import Split
+from surefoot.errors import ModelError
+from surefoot.features import cache_key, extract
+from surefoot.models.model import Model, ModelSpec
+from surefoot.transforms import TransformSpec
+
+N, D = 37, 5
+
+
+class Pictures:
+    """Counts how often an image is decoded."""
+
+    def __init__(self, n: int = N) -> None:
+        self.pixels = np.random.default_rng(0).integers(0, 255, (n, 6, 6, 3), dtype=np.uint8)
+        self.decoded = 0
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, index: int) -> Image.Image:
+        self.decoded += 1
+        return Image.fromarray(self.pixels[index])
+
+    def id(self, index: int) -> str:
+        return f"{index}.png"
+
+
+class Encoder(nn.Module):
+    def __init__(self, act: type[nn.Module] = nn.GELU) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = nn.Linear(108, D)
+        self.act = act()
+        self.norm = nn.BatchNorm1d(D)
+
+    def forward(self, images: Tensor) -> Tensor:
+        out: Tensor = self.norm(self.act(self.linear(images.flatten(1))))
+        return out
+
+
+def model(act: type[nn.Module] = nn.GELU, **builder: str) -> Model:
+    spec = ModelSpec("t", "t", {"kind": "t", **builder}, TransformSpec(size=(6, 6)), False, False)
+    return Model(Encoder(act), spec=spec, feature_dim=D)
+
+
+def split(images: Pictures | None = None, **changes: object) -> Split:
+    given = {"labels": np.arange(N) % 3, "source": "s"} | changes
+    return Split("train", images or Pictures(), class_names=("a", "b", "c"), domain="ID",
+                 use="train", **given)  # type: ignore[arg-type]  # fmt: skip
+
+
+def plainly(m: Model, s: Split, spec: TransformSpec) -> np.ndarray:
+    m = m.clone().eval()
+    with torch.no_grad():
+        rows = [m.features(spec.eval()(s.images[i])[None])[0].numpy() for i in range(len(s))]
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 256])
+def test_equal_to_one_image_at_a_time(batch_size: int) -> None:
+    m, s = model(), split()
+    m.train()
+    found = extract(m, s, batch_size=batch_size)
+    assert found.shape == (N, D)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, plainly(m, s, m.spec.transform), rtol=1e-5, atol=1e-6)
+    assert m.training
+    assert m.encoder.norm.num_batches_tracked == 0
+
+
+def test_another_transform_and_no_labels() -> None:
+    m, s = model(), split(labels=None)
+    other = m.spec.transform.changed(mean=(0.1, 0.2, 0.3))
+    np.testing.assert_allclose(
+        extract(m, s, transform=other), plainly(m, s, other), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_large_result_is_mapped_and_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    m, s = model(), split()
+    small = extract(m, s)
+    assert not isinstance(small, np.memmap)
+    monkeypatch.setattr(room, "IN_MEMORY", 100)
+    large = extract(m, s)
+    cached = extract(m, s, cache_dir=tmp_path)
+    for mapped in (large, cached):
+        assert isinstance(mapped, np.memmap)
+        assert not mapped.flags.writeable
+        assert np.array_equal(mapped, small)
+
+
+def test_the_cache_is_used_and_progress_is_told(tmp_path: Path) -> None:
+    images = Pictures()
+    m, s = model(), split(images)
+    said: list[tuple[int, int]] = []
+    first = extract(m, s, cache_dir=tmp_path, batch_size=20, progress=lambda *x: said.append(x))
+    assert said == [(20, 37), (37, 37)]
+    assert images.decoded == N
+    again = extract(m, s, cache_dir=tmp_path)
+    assert images.decoded == N
+    assert np.array_equal(first, again)
+    assert [p.name for p in tmp_path.iterdir() if not p.name.startswith(".")] == [
+        f"{cache_key(m, s, m.spec.transform)}.npy"
+    ]
+
+
+def test_every_part_of_the_key_counts() -> None:
+    m, s = model(), split()
+    spec = m.spec.transform
+    key = cache_key(m, s, spec)
+    assert key == cache_key(m.clone().train(), split(), spec)
+    tuned = m.clone()
+    with torch.no_grad():
+        tuned.encoder.linear.weight[0, 0] += 1e-7
+    statistics = m.clone()
+    statistics.encoder.norm.running_mean += 1
+    others = {
+        cache_key(tuned, s, spec),
+        cache_key(statistics, s, spec),
+        cache_key(model(nn.ReLU), s, spec),  # same weights, another activation
+        cache_key(model(quick_gelu="yes"), s, spec),
+        cache_key(m, s, spec.changed(resize=8)),
+        cache_key(m, s.take(np.arange(N)[::-1]), spec),
+        cache_key(m, split(labels=np.zeros(N, dtype=np.int64)), spec),
+        cache_key(m, split(source="elsewhere"), spec),
+        cache_key(m, split(version="2"), spec),
+    }
+    assert len(others) == 9
+    assert key not in others
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    """After 24 rows and half of the next one, only the last 13 images are decoded again."""
+    images = Pictures()
+    m, s = model(), split(images)
+    whole = extract(m, s)
+    images.decoded = 0
+
+    class Killed(BaseException):
+        pass
+
+    def kill(done: int, total: int) -> None:
+        if done == 32:
+            raise Killed
+
+    with pytest.raises(Killed):
+        extract(m, s, cache_dir=tmp_path, batch_size=8, progress=kill)
+    key = cache_key(m, s, m.spec.transform)
+    partial = tmp_path / f".{key}.npy.part"
+    assert not (tmp_path / f"{key}.npy").exists()
+    raw = partial.read_bytes()
+    header = len(raw) - 32 * D * 4
+    partial.write_bytes(raw[: header + 24 * D * 4 + 7])
+    images.decoded = 0
+    assert np.array_equal(extract(m, s, cache_dir=tmp_path, batch_size=8), whole)
+    assert images.decoded == 13
+    assert not partial.exists()
+
+
+def test_a_spoilt_cache_file_is_made_again(tmp_path: Path) -> None:
+    m, s = model(), split()
+    whole = extract(m, s, cache_dir=tmp_path)
+    path = tmp_path / f"{cache_key(m, s, m.spec.transform)}.npy"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert np.array_equal(extract(m, s, cache_dir=tmp_path), whole)
+    path.write_bytes(b"")
+    assert np.array_equal(extract(m, s, cache_dir=tmp_path), whole)
+
+
+def test_features_that_are_not_finite_or_of_another_width() -> None:
+    m = model()
+    with torch.no_grad():
+        m.encoder.linear.bias[0] = torch.nan
+    with pytest.raises(ModelError, match="not finite"):
+        extract(m, split())
+    wide = model()
+    wide.feature_dim = 9
+    with pytest.raises(ModelError, match=rf"\({N}, {D}\)"):
+        extract(wide, split())
