@@ -1,0 +1,265 @@
+"""Path: the straight line in weight space from a pretrained model to a tuned one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..data.dataset import Split
+from ..data.loading import make_loader
+from ..errors import WeightsError
+from ..models.model import Model
+from ..weights import Weights, check_alpha
+from ..weights.audit import COMPUTED
+from ..weights.ops import Side, lerp_tensor
+from .batchnorm import estimate, statistics_names
+from .fit import identical, misfits, refuse
+
+__all__ = ["BatchNormPolicy", "HeadPolicy", "Path"]
+
+HeadPolicy = Literal["interpolate", "end"]
+BatchNormPolicy = Literal["interpolate", "keep", "recalibrate"]
+
+_OPTIONAL = ("head", "text", "logit_scale")
+
+_CALIBRATION_BATCH = 128
+
+
+class Path:
+    """theta(alpha) = (1 - alpha) theta_start + alpha theta_end (WiSE-FT, arXiv 2109.01903, 3).
+
+    Encoder, text tower, logit scale and (by policy) head are mixed. The two ends are ends of the
+    path whatever the policies: ``at(0)`` is the start and ``at(1)`` the end, bit for bit; only
+    ``head="end"`` puts the end's head on the start.
+
+    The models are held, not copied: do not train them while the path is in use.
+
+    Args:
+        start: The pretrained model.
+        end: The tuned one, of the same architecture.
+        head: "interpolate" mixes the heads (WiSE-FT: zero-shot at alpha 0, trained at alpha 1);
+            "end" keeps the end's head everywhere, for starts that have none.
+        batchnorm: Running statistics strictly between the ends. "interpolate" mixes them;
+            "keep" takes the end's; "recalibrate" estimates them on ``images``.
+        integers: Whose integer buffers are taken strictly between the ends.
+        extrapolate: Allow alpha outside [0, 1].
+        images: Training images for "recalibrate", seen through the eval transform.
+        calibration_images: How many of them at most, stratified, seed 0.
+
+    Raises:
+        WeightsError: The ends do not fit together: every problem at once.
+    """
+
+    def __init__(
+        self,
+        start: Model,
+        end: Model,
+        *,
+        head: HeadPolicy = "interpolate",
+        batchnorm: BatchNormPolicy = "interpolate",
+        integers: Side = "end",
+        extrapolate: bool = False,
+        images: Split | None = None,
+        calibration_images: int = 2048,
+    ) -> None:
+        self.start, self.end = start, end
+        self.head, self.batchnorm, self.integers = head, batchnorm, integers
+        self.extrapolate = extrapolate
+        self.images = images
+        self.calibration_images = calibration_images
+        self.parts = tuple(p for p in _OPTIONAL if _has(start, p) and _has(end, p))
+        self._statistics: dict[float, dict[str, Tensor]] = {}
+        self._from, self._to = self._state(start), self._state(end)
+        problems = misfits(start, end, self._from, self._to, heads=head == "interpolate")
+        if batchnorm == "recalibrate" and images is None and statistics_names(end):
+            problems.append("batchnorm='recalibrate' needs training images: Path(..., images=...)")
+        refuse(start, end, problems)
+        both = {k: (x, self._to[k].to(x.device)) for k, x in self._from.items()}
+        # What training did not touch is the same everywhere on the path, and is left alone.
+        self._moving = {k for k, (x, y) in both.items() if not identical(x, y)}
+        self._norms = statistics_names(end) & set(self._to)
+        self._device = end.device
+
+    def at(self, alpha: float) -> Model:
+        """A new model at ``alpha``; shares nothing with the ends.
+
+        Between the ends it has the parts that both have (a text tower or logit scale of one end
+        alone is left out).
+
+        Raises:
+            AlphaError: alpha is outside [0, 1] without leave, or not finite.
+            WeightsError: Extrapolated BatchNorm variances are negative.
+        """
+        alpha = check_alpha(alpha, extrapolate=self.extrapolate)
+        if alpha == 1:
+            return self.end.clone()
+        if alpha == 0:
+            return self.start.with_head(self.end.head) if self.head == "end" else self.start.clone()
+        model = self.end.clone()
+        for part in ("text", "logit_scale"):
+            if part not in self.parts:
+                setattr(model, part, None)
+        self.mix_(model, alpha)
+        note = f"weights at alpha {alpha:g} from {self.start.spec.name} to {self.end.spec.name}"
+        model.spec = replace(model.spec, notes=(*model.spec.notes, note))
+        return model
+
+    def mix_(self, model: Model, alpha: float) -> Model:
+        """Write the weights at ``alpha`` into a clone of the end, or into another point; fast.
+
+        Parts that the model lacks (a text tower that was set to None) are left out, and so is the
+        head under ``head="end"``. Tensors that are equal in both ends are not written.
+
+        Args:
+            model: Changed in place; a clone of the end, or what ``at`` gave.
+            alpha: From 0 to 1.
+
+        Returns:
+            The same model.
+
+        Raises:
+            AlphaError: alpha is outside [0, 1] without leave, or not finite.
+            WeightsError: The model is of another architecture.
+        """
+        alpha = check_alpha(alpha, extrapolate=self.extrapolate)
+        self.calibrate((alpha,))
+        targets = self._targets(model)
+        self._write(targets, alpha)
+        with torch.no_grad():
+            for name, tensor in self._statistics.get(alpha, {}).items():
+                targets[name].copy_(tensor)
+        if not 0 <= alpha <= 1:
+            _require_variances(targets, alpha)
+        return model
+
+    @property
+    def encoder_moves(self) -> bool:
+        """Do the encoders differ? Not after a linear probe, which trains the head alone."""
+        return any(k.startswith("encoder.") for k in self._moving)
+
+    @cached_property
+    def direction(self) -> Weights:
+        """The difference end - start, over the floating parameters and buffers that are mixed."""
+        names = [k for k, x in self._from.items() if x.dtype in COMPUTED]
+        tuned = Weights({k: self._to[k] for k in names})
+        return tuned - Weights({k: self._from[k].to(self._to[k].device) for k in names})
+
+    def distance(self) -> float:
+        """The Euclidean length of :attr:`direction`."""
+        return self.direction.norm()
+
+    def on(self, device: torch.device | str) -> Path:
+        """The same path with its tensors on a device, so that mixing there copies nothing."""
+        other = copy.copy(self)
+        other._from = {k: t.to(device) for k, t in self._from.items()}
+        other._to = {k: t.to(device) for k, t in self._to.items()}
+        other._device = torch.device(device)
+        return other
+
+    def working_copy(self) -> Model:
+        """A clone of the end to mix into: image encoder and head only, in eval mode."""
+        model = self.end.clone()
+        model.text = model.logit_scale = None
+        return model.to(self._device).eval()
+
+    def calibrate(self, alphas: Sequence[float], *, workers: int = 0) -> None:
+        """Estimate BatchNorm statistics at these alphas, decoding each image once for all.
+
+        Does nothing at the ends, or unless the policy is "recalibrate" and a BatchNorm layer of
+        an encoder that moves needs it. The estimates are kept.
+
+        Args:
+            alphas: Any.
+            workers: Processes that decode ahead.
+        """
+        inner = [a for a in dict.fromkeys(alphas) if a not in (0, 1) and a not in self._statistics]
+        if not (inner and self.batchnorm == "recalibrate" and self._norms and self.encoder_moves):
+            return
+        assert self.images is not None  # the constructor saw to it
+        model = self.working_copy()
+        targets = self._targets(model)
+        split = self.images.subset(self.calibration_images, seed=0)
+        loader = make_loader(split, model.spec.transform.eval(),
+                             batch_size=_CALIBRATION_BATCH, workers=workers)  # fmt: skip
+        self._statistics |= estimate(
+            model, (batch["image"] for batch in loader), lambda a: self._write(targets, a), inner
+        )
+
+    def _write(self, targets: Mapping[str, Tensor], alpha: float) -> None:
+        """Write the weights at alpha, BatchNorm statistics as if they were to be interpolated."""
+        with torch.no_grad():
+            for name, target in targets.items():
+                x, y = self._from[name], self._to[name]
+                side = self._side(name, alpha)
+                if side is not None:
+                    target.copy_(x if side == "start" else y)
+                else:
+                    _mix_(target, x.to(target.device), y.to(target.device), alpha)
+
+    def _side(self, name: str, alpha: float) -> Side | None:
+        """Whose tensor is copied at this alpha; None: it is mixed."""
+        if alpha == 0:
+            return "start"
+        if alpha == 1:
+            return "end"
+        if name in self._norms and self.batchnorm == "keep":
+            return "end"
+        return None if self._from[name].dtype in COMPUTED else self.integers
+
+    def _targets(self, model: Model) -> dict[str, Tensor]:
+        """The model's tensors that the path writes."""
+        state = self._state(model)
+        lacking = {p for p in _OPTIONAL if not _has(model, p)}
+        wanted = {k for k in self._from if _part(k) not in lacking}
+        written = {k for k in wanted if k in self._moving or k in self._norms}
+        strange = sorted(
+            k for k in wanted | set(state)
+            if k not in state or k not in wanted or state[k].shape != self._from[k].shape
+        )  # fmt: skip
+        if strange:
+            raise WeightsError(
+                f"the model to write into differs from the ends in {', '.join(strange[:5])}",
+                expected="a clone of an end, or path.at(alpha)",
+            )
+        return {k: state[k] for k in sorted(written)}
+
+    def _state(self, model: Model) -> dict[str, Tensor]:
+        """The tensors of a model that take part: those of the encoder and of the shared parts."""
+        own = {"encoder", *self.parts} - ({"head"} if self.head == "end" else set())
+        return {
+            name: tensor
+            for name, tensor in model.state_dict().items()
+            if isinstance(tensor, Tensor) and _part(name) in own
+        }
+
+
+def _part(name: str) -> str:
+    return name.split(".", 1)[0]
+
+
+def _has(model: Model, part: str) -> bool:
+    return getattr(model, part) is not None
+
+
+def _mix_(target: Tensor, x: Tensor, y: Tensor, alpha: float) -> None:
+    """Write lerp(x, y, alpha) into target, without a temporary where the dtypes allow it."""
+    if target.dtype == x.dtype and x.dtype in (torch.float32, torch.float64):
+        torch.lerp(x, y, alpha, out=target)
+    else:
+        target.copy_(lerp_tensor(x, y, alpha))
+
+
+def _require_variances(targets: Mapping[str, Tensor], alpha: float) -> None:
+    negative = [k for k, t in targets.items() if k.endswith("running_var") and bool((t < 0).any())]
+    if negative:
+        raise WeightsError(
+            f"at alpha {alpha:g} the variances {', '.join(negative[:5])} are negative",
+            expected="variances >= 0",
+            fix="stay nearer to [0, 1], or choose batchnorm='keep' or 'recalibrate'",
+        )

@@ -1,0 +1,205 @@
+"""The arithmetic, as pure functions on name -> tensor.
+
+Three rules hold everywhere. Tensors that are not floating (BatchNorm's step counter, position
+ids) are never computed with: they are copied from one side. Half precision is computed in
+float32 and rounded once. Nothing is broadcast, and no NaN goes in or comes out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..errors import AlphaError, WeightsError
+from .audit import COMPUTED, finite, require_compatible
+
+__all__ = [
+    "Side",
+    "add",
+    "check_alpha",
+    "difference",
+    "lerp",
+    "lerp_tensor",
+    "mean",
+    "tied",
+    "weighted_mean",
+]
+
+Side = Literal["start", "end"]
+
+
+def check_alpha(alpha: float, *, extrapolate: bool = False) -> float:
+    """The mixing coefficient, as a float.
+
+    Raises:
+        AlphaError: It is not finite, or lies outside [0, 1] without leave.
+    """
+    alpha = float(alpha)
+    if not math.isfinite(alpha) or not (extrapolate or 0.0 <= alpha <= 1.0):
+        leave = "" if not math.isfinite(alpha) else " (or extrapolate=True, --extrapolate)"
+        raise AlphaError(
+            f"alpha is {alpha:g}",
+            expected="a number from 0 (the start) to 1 (the end)",
+            fix=f"choose one in that range{leave}",
+        )
+    return alpha
+
+
+def lerp(
+    a: Mapping[str, Tensor],
+    b: Mapping[str, Tensor],
+    alpha: float,
+    *,
+    integers: Side = "end",
+    extrapolate: bool = False,
+) -> dict[str, Tensor]:
+    """(1 - alpha) a + alpha b, tensor by tensor: WiSE-FT's path (arXiv 2109.01903, section 3).
+
+    ``alpha`` 0 and 1 give back ``a`` and ``b`` bit for bit, integers included; so does every
+    tensor that is equal in both, at any alpha.
+
+    Args:
+        a: The start.
+        b: The end; same names, shapes and dtypes.
+        alpha: From 0 to 1.
+        integers: Whose integer and boolean tensors are taken strictly between the ends.
+        extrapolate: Allow alpha outside [0, 1].
+
+    Returns:
+        New tensors, on ``a``'s devices; names that shared a tensor in both sets share one again.
+
+    Raises:
+        AlphaError: alpha is not finite, or outside [0, 1] without leave.
+        WeightsError: The sets do not fit (every problem at once), or the result overflows.
+    """
+    alpha = check_alpha(alpha, extrapolate=extrapolate)
+    require_compatible(a, b, first="the start", second="the end")
+
+    def mixed(x: Tensor, y: Tensor) -> Tensor:
+        if x.dtype not in COMPUTED:
+            keep_start = alpha == 0 or (alpha != 1 and integers == "start")
+            return (x if keep_start else y).clone()
+        return lerp_tensor(x, y, alpha)
+
+    return _zip_map(mixed, a, b)
+
+
+def lerp_tensor(x: Tensor, y: Tensor, alpha: float) -> Tensor:
+    """(1 - alpha) x + alpha y for one floating tensor of any shape; a new, contiguous tensor.
+
+    ``torch.lerp`` computes x + alpha (y - x) below one half and y - (1 - alpha)(y - x) above, so
+    that the error stays within about one unit in the last place of the larger operand. The ends
+    and equal tensors are copied: arithmetic would turn -0.0 into 0.0.
+    """
+    if alpha == 1:
+        return y.clone(memory_format=torch.contiguous_format)
+    if alpha == 0 or torch.equal(x, y):
+        return x.clone(memory_format=torch.contiguous_format)
+    if x.dtype in (torch.float16, torch.bfloat16):
+        return torch.lerp(x.float(), y.float(), alpha).to(x.dtype).contiguous()
+    return torch.lerp(x, y, alpha).contiguous()
+
+
+def add(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The sum a + b; integers come from ``a``.
+
+    Raises:
+        WeightsError: The sets do not fit, or the result overflows.
+    """
+    require_compatible(a, b)
+    return _zip_map(lambda x, y: _weighted([x, y], [1.0, 1.0]), a, b)
+
+
+def difference(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The difference a - b: the task vector from ``b`` to ``a`` (arXiv 2212.04089, section 2).
+
+    Integers come from ``a``.
+
+    Raises:
+        WeightsError: The sets do not fit, or the result overflows.
+    """
+    require_compatible(a, b)
+    return _zip_map(lambda x, y: _weighted([x, y], [1.0, -1.0]), a, b)
+
+
+def mean(sets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The uniform average: a model soup (arXiv 2203.05482, section 2). Integers of the first.
+
+    Raises:
+        WeightsError: There is no set, or the sets do not fit.
+    """
+    return weighted_mean(sets, [1.0] * len(sets))
+
+
+def weighted_mean(
+    sets: Sequence[Mapping[str, Tensor]], weights: Sequence[float]
+) -> dict[str, Tensor]:
+    """sum_i w_i x_i / sum_i w_i, tensor by tensor. Integers come from the first set.
+
+    Args:
+        sets: At least one; all fit the first.
+        weights: One per set, finite, >= 0, not all 0.
+
+    Raises:
+        WeightsError: Wrong weights, or the sets do not fit.
+    """
+    usable = all(math.isfinite(w) and w >= 0 for w in weights) and sum(weights) > 0
+    if not sets or len(sets) != len(weights) or not usable:
+        raise WeightsError(
+            f"{len(sets)} sets of weights cannot be averaged with the coefficients {list(weights)}",
+            expected="one or more sets, one finite coefficient >= 0 each, not all 0",
+        )
+    for number, other in enumerate(sets, 1):
+        require_compatible(sets[0], other, second=f"set {number}")
+    total = math.fsum(weights)
+    shares = [w / total for w in weights]
+    return _zip_map(lambda *xs: _weighted(xs, shares), *sets)
+
+
+def _weighted(tensors: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    """sum_i share_i x_i in at least float32, rounded once; integers of the first."""
+    first = tensors[0]
+    if first.dtype not in COMPUTED or not finite(first):  # Inf: a mask, equal in all of them
+        return first.clone(memory_format=torch.contiguous_format)
+    if math.isclose(sum(shares), 1.0) and all(torch.equal(first, t) for t in tensors[1:]):
+        return first.clone(memory_format=torch.contiguous_format)
+    # float32 is summed in float64, so that the order of the sets does not show.
+    wide = torch.float32 if first.dtype in (torch.float16, torch.bfloat16) else torch.float64
+    total = torch.zeros(first.shape, dtype=wide, device=first.device)
+    for tensor, share in zip(tensors, shares, strict=True):
+        total.add_(tensor.to(wide), alpha=share)
+    return total.to(first.dtype)
+
+
+def tied(tensor: Tensor) -> tuple[object, ...]:
+    """A key that two names share exactly when they hold one tensor."""
+    if tensor.numel() == 0:
+        return (id(tensor),)
+    return (tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
+
+
+def _zip_map(function: Callable[..., Tensor], *sets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Apply a function name by name, once per tensor where names share one in every set."""
+    done: dict[tuple[object, ...], Tensor] = {}
+    out: dict[str, Tensor] = {}
+    broken: list[str] = []
+    with torch.no_grad():
+        for name, first in sets[0].items():
+            operands = [first.detach(), *(s[name].detach().to(first.device) for s in sets[1:])]
+            key = tuple(tied(s[name]) for s in sets)
+            if key not in done:
+                done[key] = function(*operands)
+                if not finite(done[key]) and all(finite(t) for t in operands):
+                    broken.append(name)
+            out[name] = done[key]
+    if broken:
+        raise WeightsError(
+            f"the result overflows in {', '.join(repr(n) for n in broken[:10])}",
+            expected="finite values",
+            fix="convert to a wider dtype first: Weights.to(torch.float32)",
+        )
+    return out

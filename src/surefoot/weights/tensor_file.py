@@ -1,0 +1,222 @@
+"""A checkpoint file as name -> tensor: opened lazily, read block by block."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pickle
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..errors import CheckpointError
+
+__all__ = ["DTYPES", "TensorFile", "open_tensors"]
+
+DTYPES: dict[str, torch.dtype] = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8,
+    "U64": torch.uint64, "U32": torch.uint32, "U16": torch.uint16, "U8": torch.uint8,
+    "BOOL": torch.bool, "C64": torch.complex64,
+    "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2,
+}  # fmt: skip
+"""Names of dtypes in a safetensors header."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a tensor lies: a file and a byte range, or a tensor that is mapped already."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    file: Path | None = None
+    offset: int = 0
+    tensor: Tensor | None = None
+
+    @property
+    def numel(self) -> int:
+        return math.prod(self.shape)
+
+
+class TensorFile(Mapping[str, Tensor]):
+    """A checkpoint, opened lazily: names, shapes and dtypes at once, numbers when asked for.
+
+    Made by :func:`open_tensors`. Indexing reads one tensor; :meth:`block` reads a part of one,
+    so that files larger than memory can be worked on.
+
+    Attributes:
+        path: What was opened.
+        files: The files that hold numbers, in order.
+        metadata: The ``__metadata__`` of the (first) safetensors file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        files: tuple[Path, ...],
+        places: Mapping[str, _Place],
+        metadata: Mapping[str, str],
+    ) -> None:
+        self.path, self.files, self.metadata = path, files, dict(metadata)
+        self._places = dict(places)
+
+    def __getitem__(self, name: str) -> Tensor:
+        place = self._places[name]
+        return self.block(name, 0, place.numel).reshape(place.shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def dtype(self, name: str) -> torch.dtype:
+        """The dtype of one tensor; nothing is read."""
+        return self._places[name].dtype
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of one tensor; nothing is read."""
+        return self._places[name].shape
+
+    def numel(self, name: str) -> int:
+        """How many numbers one tensor holds; nothing is read."""
+        return self._places[name].numel
+
+    def outline(self) -> dict[str, Tensor]:
+        """Every name with an empty tensor of its shape and dtype, on the meta device."""
+        return {k: torch.empty(p.shape, dtype=p.dtype, device="meta")
+                for k, p in self._places.items()}  # fmt: skip
+
+    def block(self, name: str, start: int, stop: int) -> Tensor:
+        """Numbers ``start`` to ``stop`` of a tensor in row-major order: (stop - start,), a copy.
+
+        Raises:
+            CheckpointError: The file ends too early.
+        """
+        place = self._places[name]
+        if place.tensor is not None:
+            return place.tensor.reshape(-1)[start:stop].clone()
+        out = torch.empty(stop - start, dtype=place.dtype)
+        if place.file is None or out.numel() == 0:
+            return out
+        # A plain read, not a mapping: mapped pages would count as this process's memory.
+        size = place.dtype.itemsize
+        with open(place.file, "rb", buffering=0) as source:
+            source.seek(place.offset + start * size)
+            room: memoryview = out.view(torch.uint8).numpy().data
+            got = 0
+            while got < len(room):
+                step = source.readinto(room[got:])
+                if not step:
+                    raise CheckpointError(f"{place.file} ends inside of {name!r}",
+                                          fix="copy or download it again")  # fmt: skip
+                got += step
+        return out
+
+
+def open_tensors(path: str | os.PathLike[str]) -> TensorFile:
+    """Open a checkpoint without reading its numbers.
+
+    Args:
+        path: A ``.safetensors`` file; a sharded one's ``*.index.json``; a folder that holds one
+            of these; or a ``.pt``, ``.pth`` or ``.bin`` of a state dict, which is mapped and read
+            without running anything (``weights_only``).
+
+    Raises:
+        CheckpointError: There is no such file, or it cannot be read as a checkpoint.
+    """
+    target = _resolve(Path(path))
+    if target.name.endswith(".index.json"):
+        return _open_sharded(target)
+    if target.suffix == ".safetensors":
+        places, metadata = _header(target)
+        return TensorFile(target, (target,), places, metadata)
+    return _open_torch(target)
+
+
+def _resolve(path: Path) -> Path:
+    if path.is_dir():
+        for pattern in ("model.safetensors", "*.safetensors.index.json", "*.safetensors"):
+            found = sorted(path.glob(pattern))
+            if len(found) == 1:
+                return found[0]
+    if path.is_file():
+        return path
+    what = "holds no single checkpoint" if path.is_dir() else "does not exist"
+    raise CheckpointError(
+        f"{path} {what}",
+        expected="a .safetensors file, a sharded one's .index.json, or a .pt of a state dict",
+        fix="give the path of the file itself",
+    )
+
+
+def _unreadable(path: Path, why: object) -> CheckpointError:
+    return CheckpointError(
+        f"{path} cannot be read as a checkpoint ({why})",
+        expected="a complete .safetensors file, or a .pt of a state dict",
+        fix="copy or download it again; convert other formats by loading them with surefoot first",
+    )
+
+
+def _header(path: Path) -> tuple[dict[str, _Place], dict[str, str]]:
+    """Places of all tensors, in the order of their bytes, and the metadata."""
+    try:
+        with safe_open(path, framework="pt") as checked:  # checks sizes and offsets
+            metadata = checked.metadata() or {}
+        with open(path, "rb") as source:
+            (length,) = struct.unpack("<Q", source.read(8))
+            head: dict[str, Any] = json.loads(source.read(length))
+    except (OSError, SafetensorError, ValueError, struct.error) as error:
+        raise _unreadable(path, error) from error
+    head.pop("__metadata__", None)
+    places = {}
+    for name, entry in sorted(head.items(), key=lambda item: item[1]["data_offsets"]):
+        if entry["dtype"] not in DTYPES:
+            raise _unreadable(path, f"{name!r} is of the dtype {entry['dtype']}")
+        where = 8 + length + entry["data_offsets"][0]
+        places[name] = _Place(DTYPES[entry["dtype"]], tuple(entry["shape"]), path, where)
+    return places, metadata
+
+
+def _open_sharded(index: Path) -> TensorFile:
+    try:
+        table: dict[str, str] = json.loads(index.read_text())["weight_map"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable(index, error) from error
+    files = tuple(index.parent / name for name in sorted(set(table.values())))
+    absent = [f.name for f in files if not f.is_file()]
+    if absent:
+        raise CheckpointError(f"{index} names the file {absent[0]!r}, which is not there",
+                              expected=f"{len(files)} files beside the index",
+                              fix="copy or download the missing ones")  # fmt: skip
+    headers = {f.name: _header(f) for f in files}
+    lost = [k for k, name in table.items() if k not in headers[name][0]]
+    if lost:
+        raise _unreadable(index, f"{table[lost[0]]} does not hold {lost[0]!r}")
+    places = {k: p for f in files for k, p in headers[f.name][0].items() if k in table}
+    return TensorFile(index, files, places, headers[files[0].name][1] if files else {})
+
+
+def _open_torch(path: Path) -> TensorFile:
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise _unreadable(path, str(error).splitlines()[0] if str(error) else error) from error
+    for key in ("state_dict", "model"):
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
+            loaded = loaded[key]
+    if not isinstance(loaded, Mapping) or not any(isinstance(t, Tensor) for t in loaded.values()):
+        raise _unreadable(path, "it holds no state dict")
+    places = {
+        str(k): _Place(t.dtype, tuple(t.shape), tensor=t.detach())
+        for k, t in loaded.items()
+        if isinstance(t, Tensor)
+    }
+    return TensorFile(path, (path,), places, {})
