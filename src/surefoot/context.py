@@ -149,14 +149,19 @@ def jsonl_log(path: Path, *, echo: bool = False) -> Callable[[Mapping[str, Any]]
 
 
 @contextmanager
-def progress_bar(title: str, *, shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr for work that reports (done, in all), in images.
+def progress_bar(
+    title: str, *, shown: bool, unit: str = "img"
+) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr for work that reports (done, in all).
 
     Args:
         title: Of the bar.
         shown: False gives a callable that does nothing.
+        unit: What is counted.
     """
-    with tqdm(desc=title, unit="img", disable=not shown, leave=False) as bar:
+    with tqdm(
+        desc=title, unit=unit, unit_scale=unit == "B", disable=not shown, leave=False
+    ) as bar:
 
         def tick(done: int, total: int) -> None:
             bar.total = total

@@ -135,7 +135,7 @@ def test_eval_of_a_run_at_an_alpha(run: Path, data: Path) -> None:
     ]
     done = surefoot("eval", run, "--alpha", "fixed", *options)
     got = {r["split"]: r["value"] for r in map(json.loads, done.stdout.splitlines())}
-    kept = [json.loads(line) for line in (run / "scores.jsonl").open()]
+    kept = [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
     assert got == {r["split"]: r["value"] for r in kept if r["selection"] == "fixed"}
 
 

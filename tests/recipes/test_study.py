@@ -137,7 +137,8 @@ def test_a_killed_study_goes_on_where_it_stopped(
     assert said[0] == "zero-shot: finished already"
     values = [[(r.split, r.alpha, r.value) for r in s.runs[1].scores()] for s in (whole, again)]
     assert values[0] == values[1]
-    notes = [json.loads(line).get("note") for line in (again.runs[1].path / "log.jsonl").open()]
+    log = (again.runs[1].path / "log.jsonl").read_text().splitlines()
+    notes = [json.loads(line).get("note") for line in log]
     assert "resumed after epoch 2 of 2" in notes
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,16 +23,38 @@ __all__ = ["check_command", "cp_command", "export_command", "merge_command"]
 )
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="A new file.")
 @click.option("--extrapolate", is_flag=True, help="Allow alpha outside [0, 1].")
+@click.option(
+    "--dtypes",
+    type=click.Choice(["error", "start", "end"]),
+    default="error",
+    show_default=True,
+    help="Whose number format to write where the two differ.",
+)
+@click.option(
+    "--integers",
+    type=click.Choice(["start", "end"]),
+    default="end",
+    show_default=True,
+    help="Whose integer tensors (counters, indices) to take.",
+)
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
 def merge_command(
-    start: str, end: str, alpha: float, out: str, extrapolate: bool, force: bool
+    start: str,
+    end: str,
+    alpha: float,
+    out: str,
+    extrapolate: bool,
+    force: bool,
+    **policies: Any,
 ) -> None:
     """Interpolate two checkpoints: (1 - alpha) * START + alpha * END."""
+    from ..context import progress_bar
     from ..weights import merge_files
 
     if Path(out).exists() and not force:
         raise click.UsageError(f"{out} exists already; give another name or --force")
-    merge_files(start, end, out, alpha, extrapolate=extrapolate)
+    with progress_bar("merge", shown=sys.stderr.isatty(), unit="B") as tick:
+        merge_files(start, end, out, alpha, extrapolate=extrapolate, progress=tick, **policies)
     click.echo(out)
 
 

@@ -352,3 +352,23 @@ class Task:
         """Everything that is scored, by name: "val", "test" and each shift."""
         ends = {n: Shift(n, s, self.metric) for n, s in (("val", self.val), ("test", self.test))}
         return ends | {s.name: s for s in self.shifts}
+
+    def subset(self, *, train: int | None, evaluation: int | None, seed: int = 0) -> Task:
+        """The task with at most so many images per split, stratified and seeded.
+
+        Args:
+            train: Of the training split; None: all.
+            evaluation: Of validation, test and each shift; None: all.
+            seed: Of the draw.
+        """
+
+        def cut(split: Split, n: int | None) -> Split:
+            return split if n is None else split.subset(n, seed=seed)
+
+        return replace(
+            self,
+            train=cut(self.train, train),
+            val=cut(self.val, evaluation),
+            test=cut(self.test, evaluation),
+            shifts=tuple(replace(s, split=cut(s.split, evaluation)) for s in self.shifts),
+        )

@@ -112,7 +112,8 @@ class Recipe:
 
     def hash(self) -> str:
         """16 hexadecimal digits over everything that can change a number."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
+        plain = {k: v for k, v in self.to_dict().items() if k not in ("name", "workers")}
+        text = json.dumps(plain, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def save(self, path: str | Path) -> None:

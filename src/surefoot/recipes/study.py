@@ -7,12 +7,11 @@ import io
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..context import RunContext, cap_threads
-from ..data.dataset import Split, Task
+from ..data.dataset import Task
 from ..data.specs import make_task
 from ..errors import RunError
 from ..evals.diagnose import pick_examples
@@ -49,22 +48,7 @@ def task_of(spec: RecipeSpec) -> Task:
         seed=data.seed,
         skip_bad=data.skip_bad,
     )
-    return limited(task, train=data.limit_train, evaluation=data.limit_eval, seed=data.seed)
-
-
-def limited(task: Task, *, train: int | None, evaluation: int | None, seed: int) -> Task:
-    """A task with at most so many images per split, stratified and seeded."""
-
-    def cut(split: Split, n: int | None) -> Split:
-        return split if n is None else split.subset(n, seed=seed)
-
-    return replace(
-        task,
-        train=cut(task.train, train),
-        val=cut(task.val, evaluation),
-        test=cut(task.test, evaluation),
-        shifts=tuple(replace(s, split=cut(s.split, evaluation)) for s in task.shifts),
-    )
+    return task.subset(train=data.limit_train, evaluation=data.limit_eval, seed=data.seed)
 
 
 def task_facts(task: Task) -> dict[str, Any]:
