@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,15 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     assert np.array_equal(extract(m, s, cache_dir=tmp_path, batch_size=8), whole)
     assert images.decoded == 13
     assert not partial.exists()
+
+
+def test_of_several_at_once_one_computes_and_the_others_wait(tmp_path: Path) -> None:
+    images = Pictures()
+    s, models = split(images), [model() for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda m: extract(m, s, cache_dir=tmp_path, batch_size=4), models))
+    assert images.decoded == N
+    assert all(np.array_equal(f, found[0]) for f in found)
 
 
 def test_a_spoilt_cache_file_is_made_again(tmp_path: Path) -> None:

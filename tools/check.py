@@ -28,8 +28,12 @@ def main() -> int:
     parser.add_argument("steps", nargs="*", choices=[[], *STEPS])
     arguments = parser.parse_args()
     # Two test processes on two cores: more threads than cores is slower than one each.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
-                   "TOKENIZERS_PARALLELISM": "false"}  # fmt: skip
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
     failed = []
     for name in arguments.steps or STEPS:
         command = list(STEPS[name])

@@ -57,10 +57,24 @@ def _task(options: dict[str, Any]) -> Any:
     show_default=True,
     type=click.Choice(["head", "zero_shot", "linear", "knn"]),
 )
+@click.option("-k", type=click.IntRange(1), default=20, show_default=True, help="Of knn.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["auto", "dino", "model"]),
+    default="auto",
+    show_default=True,
+    help="Of knn: dino brings its own transform (resize 256, crop 224).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Score rows as JSON lines on stdout.")
 @device_options()
 def eval_command(
-    model: str, alpha: str | None, evaluator: str, as_json: bool, **options: Any
+    model: str,
+    alpha: str | None,
+    evaluator: str,
+    k: int,
+    protocol: str,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Score MODEL (a name, a file or a run) on ID test and every shift."""
     from ..recipes.pick import resolve_model
@@ -73,6 +87,8 @@ def eval_command(
         device=options["device"],
         batch_size=options["batch_size"],
         workers=options["workers"],
+        k=k,
+        protocol=protocol,  # type: ignore[arg-type]
     )
     if as_json:
         for row in rows:
@@ -83,7 +99,7 @@ def eval_command(
         click.echo(
             f"{r.split:<{width}}  {r.metric}  {100 * r.value:5.1f}  "
             f"[{100 * r.low:.1f}, {100 * r.high:.1f}] {r.interval}  n={r.n}"
-            + (f"  {r.extra['k']}-NN" if "k" in r.extra else "")
+            + (f"  {r.extra['k']}-NN, protocol {r.extra['protocol']}" if "k" in r.extra else "")
         )
 
 

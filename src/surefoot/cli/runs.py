@@ -76,11 +76,13 @@ def fit_command(recipe: str | None, out: str | None, resume: bool, **options: An
 
     Everything can come from a RECIPE file instead of options; the run stores one either way.
     """
+    if recipe is not None:
+        _no_options_beside_recipe()
+
     from ..recipes.recipe import load_recipe, parse_recipe
     from ..recipes.study import carry_out
 
     if recipe is not None:
-        _no_options_beside_recipe()
         chosen = load_recipe(recipe)
         out = out or f"runs/{Path(recipe).stem}"
     else:

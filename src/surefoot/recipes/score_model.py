@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ..context import pick_device
 from ..data.dataset import Task
+from ..evals.knn import Protocol
 from ..evals.predict import Evaluator, evaluate
 from ..methods.base import pretrained_end
 from ..models.model import Model
@@ -22,6 +24,8 @@ def score_model(
     device: str = "auto",
     batch_size: int = 256,
     workers: int = 0,
+    k: int = 20,
+    protocol: Protocol = "auto",
 ) -> list[Score]:
     """Scores on ID validation, ID test and every shift.
 
@@ -33,10 +37,13 @@ def score_model(
         device: Where to run.
         batch_size: Images per forward pass.
         workers: Processes that load images.
+        k: Neighbours, for "knn".
+        protocol: "dino", "model" (its own transform) or "auto", for "knn".
 
     Raises:
         ModelError: The model lacks what the evaluator needs.
     """
+    neighbours: dict[str, Any] = {"k": k, "protocol": protocol} if evaluator == "knn" else {}
     pairs = evaluate(
         pretrained_end(model, task) if evaluator == "head" else model,
         task,
@@ -44,5 +51,6 @@ def score_model(
         batch_size=batch_size,
         device=pick_device(device),
         workers=workers,
+        **neighbours,
     )
-    return [replace(score, method=model.spec.name) for _, score in pairs]
+    return [replace(score, method=model.spec.name, extra=neighbours) for _, score in pairs]

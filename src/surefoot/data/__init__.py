@@ -1,0 +1,1 @@
+"""What a user brings: images, labels, captions, shifts; readers and the loader."""

@@ -1,0 +1,194 @@
+"""Finds images that cannot be decoded, before a run starts."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..errors import BadImages, DataError
+from .dataset import Split
+from .images import EncodedImages, reason, underlying
+from .readers import read_split
+
+__all__ = ["Progress", "check_folder", "check_images", "require_good"]
+
+Progress = Callable[[int, int], None]
+"""Called with (images done, images in all)."""
+
+_BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    Image.DecompressionBombError,
+)
+
+
+def check_images(
+    split: Split, *, workers: int = 0, progress: Progress | None = None, quick: bool = False
+) -> list[tuple[str, str]]:
+    """Every image that cannot be had, with the reason in plain words.
+
+    Images are decoded one after the other and forgotten: memory does not grow with their number.
+
+    Args:
+        split: What is checked.
+        workers: Threads beside this one (Pillow's decoders run side by side); 0: none.
+        progress: Called now and then with (done, all).
+        quick: Read and verify headers and checksums only. Finds empty files, files that are no
+            images and damaged PNGs, but not truncated JPEGs.
+
+    Returns:
+        (id, reason) in the order of the split.
+    """
+    bad: list[tuple[str, str]] = []
+
+    def one(index: int) -> str | None:
+        try:
+            _header(split, index) if quick else split.images[index]
+        except _BROKEN as error:
+            return reason(error)
+        return None
+
+    for index, why in enumerate(_answers(one, len(split), workers)):
+        if why is not None:
+            bad.append((split.images.id(index), why))
+        if progress is not None and (index % 256 == 255 or index + 1 == len(split)):
+            progress(index + 1, len(split))
+    return bad
+
+
+def _answers(one: Callable[[int], str | None], n: int, workers: int) -> Iterator[str | None]:
+    """``one(0) ... one(n - 1)``; with threads, a bounded number ahead."""
+    if workers < 1:
+        yield from map(one, range(n))
+        return
+    todo = iter(range(n))
+    with ThreadPoolExecutor(workers) as pool:
+        while block := list(islice(todo, 64 * workers)):
+            yield from pool.map(one, block)
+
+
+def _header(split: Split, index: int) -> None:
+    images, at = underlying(split.images, np.array([index], dtype=np.int64))
+    if not isinstance(images, EncodedImages):
+        images[int(at[0])]
+        return
+    data = images.read(int(at[0]))
+    if not data:
+        raise OSError("the file is empty")
+    with Image.open(io.BytesIO(data)) as image:
+        image.verify()
+
+
+def require_good(
+    split: Split,
+    skip_bad: bool = False,
+    *,
+    workers: int = 0,
+    progress: Progress | None = None,
+    quick: bool = False,
+) -> Split:
+    """The split itself if every image decodes; else an error, or the split without the bad ones.
+
+    Args:
+        split: What is checked.
+        skip_bad: Leave bad images out, with a note, instead of stopping.
+        workers: As in :func:`check_images`.
+        progress: Likewise.
+        quick: Likewise.
+
+    Raises:
+        BadImages: Some are bad and ``skip_bad`` is off, or all are.
+    """
+    bad = check_images(split, workers=workers, progress=progress, quick=quick)
+    if not bad:
+        return split
+    if not skip_bad or len(bad) == len(split):
+        raise BadImages(bad, where=split.source or f"the split {split.name!r}")
+    gone = {name for name, _ in bad}
+    kept = [i for i in range(len(split)) if split.images.id(i) not in gone]
+    first = ", ".join(name for name, _ in bad[:3])
+    more = ", ..." if len(bad) > 3 else ""
+    return split.take(
+        kept,
+        note=f"{split.name}: {len(bad)} of {len(split)} images cannot be decoded and are left "
+        f"out ({first}{more})",
+    )
+
+
+def check_folder(
+    path: str | os.PathLike[str], *, workers: int = 0, progress: Progress | None = None
+) -> list[str]:
+    """Every problem of a data folder (or any spec of ``read_split``), one sentence each.
+
+    An empty class folder does not hide a truncated image in the next one.
+
+    Returns:
+        Problems in plain words; empty when all is well.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        return _problems(path, workers, progress)
+    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    found: list[str] = []
+    try:
+        split = read_split(path, name=root.name or "data", domain="ID", use="test")
+    except DataError as error:
+        found.append(str(error))
+    else:
+        return _bad(split, workers, progress) + _small(split)
+    for folder in folders:
+        found += _problems_inside(folder, workers)
+    return found
+
+
+def _problems(path: str | os.PathLike[str], workers: int, progress: Progress | None) -> list[str]:
+    try:
+        split = read_split(path, name="data", domain="ID", use="test")
+    except BadImages as error:
+        return [f"{name}: {why}" for name, why in error.bad]
+    except DataError as error:
+        return [str(error)]
+    return _bad(split, workers, progress) + _small(split)
+
+
+def _bad(split: Split, workers: int, progress: Progress | None) -> list[str]:
+    return [
+        f"{name}: {why}" for name, why in check_images(split, workers=workers, progress=progress)
+    ]
+
+
+def _small(split: Split) -> list[str]:
+    """Classes with one image: nothing of them can be kept for validation."""
+    if split.labels is None:
+        return []
+    counts = np.bincount(split.labels, minlength=len(split.class_names))
+    lone = [split.class_names[i] for i in np.flatnonzero(counts == 1)]
+    if not lone:
+        return []
+    return [
+        f"{len(lone)} classes have one image only, so that no validation part can be cut from "
+        f"them: {', '.join(lone[:8])}"
+    ]
+
+
+def _problems_inside(folder: Path, workers: int) -> list[str]:
+    """Bad images of one class folder whose data set could not be read as a whole."""
+    from .folder import images_below
+
+    split = images_below(folder)
+    if split is None:
+        return []
+    return [f"{folder.name}/{name}: {why}" for name, why in check_images(split, workers=workers)]

@@ -1,0 +1,196 @@
+"""Reads a folder of class folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..errors import DataError
+from .dataset import Domain, Split, Use
+from .grouping import class_order
+from .images import FileImages
+from .strings import Strings, natural
+
+__all__ = ["LAYOUT", "from_folder", "image_extensions", "images_below"]
+
+LAYOUT = "a folder with one folder of images per class: DIR/cat/1.jpg, DIR/dog/2.png, ..."
+_ROLES = frozenset({"train", "training", "val", "valid", "validation", "test", "dev"})
+_NO_PICTURES = frozenset({"BUFR", "FITS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})
+
+
+@lru_cache(maxsize=1)
+def image_extensions() -> frozenset[str]:
+    """Extensions, such as ".png", of the formats that Pillow can decode to pixels."""
+    table = Image.registered_extensions()  # loads every plug-in of Pillow
+    return frozenset(
+        ext for ext, kind in table.items() if kind in Image.OPEN and kind not in _NO_PICTURES
+    )
+
+
+def from_folder(
+    path: str | os.PathLike[str],
+    *,
+    name: str,
+    domain: Domain,
+    use: Use,
+    class_names: Sequence[str] | None = None,
+) -> Split:
+    """A split from class folders; images may lie deeper, hidden files are ignored.
+
+    Classes are sorted, as numbers when all are numbers. Paths are kept in one buffer: memory
+    stays small for millions of images.
+
+    Args:
+        path: The folder.
+        name: Of the split.
+        domain: "ID" or "OOD".
+        use: "train", "val" or "test".
+        class_names: The label order wanted (that of the training set); the folder may lack some.
+
+    Raises:
+        DataError: No folder there, no class folders in it, or a class folder without images.
+        ClassMismatch: A class folder that ``class_names`` does not have.
+    """
+    root = Path(path)
+    classes, beside = _class_folders(root)
+    names = class_order(classes, class_names, where=str(root))
+    position = {c: i for i, c in enumerate(names)}
+    counts: dict[str, int] = {}
+    other = _Ignored()
+
+    def found() -> Iterator[str]:
+        for folder in classes:
+            inside = sorted(_images(root / folder, folder, other))
+            counts[folder] = len(inside)
+            yield from inside
+
+    paths = Strings(found())
+    _require_filled(root, counts)
+    labels = np.repeat([position[c] for c in classes], [counts[c] for c in classes])
+    return Split(
+        name=name,
+        images=FileImages(root, paths),
+        labels=labels.astype(np.int64),
+        class_names=names,
+        domain=domain,
+        use=use,
+        source=str(root),
+        notes=_notes(name, beside, other),
+    )
+
+
+class _Ignored:
+    """Files that are no images: how many, and the first few."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[str] = []
+
+    def add(self, path: str) -> None:
+        self.count += 1
+        if len(self.first) < 3:
+            self.first.append(path)
+
+
+def _class_folders(root: Path) -> tuple[list[str], list[str]]:
+    """Names of the class folders in label order, and of image files beside them."""
+    if not root.is_dir():
+        kind = "is a file, not a folder" if root.exists() else "does not exist"
+        raise DataError(
+            f"the image folder {root} {kind} (looked at {root.absolute()})",
+            expected=LAYOUT,
+            fix="correct the path",
+        )
+    folders, beside = [], []
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                folders.append(entry.name)
+            elif os.path.splitext(entry.name)[1].lower() in image_extensions():
+                beside.append(entry.name)
+    if not folders:
+        what = f"holds {len(beside)} images but no class folders" if beside else "is empty"
+        raise DataError(
+            f"the folder {root} {what}",
+            expected=LAYOUT,
+            fix="put the images of each class into a folder with its name, or list them in a "
+            "table with the columns path and label (CSV or Parquet)",
+        )
+    _refuse_roles(root, folders)
+    return natural(folders), sorted(beside)
+
+
+def _refuse_roles(root: Path, folders: list[str]) -> None:
+    """A folder of train/ and test/ is one level too high: its "classes" would be the splits."""
+    if not {f.lower() for f in folders} <= _ROLES:
+        return
+    nested = [f for f in folders if any(p.is_dir() for p in (root / f).iterdir())]
+    if nested:
+        raise DataError(
+            f"the folders in {root} are splits ({', '.join(sorted(folders))}), not classes",
+            expected=LAYOUT,
+            fix=f"give each by itself, such as --train {root / sorted(nested)[-1]}",
+        )
+
+
+def _images(folder: Path, prefix: str, other: _Ignored) -> list[str]:
+    """Paths, relative to the root, of the images at any depth; links are followed once."""
+    found: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    todo = [(str(folder), prefix)]
+    while todo:
+        at, relative = todo.pop()
+        status = os.stat(at)
+        if status.st_ino and (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        with os.scandir(at) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                below = f"{relative}/{entry.name}"
+                if entry.is_dir():
+                    todo.append((entry.path, below))
+                elif os.path.splitext(entry.name)[1].lower() in image_extensions():
+                    found.append(below)
+                else:
+                    other.add(below)
+    return found
+
+
+def _require_filled(root: Path, counts: dict[str, int]) -> None:
+    empty = [c for c, n in counts.items() if not n]
+    if empty:
+        more = f" and {len(empty) - 8} more" if len(empty) > 8 else ""
+        raise DataError(
+            f"the class folder {', '.join(repr(c) for c in empty[:8])}{more} in {root} "
+            "holds no images",
+            expected="at least one image in every class folder "
+            f"({', '.join(sorted(image_extensions())[:4])}, .jpg, .png, .webp, ...)",
+            fix="add images, or remove the folder if the class is not wanted",
+        )
+
+
+def _notes(name: str, beside: list[str], other: _Ignored) -> tuple[str, ...]:
+    notes = []
+    if beside:
+        notes.append(f"{name}: {len(beside)} images beside the class folders are ignored")
+    if other.count:
+        shown = ", ".join(other.first)
+        notes.append(f"{name}: {other.count} files that are no images are ignored ({shown})")
+    return tuple(notes)
+
+
+def images_below(path: Path) -> Split | None:
+    """Every image below one folder as a split without labels; None when there is none."""
+    paths = Strings(p.removeprefix("./") for p in sorted(_images(path, ".", _Ignored())))
+    if not len(paths):
+        return None
+    return Split(path.name, FileImages(path, paths), None, (), "ID", "test", source=str(path))

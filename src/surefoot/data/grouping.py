@@ -1,0 +1,126 @@
+"""Label values to class indices: what every reader of a table does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ClassMismatch, DataError
+from .dataset import Domain, Split, Use
+from .strings import natural
+
+__all__ = ["class_order", "label_names", "metadata_column", "relabelled"]
+
+_WIDEST = 64 * 2**20
+"""Bytes that a column of fixed-width strings may take before it becomes one of shared objects."""
+
+
+def class_order(
+    found: Sequence[str], class_names: Sequence[str] | None, *, where: str
+) -> tuple[str, ...]:
+    """The classes in label order: as given, or those found, sorted (as numbers where all are).
+
+    Raises:
+        ClassMismatch: A class was found that is not among those given.
+    """
+    if class_names is None:
+        return tuple(natural(found))
+    foreign = [c for c in natural(found) if c not in set(class_names)]
+    if foreign:
+        more = f" and {len(foreign) - 8} more" if len(foreign) > 8 else ""
+        raise ClassMismatch(
+            f"{where} has {len(foreign)} classes that the training set does not have: "
+            f"{', '.join(foreign[:8])}{more}",
+            expected=f"only {', '.join(list(class_names)[:12])}"
+            + (", ..." if len(class_names) > 12 else ""),
+            fix="rename the classes; for a shifted set, join them by a class map "
+            "(YAML, lines `shift class: task class`)",
+        )
+    return tuple(class_names)
+
+
+def label_names(
+    codes: NDArray[np.int64],
+    values: Sequence[Any],
+    class_names: Sequence[str] | None,
+    *,
+    where: str,
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Dictionary-encoded label values -> labels (n,) and class names.
+
+    Args:
+        codes: (n,) index into ``values``; negative where the label is missing.
+        values: Distinct values of any plain type; 3 and 3.0 are the class "3".
+        class_names: The order wanted, or None.
+        where: Named in messages.
+
+    Raises:
+        DataError: A label is missing.
+        ClassMismatch: A class is not among ``class_names``.
+    """
+    texts = [_text(v) for v in values]
+    blank = {i for i, t in enumerate(texts) if not t}
+    missing = np.flatnonzero((codes < 0) | np.isin(codes, list(blank)))
+    if len(missing):
+        rows = ", ".join(str(int(i) + 1) for i in missing[:8])
+        raise DataError(
+            f"{len(missing)} rows of {where} have no label (rows {rows}"
+            f"{', ...' if len(missing) > 8 else ''}, counted from 1)",
+            expected="a label in every row",
+            fix="fill them in, or leave those rows out with a filter",
+        )
+    used = [texts[i] for i in np.unique(codes).tolist()]
+    names = class_order(used, class_names, where=where)
+    position = {name: i for i, name in enumerate(names)}
+    table = np.array([position.get(t, -1) for t in texts] or [-1], dtype=np.int64)
+    return table[codes], names
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def metadata_column(codes: NDArray[np.int64], values: Sequence[Any]) -> NDArray[Any]:
+    """Dictionary-encoded values -> a column (n,): numbers stay numbers, the rest are strings.
+
+    Args:
+        codes: (n,) index into ``values``; negative where the value is missing, which becomes NaN
+            or "".
+        values: Distinct values.
+    """
+    known = [v for v in values if v is not None]
+    if known and all(isinstance(v, (int, float, bool)) for v in known):
+        if len(known) == len(values) and (codes >= 0).all():
+            return np.array(values)[codes]
+        numbers = np.array([np.nan if v is None else float(v) for v in values] + [np.nan])
+        return numbers[codes]
+    texts = [("" if v is None else str(v)) for v in values] + [""]
+    width = max(map(len, texts)) * 4
+    return np.array(texts, dtype=np.str_ if width * len(codes) <= _WIDEST else object)[codes]
+
+
+def relabelled(
+    split: Split, class_names: Sequence[str] | None, *, name: str, domain: Domain, use: Use
+) -> Split:
+    """The same images under another name and, if given, in another label order.
+
+    Raises:
+        ClassMismatch: A class of the split is not among ``class_names``.
+    """
+    changed = replace(split, name=name, domain=domain, use=use)
+    if class_names is None or split.labels is None:
+        return changed
+    names = class_order(split.class_names, class_names, where=split.source or split.name)
+    position = {c: i for i, c in enumerate(names)}
+    table = np.array([position[c] for c in split.class_names], dtype=np.int64)
+    return replace(changed, labels=table[split.labels], class_names=names)

@@ -1,0 +1,266 @@
+"""Where encoded images lie (files, ranges of files, memory) and how they become RGB pixels."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from .dataset import Images, _Taken
+from .strings import Strings
+
+__all__ = [
+    "EncodedImages",
+    "FileImages",
+    "MemoryImages",
+    "RangeImages",
+    "decode",
+    "reason",
+    "to_rgb",
+    "underlying",
+]
+
+_ORIENTED = frozenset({"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"})
+_OPEN_FILES = 32
+
+
+def decode(data: bytes) -> Image.Image:
+    """Encoded bytes -> RGB image, upright.
+
+    Raises:
+        OSError: Empty, truncated, or no image (see :func:`reason`).
+    """
+    if not data:
+        raise OSError("the file is empty")
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return to_rgb(image)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any mode -> RGB: EXIF orientation applied, transparency laid on white, 16 bits scaled.
+
+    Plain ``convert("RGB")`` would turn a black icon on a transparent ground into a black square
+    and clip 16-bit greys to white.
+    """
+    info = image.info
+    if not _ORIENTED.isdisjoint(info) or image.format in ("TIFF", "MPO"):
+        image = _upright(image)
+    if "transparency" in info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+        return _on_white(image)
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _eight_bits(image)
+    return image.convert("RGB")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except (OSError, SyntaxError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return image  # A broken EXIF block is no reason to lose a good picture.
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    coloured = image.convert("RGBA")
+    ground = Image.new("RGB", image.size, (255, 255, 255))
+    ground.paste(coloured, mask=coloured.getchannel("A"))
+    return ground
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    pixels = np.asarray(image).astype(np.float64)
+    high = pixels.max(initial=0.0)
+    if image.mode == "F" and high <= 1.0:
+        pixels = pixels * 255
+    elif high > 255 or image.mode.startswith("I;16"):
+        pixels = pixels / 257  # 65,535 is white
+    return Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
+
+
+def reason(error: BaseException) -> str:
+    """Why an image could not be had, in plain words."""
+    text = str(error)
+    if isinstance(error, FileNotFoundError):
+        return "the file is missing"
+    if isinstance(error, PermissionError):
+        return "the file may not be read (permissions)"
+    if isinstance(error, IsADirectoryError):
+        return "a folder, not a file"
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    if "truncated" in text.lower() or isinstance(error, (EOFError, IndexError)):
+        return "truncated"
+    if "decode" in text:
+        return f"truncated or damaged ({text})"
+    return text or type(error).__name__
+
+
+class EncodedImages(ABC):
+    """A sequence of encoded images: decodes when indexed, and gives the bytes when asked."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of images."""
+
+    @abstractmethod
+    def read(self, index: int) -> bytes:
+        """The encoded bytes at ``index``."""
+
+    @abstractmethod
+    def id(self, index: int) -> str:
+        """A stable name."""
+
+    def __getitem__(self, index: int) -> Image.Image:
+        return decode(self.read(index))
+
+
+class FileImages(EncodedImages):
+    """One file per image.
+
+    Args:
+        root: Folder that the paths start from.
+        paths: Relative to it (or absolute); they are the ids.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], paths: Sequence[str]) -> None:
+        self.root = os.fspath(root)
+        self.paths = paths if isinstance(paths, Strings) else Strings(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def path(self, index: int) -> str:
+        """Where the file lies."""
+        return os.path.join(self.root, self.paths[index])
+
+    def read(self, index: int) -> bytes:
+        """The whole file."""
+        with open(self.path(index), "rb") as file:
+            return file.read()
+
+    def id(self, index: int) -> str:
+        """The path as given, with forward slashes."""
+        return self.paths[index].replace(os.sep, "/")
+
+
+class RangeImages(EncodedImages):
+    """Each image is a range of bytes of one of a few large files (tar shards).
+
+    Files are opened by each process for itself when first needed, and at most 32 stay open.
+
+    Args:
+        files: The large files.
+        which: (n,) index into ``files``.
+        offsets: (n,) first byte.
+        sizes: (n,) bytes.
+        ids: n names.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[str],
+        which: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        sizes: NDArray[np.int64],
+        ids: Strings,
+    ) -> None:
+        self.files = tuple(files)
+        self._which, self._offsets, self._sizes, self._ids = which, offsets, sizes, ids
+        self._forget()
+
+    def _forget(self) -> None:
+        self._process = os.getpid()
+        self._open: OrderedDict[int, io.BufferedReader] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        hidden = ("_open", "_lock", "_process")
+        return {k: v for k, v in self.__dict__.items() if k not in hidden}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def read(self, index: int) -> bytes:
+        """The bytes of one image, straight from the large file."""
+        if self._process != os.getpid():
+            self._forget()  # A forked worker shares file positions with its parent: open anew.
+        size = int(self._sizes[index])
+        with self._lock:
+            file = self._file(int(self._which[index]))
+            file.seek(int(self._offsets[index]))
+            data = file.read(size)
+        if len(data) < size:
+            raise OSError(f"truncated: {len(data)} of {size} bytes")
+        return data
+
+    def _file(self, which: int) -> io.BufferedReader:
+        file = self._open.get(which)
+        if file is None:
+            while len(self._open) >= _OPEN_FILES:
+                self._open.popitem(last=False)[1].close()
+            file = open(self.files[which], "rb")  # noqa: SIM115 - closed when displaced
+            self._open[which] = file
+        self._open.move_to_end(which)
+        return file
+
+    def id(self, index: int) -> str:
+        """The key in its shard."""
+        return self._ids[index]
+
+    def close(self) -> None:
+        """Close the files; the next read opens them again."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+
+    def __del__(self) -> None:
+        if self.__dict__.get("_process") == os.getpid():
+            self.close()
+
+
+class MemoryImages(EncodedImages):
+    """Encoded images in an Arrow array of binaries (a packaged file, a small Parquet table).
+
+    Args:
+        column: ``pyarrow`` binary or large_binary array (n,).
+        ids: n names.
+    """
+
+    def __init__(self, column: Any, ids: Sequence[str]) -> None:
+        self._column = column
+        self._ids = ids if isinstance(ids, Strings) else Strings(ids)
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    def read(self, index: int) -> bytes:
+        """One value of the array."""
+        data = self._column[index].as_py()
+        if data is None:
+            raise FileNotFoundError("the table holds no bytes here")
+        return bytes(data)
+
+    def id(self, index: int) -> str:
+        """The name given."""
+        return self._ids[index]
+
+
+def underlying(images: Images, indices: NDArray[np.int64]) -> tuple[Images, NDArray[np.int64]]:
+    """The sequence that a selection was taken from, and the indices (n,) in it."""
+    if isinstance(images, _Taken):
+        return images._images, images._at[indices]
+    return images, indices

@@ -1,0 +1,142 @@
+"""The loader that training, evaluation and feature extraction share.
+
+The caller owns the order: it hands over batches of indices. What is random about an image depends
+on (seed, epoch, index) alone, so that workers, processes and batch sizes change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ..errors import DataError
+from ..transforms import PixelTransform, Transform
+from .dataset import Split
+from .images import reason
+from .rng import kept_rng, mix
+
+__all__ = ["Batch", "make_loader"]
+
+Batch = dict[str, Tensor]
+"""``image`` float32 (b, 3, h, w), ``label`` int64 (b,), -1 without labels, ``index`` int64 (b,)."""
+
+
+def make_loader(
+    split: Split,
+    transform: Transform,
+    *,
+    batches: Sequence[NDArray[np.int64]] | None = None,
+    batch_size: int = 256,
+    seed: int = 0,
+    epoch: int = 0,
+    workers: int = 0,
+) -> DataLoader[Any]:
+    """Batches of a split, decoded on demand.
+
+    Args:
+        split: Where images and labels come from.
+        transform: RGB image -> float32 (3, h, w). Those of ``TransformSpec`` are fastest: their
+            second half is done for the whole batch. Randomness must come from torch's global
+            generator, as torchvision's does.
+        batches: Index batches in the order wanted; every process passes its own share. None:
+            the whole split in order, ``batch_size`` at a time.
+        batch_size: Used without ``batches``.
+        seed: Of the random transforms.
+        epoch: Likewise; another epoch draws other crops.
+        workers: Processes that decode ahead, two batches each; 0 decodes in this one.
+
+    Returns:
+        A loader of dictionaries ``image`` float32 (b, 3, h, w), ``label`` int64 (b,), -1 without
+        labels, ``index`` int64 (b,). ``len`` is the number of batches; it can be iterated again.
+        The global random state of the caller is left as it was.
+
+    Raises:
+        DataError: While iterating, for an image that cannot be decoded; it is named.
+    """
+    plan = batches if batches is not None else _InOrder(len(split), batch_size)
+    return DataLoader(
+        _Batches(split, transform, seed, epoch),
+        batch_size=None,  # the sampler gives whole batches
+        sampler=plan,
+        num_workers=workers,
+        collate_fn=_same,
+        # Without a generator of its own the loader draws a seed from the caller's global one.
+        generator=torch.Generator().manual_seed(seed & 0x7FFFFFFFFFFFFFFF),
+        persistent_workers=workers > 0,
+        prefetch_factor=2 if workers > 0 else None,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _same(batch: Any) -> Any:
+    return batch
+
+
+class _InOrder:
+    """0 .. n-1 in batches, made when asked for."""
+
+    def __init__(self, n: int, size: int) -> None:
+        if size < 1:
+            raise DataError(f"the batch size is {size}", expected="1 or more")
+        self.n, self.size = n, size
+
+    def __len__(self) -> int:
+        return -(-self.n // self.size)
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        for start in range(0, self.n, self.size):
+            yield np.arange(start, min(start + self.size, self.n), dtype=np.int64)
+
+
+class _Batches(Dataset[Batch]):
+    """Index batch -> dictionary of tensors."""
+
+    def __init__(self, split: Split, transform: Transform, seed: int, epoch: int) -> None:
+        # Not the split itself: captions and metadata need not travel to the workers.
+        self.images, self.labels, self.name = split.images, split.labels, split.name
+        self.transform, self.seed, self.epoch = transform, seed, epoch
+
+    def __getitem__(self, indices: Any) -> Batch:
+        at = np.asarray(indices, dtype=np.int64)
+        labels = np.full(len(at), -1, np.int64) if self.labels is None else self.labels[at]
+        with kept_rng() as generator:
+            images = self._tensors(at, generator)
+        return {
+            "image": images,
+            "label": torch.from_numpy(np.array(labels, dtype=np.int64)),
+            "index": torch.from_numpy(at.copy()),
+        }
+
+    def _tensors(self, at: NDArray[np.int64], generator: torch.Generator) -> Tensor:
+        decoded = self._decoded(at, generator)
+        if isinstance(self.transform, PixelTransform):
+            halfway = map(self.transform.pixels, decoded)
+            return self.transform.batch(halfway, len(at))
+        return torch.stack([self.transform(image) for image in decoded])
+
+    def _decoded(self, at: NDArray[np.int64], generator: torch.Generator) -> Iterator[Image.Image]:
+        """Images one by one; each leaves the generator seeded for its own transform."""
+        seeds = mix(at, self.seed, self.epoch).tolist()
+        for index, seed in zip(at.tolist(), seeds, strict=True):
+            image = self._decode(index)
+            generator.manual_seed(seed)
+            yield image
+
+    def _decode(self, index: int) -> Image.Image:
+        try:
+            return self.images[index]
+        except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+            # One positional argument only: a worker's exception is rebuilt from its text.
+            raise DataError(
+                f"{self.images.id(index)} of the split {self.name!r} cannot be decoded: "
+                f"{reason(error)}",
+                expected="files that Pillow can decode",
+                fix="`surefoot check` lists all of them; --skip-bad goes on without them",
+            ) from error

@@ -1,0 +1,202 @@
+"""Joins what a user typed into a task: train, validation, test, shifts, classes, prompts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import DataError, UnknownName
+from ..registry import nearest
+from .builtin import pictograms
+from .check import Progress, require_good
+from .class_map import read_class_map
+from .corruptions import corruptions
+from .dataset import ClassMap, Domain, Shift, Split, Task, Use
+from .overlap import overlap_note
+from .prompts import check_templates
+from .prompts import templates as template_set
+from .readers import ACCEPTED, read_split
+from .splitting import cut
+
+__all__ = ["ACCEPTED", "make_task", "read_split"]
+
+Spec = str | os.PathLike[str]
+Check = bool | Literal["quick"]
+
+
+def make_task(
+    *,
+    train: Spec,
+    test: Spec | None = None,
+    val: Spec | None = None,
+    shifts: Mapping[str, Spec] | None = None,
+    class_maps: Mapping[str, Spec] | None = None,
+    templates: str | Sequence[str] | None = None,
+    prompt_names: Mapping[str, str] | Sequence[str] | None = None,
+    metric: str = "top1",
+    val_fraction: float = 0.1,
+    seed: int = 0,
+    skip_bad: bool = False,
+    check: Check = True,
+    workers: int = 0,
+    progress: Progress | None = None,
+    name: str | None = None,
+) -> Task:
+    """A task from specs (see :func:`read_split`).
+
+    Args:
+        train: Training set; its classes are the task's. "pictograms" brings its own validation,
+            test and shifts, each of which the other arguments replace.
+        test: ID test; without it one is cut from ``train`` (seeded, stratified), with a note.
+        val: ID validation; likewise.
+        shifts: Name -> shifted test set. Without any, common corruptions of the ID test.
+        class_maps: Name of a shift -> YAML file ``shift class: task class``.
+        templates: Name of a set ("single", "simple", "openai_imagenet", "pictograms"), a text
+            file, or the templates themselves.
+        prompt_names: How classes are called in prompts: class -> name, or one per class.
+        metric: Of every split.
+        val_fraction: Share of every class that a missing part takes.
+        seed: Of the cuts and the corruptions.
+        skip_bad: Go on without images that cannot be decoded.
+        check: Decode every image once, before anything else; "quick" looks at headers only.
+        workers: Threads of the check.
+        progress: Called by the check with (done, all), split after split.
+        name: Of the task; the training spec's last part by default.
+
+    Raises:
+        DataError: Something is missing or wrong; :class:`BadImages`, :class:`ClassMismatch` and
+            :class:`UnknownName` say what.
+    """
+    reader = _Reader(skip_bad, check, workers, progress)
+    base = pictograms() if os.fspath(train) == "pictograms" else None
+    whole = base.train if base else reader.read(train, "train", "ID", "train")
+    _require_labels(whole, train)
+    classes = whole.class_names
+    notes: list[str] = list(base.notes) if base else []
+    ends: dict[Use, Split] = {}
+    roles: tuple[tuple[Use, Spec | None], ...] = (("test", test), ("val", val))
+    for role, spec in roles:
+        if spec is not None:
+            ends[role] = reader.read(spec, role, "ID", role, classes)
+        elif base is not None:
+            ends[role] = base.test if role == "test" else base.val
+        else:
+            whole, ends[role] = cut(whole, val_fraction, seed, name=role, use=role)
+            notes.append(f"no {role} set was given: {ends[role].notes[-1]}")
+    asked = _shifts(reader, shifts or {}, class_maps or {}, classes, metric)
+    if not asked and base is not None:
+        asked = base.shifts
+    elif not asked:
+        asked = tuple(Shift(s.name, s, metric) for s in corruptions(ends["test"], seed=seed))
+        notes.append("no shifted set was given: the shifts are corruptions of the ID test, made "
+                     "by a program")  # fmt: skip
+    for other in (ends["val"], ends["test"], *(s.split for s in asked if not s.split.synthetic)):
+        notes += filter(None, [overlap_note(whole, other)])
+    return Task(
+        name=name or (base.name if base else _name(train)),
+        train=whole,
+        val=ends["val"],
+        test=ends["test"],
+        shifts=asked,
+        class_names=classes,
+        templates=_templates(templates, base),
+        prompt_names=_prompt_names(prompt_names, classes),
+        metric=metric,
+        notes=tuple(notes),
+    )
+
+
+def _name(spec: Spec) -> str:
+    """A short name: the last part of the path, without kind, filter or extension."""
+    text = re.sub(r"^(hf|wds):", "", os.fspath(spec))
+    return Path(text.split(":")[0]).stem or "task"
+
+
+def _require_labels(train: Split, spec: Spec) -> None:
+    if train.labels is None:
+        raise DataError(
+            f"the training set {os.fspath(spec)} has captions but no labels",
+            expected="a label per image, from which the classes of the task are taken",
+            fix="add a column label, or build a Task in Python for training on captions alone",
+        )
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a split and checks its images."""
+
+    skip_bad: bool
+    check: Check
+    workers: int
+    progress: Progress | None
+
+    def read(
+        self,
+        spec: Spec,
+        name: str,
+        domain: Domain,
+        use: Use,
+        class_names: Sequence[str] | None = None,
+    ) -> Split:
+        split = read_split(
+            spec, name=name, domain=domain, use=use, class_names=class_names,
+            skip_missing=self.skip_bad,
+        )  # fmt: skip
+        if not self.check or split.source.startswith("pictograms:"):
+            return split  # the packaged file is checked when it is built
+        return require_good(
+            split, self.skip_bad, workers=self.workers, progress=self.progress,
+            quick=self.check == "quick",
+        )  # fmt: skip
+
+
+def _shifts(
+    reader: _Reader,
+    specs: Mapping[str, Spec],
+    maps: Mapping[str, Spec],
+    classes: Sequence[str],
+    metric: str,
+) -> tuple[Shift, ...]:
+    strangers = [m for m in maps if m not in specs]
+    if strangers:
+        raise UnknownName("shift", strangers[0], list(specs), nearest(strangers[0], list(specs)))
+    read: dict[str, ClassMap] = {shift: read_class_map(file) for shift, file in maps.items()}
+    return tuple(
+        Shift.of(
+            reader.read(spec, shift, "OOD", "test"),
+            classes,
+            class_map=read.get(shift),
+            metric=metric,
+        )
+        for shift, spec in specs.items()
+    )
+
+
+def _templates(given: str | Sequence[str] | None, base: Task | None) -> tuple[str, ...]:
+    if given is None:
+        return base.templates if base else template_set("single")
+    if isinstance(given, (str, os.PathLike)):
+        return template_set(given)
+    return check_templates(given, where="the templates given")
+
+
+def _prompt_names(
+    given: Mapping[str, str] | Sequence[str] | None, classes: Sequence[str]
+) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    if isinstance(given, Mapping):
+        ghosts = [k for k in given if k not in classes]
+        if ghosts:
+            raise UnknownName("class", ghosts[0], list(classes), nearest(ghosts[0], list(classes)))
+        return tuple(given.get(c, c.replace("_", " ")) for c in classes)
+    if len(given) != len(classes):
+        raise DataError(
+            f"there are {len(given)} prompt names for {len(classes)} classes",
+            expected="one per class, in the order of the classes",
+        )
+    return tuple(given)

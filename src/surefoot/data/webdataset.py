@@ -1,0 +1,218 @@
+"""Reads WebDataset shards: tar files whose members share a key, indexed for random access."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from .dataset import Domain, Split, Use
+from .grouping import label_names
+from .images import RangeImages
+from .strings import Strings
+from .tar_index import TarIndex
+
+__all__ = ["from_webdataset", "shards"]
+
+_KEY = re.compile(r"^((?:.*/|)[^./]+)[.]([^/]*)$")
+"""The key ends at the first dot of the base name: the rule of the webdataset package."""
+
+_PICTURES = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "ppm", "tif", "tiff")
+_EXPECTED = (
+    "uncompressed tar shards, such as 'shards/{000..009}.tar' or 'shards/*.tar', with members "
+    "KEY.jpg (or png, webp), KEY.cls (number or name), KEY.txt (caption), KEY.json (metadata)"
+)
+
+
+def from_webdataset(
+    pattern: str | os.PathLike[str],
+    *,
+    name: str,
+    domain: Domain,
+    use: Use,
+    class_names: Sequence[str] | None = None,
+) -> Split:
+    """A split from local shards. Members are indexed once; pixels are read straight from the tar.
+
+    Class names come from ``classes.txt`` beside the first shard (one a line, for numbers in
+    ``.cls``), else from ``class_name`` in the members' JSON, else they are the numbers.
+
+    Args:
+        pattern: A path with ``{000..009}``, ``{a,b}`` or ``*``.
+        name: Of the split.
+        domain: "ID" or "OOD".
+        use: "train", "val" or "test".
+        class_names: The label order wanted (that of the training set).
+
+    Raises:
+        DataError: No shard there, a compressed or damaged one, no images, or some samples with
+            a label and some without.
+        ClassMismatch: A class that ``class_names`` does not have.
+    """
+    files = shards(pattern)
+    index = TarIndex()
+    for number, file in enumerate(files):
+        _scan(file, number, index)
+    if not len(index.offsets):
+        raise DataError(f"the shards {pattern} hold no images", expected=_EXPECTED)
+    labels, classes = None, tuple(class_names or ())
+    if index.classes.any():
+        codes, values = index.classes.done(len(index.offsets))
+        named, order = _names(values, index, Path(files[0]).parent / "classes.txt")
+        wanted = order if class_names is None else class_names
+        labels, classes = label_names(codes, named, wanted, where=str(pattern))
+    return Split(
+        name=name,
+        images=RangeImages(
+            files,
+            np.frombuffer(index.which, dtype=np.int32),
+            np.frombuffer(index.offsets, dtype=np.int64),
+            np.frombuffer(index.sizes, dtype=np.int64),
+            Strings(index.ids()),
+        ),
+        labels=labels,
+        class_names=classes,
+        domain=domain,
+        use=use,
+        captions=index.texts(),
+        metadata=index.columns(),
+        source=f"wds:{pattern}",
+    )
+
+
+def shards(pattern: str | os.PathLike[str]) -> list[str]:
+    """The files behind a pattern with braces and wildcards, in order.
+
+    Raises:
+        DataError: A remote address, or a file that is missing.
+    """
+    text = os.fspath(pattern)
+    if re.match(r"^(\w{2,}://|pipe:)", text):
+        raise DataError(
+            f"the shards {text} are not on this machine",
+            expected="local files: random access needs them",
+            fix="download them first",
+        )
+    found: list[str] = []
+    for one in _braces(text):
+        hits = sorted(glob.glob(one)) if glob.has_magic(one) else [one]
+        missing = not hits or not all(os.path.isfile(h) for h in hits)
+        if missing:
+            raise DataError(
+                f"no shard matches {one} (looked at {os.path.abspath(one)})", expected=_EXPECTED
+            )
+        found += hits
+    return found
+
+
+def _braces(text: str) -> Iterator[str]:
+    """``a{0..2}b`` and ``a{x,y}b`` written out, as a shell does."""
+    hit = re.search(r"\{([^{}]*)\}", text)
+    if hit is None:
+        yield text
+        return
+    span = re.fullmatch(r"(\d+)\.\.(\d+)", hit[1])
+    if span is not None:
+        first, last = int(span[1]), int(span[2])
+        padded = any(len(s) > 1 and s[0] == "0" for s in span.groups())
+        width = max(map(len, span.groups())) if padded else 0
+        step = 1 if last >= first else -1
+        parts = [str(i).zfill(width) for i in range(first, last + step, step)]
+    else:
+        parts = hit[1].split(",")
+    for part in parts:
+        yield from _braces(text[: hit.start()] + part + text[hit.end() :])
+
+
+def _scan(file: str, number: int, index: TarIndex) -> None:
+    """Walk one shard; neighbours with the same key are one sample."""
+    shard = os.path.basename(file)
+    try:
+        with tarfile.open(file, mode="r:") as tar:
+            key, sample = "", dict[str, Any]()
+            for member in tar:
+                tar.members = []  # type: ignore[attr-defined]  # tarfile keeps every header otherwise: memory would grow
+                hit = _KEY.match(member.name) if member.isreg() else None
+                if hit is None or os.path.basename(member.name).startswith("__"):
+                    continue
+                if hit[1] != key:
+                    index.add(shard, number, key, sample)
+                    key, sample = hit[1], {}
+                _take(tar, member, hit[2].lower(), sample, where=f"{file}, {member.name}")
+            index.add(shard, number, key, sample)
+    except tarfile.TarError as error:
+        with open(file, "rb") as raw:
+            packed = raw.read(2) in (b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5")
+        raise DataError(
+            f"the shard {file} "
+            + ("is compressed" if packed else f"is no tar file or is damaged ({error})"),
+            expected=_EXPECTED,
+            fix="unpack it to a plain .tar: images are compressed already" if packed else "",
+        ) from error
+
+
+def _take(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, kind: str, sample: dict[str, Any], *, where: str
+) -> None:
+    """Put one member into its sample."""
+    if kind in _PICTURES:
+        sample.setdefault("picture", (member.offset_data, member.size))
+        return
+    if kind not in ("cls", "txt", "json"):
+        return
+    stream = tar.extractfile(member)
+    data = b"" if stream is None else stream.read()
+    if kind != "json":
+        sample[kind] = data
+        return
+    try:
+        sample[kind] = json.loads(data)
+    except ValueError as error:
+        raise DataError(f"{where} is not JSON ({error})", expected=_EXPECTED) from error
+    if not isinstance(sample[kind], dict):
+        raise DataError(f"{where} is no JSON object", expected=_EXPECTED)
+
+
+def _names(values: list[str], index: TarIndex, listed: Path) -> tuple[list[str], list[str] | None]:
+    """What the values of ``.cls`` are called, and the label order (None: sorted)."""
+    if not all(v.isdecimal() for v in values):
+        return values, None
+    if listed.is_file():
+        names = listed.read_text(encoding="utf-8").splitlines()
+        beyond = [v for v in values if int(v) >= len(names)]
+        if beyond or len(set(names)) < len(names):
+            raise DataError(
+                f"{listed} lists {len(names)} classes, and a sample has class {beyond[0]}"
+                if beyond
+                else f"{listed} lists a class twice",
+                expected="one distinct name a line, the first for class 0",
+            )
+        return [names[int(v)] for v in values], names
+    if "class_name" not in index.meta:
+        return values, None
+    named = _by_json(values, index)
+    return named, [named[i] for i in sorted(range(len(values)), key=lambda i: int(values[i]))]
+
+
+def _by_json(values: list[str], index: TarIndex) -> list[str]:
+    """The name that the samples of each number carry; they must agree."""
+    n = len(index.offsets)
+    codes, _ = index.classes.done(n)
+    name_codes, names = index.meta["class_name"].done(n)
+    table: dict[int, int] = {}
+    for code, name in sorted(set(zip(codes.tolist(), name_codes.tolist(), strict=True))):
+        if code >= 0 and name >= 0 and table.setdefault(code, name) != name:
+            raise DataError(
+                f"samples of class {values[code]} are called {names[table[code]]!r} and "
+                f"{names[name]!r}",
+                expected="one class_name for each class number",
+            )
+    return [str(names[table[i]]) if i in table else v for i, v in enumerate(values)]

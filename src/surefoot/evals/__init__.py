@@ -1,0 +1,1 @@
+"""Evaluation: zero-shot, linear, kNN; predictions are kept, scores derived."""

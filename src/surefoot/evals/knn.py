@@ -1,0 +1,171 @@
+"""Evaluation by k nearest neighbours: no training, no head; DINO's protocol or the model's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..data.dataset import Shift, Split, Task
+from ..errors import ModelError, UnknownName
+from ..features import extract, inference
+from ..models.model import Model
+from ..predictions import Predictions
+from ..records import Score
+from ..registry import nearest
+from ..transforms import DINO_KNN, TransformSpec
+from .predict import as_shift, package
+from .score import score
+from .votes import KS, knn
+
+__all__ = [
+    "KS",
+    "evaluate_knn",
+    "knn",
+    "knn_predict",
+    "knn_predictions",
+    "overlap",
+    "protocol_transform",
+]
+
+Protocol = Literal["auto", "dino", "model"]
+
+
+def protocol_transform(
+    model: Model, protocol: Protocol = "auto", device: torch.device | str | None = None
+) -> TransformSpec:
+    """The transform of a kNN protocol.
+
+    Args:
+        model: Whose images are to be made.
+        protocol: "dino" (resize 256, centre crop 224, whatever the model's own is), "model" (the
+            model's own), or "auto": "dino" for models whose input is 224 pixels and that have
+            not seen text, "model" for all others.
+        device: Where to try an image of 224 pixels, for models of another input size.
+
+    Raises:
+        UnknownName: No such protocol.
+        ModelError: "dino" for an encoder that cannot take 224 pixels.
+    """
+    known = ("auto", "dino", "model")
+    if protocol not in known:
+        raise UnknownName("kNN protocol", protocol, known, nearest(protocol, known))
+    own = model.spec.transform
+    if protocol == "auto":
+        protocol = "dino" if own.size == DINO_KNN.size and not model.spec.saw_text else "model"
+    if protocol == "model":
+        return own
+    if own.size != DINO_KNN.size:
+        _try_224(model, device)
+    return DINO_KNN
+
+
+def _try_224(model: Model, device: torch.device | str | None) -> None:
+    try:
+        with inference(model, device) as where:
+            model.features(torch.zeros(1, 3, *DINO_KNN.size, device=where))
+    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+        size = "x".join(str(s) for s in model.spec.transform.size)
+        raise ModelError(
+            f"{model.spec.name} takes images of {size} pixels and cannot take the 224 of DINO's "
+            f"kNN protocol ({str(error).splitlines()[0] if str(error) else type(error).__name__})",
+            expected="an encoder for 224 pixels, or one for any size",
+            fix='use protocol="model" (the model\'s own transform)',
+        ) from error
+
+
+def overlap(bank: Split, queries: Split) -> NDArray[np.int64]:
+    """Row of the bank that is the query itself, (q,), -1 where it is not there.
+
+    Ids are relative to a source, so equal ids are one image only where the sources agree:
+    ``train/cat/1.png`` and ``test/cat/1.png`` are both "cat/1.png" in their own folders.
+    """
+    same = bank.images is queries.images or (bank.source and bank.source == queries.source)
+    if not same:
+        return np.full(len(queries), -1, dtype=np.int64)
+    rows = {bank.images.id(i): i for i in range(len(bank))}
+    found = [rows.get(queries.images.id(i), -1) for i in range(len(queries))]
+    return np.array(found, dtype=np.int64)
+
+
+def knn_predictions(
+    model: Model,
+    task: Task,
+    scored: Mapping[str, Shift] | None = None,
+    *,
+    k: int = 20,
+    protocol: Protocol = "auto",
+    temperature: float = 0.07,
+    **options: Any,
+) -> Iterator[Predictions]:
+    """Nearest-neighbour predictions of several splits; the training split is embedded once.
+
+    Args:
+        model: Any encoder; the head is not looked at.
+        task: Its training split is the bank.
+        scored: Splits by name; everything that the task scores when left out.
+        k: Neighbours.
+        protocol: See :func:`protocol_transform`.
+        temperature: T of exp(s / T).
+        **options: ``batch_size``, ``device``, ``workers``, ``cache_dir`` for extraction.
+
+    Yields:
+        Predictions whose logits are votes, :func:`knn`.
+
+    Raises:
+        ModelError: The protocol does not suit the encoder.
+        DataError: The training split has no labels.
+    """
+    labels = task.train.require_labels()
+    device = options.get("device")
+    options = {**options, "transform": protocol_transform(model, protocol, device)}
+    bank = extract(model, task.train, **options)
+    for shift in (task.scored() if scored is None else scored).values():
+        votes = knn(
+            bank,
+            labels,
+            extract(model, shift.split, **options),
+            classes=len(task.class_names),
+            ks=(k,),
+            temperature=temperature,
+            exclude=overlap(task.train, shift.split),
+            device=device if device is not None else model.device,
+        )
+        yield package(shift, votes[k])
+
+
+def knn_predict(
+    model: Model,
+    task: Task,
+    split: Shift | Split,
+    *,
+    k: int = 20,
+    protocol: Protocol = "auto",
+    **options: Any,
+) -> Predictions:
+    """The same for one split; arguments and errors as :func:`knn_predictions`."""
+    shift = as_shift(split)
+    scored = {shift.name: shift}
+    return next(iter(knn_predictions(model, task, scored, k=k, protocol=protocol, **options)))
+
+
+def evaluate_knn(
+    model: Model,
+    task: Task,
+    *,
+    seed: int = 0,
+    samples: int = 1000,
+    **options: Any,
+) -> list[tuple[Predictions, Score]]:
+    """Nearest-neighbour predictions and scores of everything that a task scores.
+
+    Arguments and errors as :func:`knn_predictions`; ``seed`` and ``samples`` are the bootstrap's.
+    """
+    return [
+        (p, replace(score(p, seed=seed, samples=samples), evaluator="knn"))
+        for p in knn_predictions(model, task, **options)
+    ]

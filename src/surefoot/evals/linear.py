@@ -1,0 +1,255 @@
+"""Linear evaluation: multinomial logistic regression on features, scikit-learn's L-BFGS.
+
+The path of C and the choice on validation are those of LP-FT's linear probe (arXiv 2202.10054,
+section 4): from strong to weak regularisation, each start warm from the last.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from ..data.dataset import Task
+from ..errors import DataError
+from ..features import extract
+from ..metrics import log_softmax
+from ..models.heads import Head
+from ..models.model import Model
+
+__all__ = ["C_PATH", "LinearFit", "fit_linear", "head_inputs", "linear", "linear_head"]
+
+Floats = NDArray[np.float32]
+
+C_PATH: tuple[float, ...] = tuple(float(c) for c in np.logspace(-7, 2, 50))
+"""Inverse strengths of the L2 penalty, from strong to weak."""
+
+
+_SMALL = 1 << 28
+"""Multiplications of one pass (images x width x classes) below which one thread is best."""
+
+
+class LinearFit(NamedTuple):
+    """A fitted linear classifier and how its C was chosen.
+
+    Attributes:
+        weight: (classes, d).
+        bias: (classes,).
+        c: The chosen C.
+        table: One row per C: "c", "val" (top-1), "val_nll", "iterations", "converged".
+    """
+
+    weight: Floats
+    bias: Floats
+    c: float
+    table: tuple[dict[str, Any], ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether the fit at the chosen C did."""
+        return next(bool(row["converged"]) for row in self.table if row["c"] == self.c)
+
+
+def fit_linear(
+    features: Floats,
+    labels: NDArray[np.int64],
+    *,
+    classes: int,
+    val_features: Floats,
+    val_labels: NDArray[np.int64],
+    c_path: Sequence[float] = C_PATH,
+    max_iter: int = 1000,
+    tol: float = 1e-4,
+    patience: int | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+) -> LinearFit:
+    """Logistic regression over a path of C, chosen by top-1 on validation.
+
+    Args:
+        features: (n, d), as the linear layer sees them.
+        labels: (n,), every class at least once.
+        classes: How many.
+        val_features: (m, d).
+        val_labels: (m,).
+        c_path: Tried in ascending order; of equals on validation the smallest C is taken.
+        max_iter: L-BFGS iterations per C; the table says which fits did not converge.
+        tol: Largest gradient at convergence, scikit-learn's.
+        patience: Stop when neither top-1 nor the likelihood on validation has improved for so
+            many C; None: the whole path. Top-1 alone stays level at the strong end of the path,
+            where the classifier is that of the class means, and would stop too early.
+        seed: Unused by L-BFGS, which draws nothing; recorded by callers.
+        threads: Of the linear algebra. Left out: one for small problems, where threads that wait
+            for each other cost up to thirty times the work on a busy machine; all processors of
+            this process for large ones.
+
+    Raises:
+        DataError: Shapes differ, a class has no image, a feature is not finite, or a C is not
+            positive.
+    """
+    _check(features, labels, classes, val_features, val_labels, c_path)
+    model = LogisticRegression(solver="lbfgs", warm_start=True, max_iter=max_iter, tol=tol)
+    table: list[dict[str, Any]] = []
+    best: LinearFit | None = None
+    top, lowest, since = -1.0, np.inf, 0
+    work = features.size * classes
+    with threadpool_limits(limits=threads or (1 if work < _SMALL else _processors())):
+        for c in sorted(c_path):
+            model.set_params(C=c)
+            converged = _fit(model, features, labels)
+            weight, bias = _rows(model)
+            val, nll = _validate(weight, bias, val_features, val_labels)
+            row = {"c": c, "val": val, "val_nll": nll, "converged": converged}
+            table.append({**row, "iterations": int(model.n_iter_.max())})
+            since = 0 if val > top or nll < lowest else since + 1
+            if val > top:
+                best = LinearFit(weight, bias, c, ())
+            top, lowest = max(top, val), min(lowest, nll)
+            if patience is not None and since >= patience:
+                break
+    assert best is not None
+    return best._replace(table=tuple(table))
+
+
+def _validate(
+    weight: Floats, bias: Floats, features: Floats, labels: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Top-1 and mean negative log likelihood, in blocks of rows."""
+    right, loss = 0, 0.0
+    for at in range(0, len(labels), 4096):
+        y = labels[at : at + 4096]
+        logits = features[at : at + 4096] @ weight.T + bias
+        right += int((logits.argmax(axis=1) == y).sum())
+        loss -= float(log_softmax(logits)[np.arange(len(y)), y].sum())
+    return right / len(labels), loss / len(labels)
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # only Linux knows
+        return os.cpu_count() or 1
+
+
+def _fit(model: LogisticRegression, features: Floats, labels: NDArray[np.int64]) -> bool:
+    """Fit in place; whether L-BFGS says that it converged."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        model.fit(features, labels)
+    converged = True
+    for warning in said:
+        if issubclass(warning.category, ConvergenceWarning):
+            converged = False
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    return converged
+
+
+def _rows(model: LogisticRegression) -> tuple[Floats, Floats]:
+    """(classes, d) and (classes,); the one row of two classes is shared, half each way."""
+    weight, bias = model.coef_.astype(np.float32), model.intercept_.astype(np.float32)
+    if len(weight) == 1:
+        weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    return weight, bias
+
+
+def _check(
+    features: Floats,
+    labels: NDArray[np.int64],
+    classes: int,
+    val_features: Floats,
+    val_labels: NDArray[np.int64],
+    c_path: Sequence[float],
+) -> None:
+    pairs = ((features, labels, "training"), (val_features, val_labels, "validation"))
+    for x, y, name in pairs:
+        if x.ndim != 2 or len(x) != len(y) or not len(x) or x.shape[1] != features.shape[1]:
+            raise DataError(
+                f"{name} features of shape {x.shape} with labels of shape {np.shape(y)}",
+                expected=f"(n, {features.shape[-1]}) and (n,), n at least 1",
+            )
+        if not np.isfinite(x).all():
+            raise DataError(f"{name} features are not finite", expected="finite numbers")
+    missing = sorted(set(range(classes)) - set(np.unique(labels).tolist()))
+    if missing or len(np.unique(labels)) > classes or classes < 2:
+        what = f"class {missing[0]} has no training image" if missing else "labels do not fit"
+        raise DataError(
+            f"{what} ({len(np.unique(labels))} classes in the labels, {classes} asked)",
+            expected="at least two classes, at least one training image of each",
+            fix="add images, or leave the class out of the task",
+        )
+    if not c_path or min(c_path) <= 0:
+        raise DataError(f"C runs from {min(c_path, default='nothing')}", expected="positive Cs")
+
+
+def head_inputs(model: Model, features: Floats) -> Floats:
+    """Features (n, d) as a probe sees them.
+
+    Unit norm times exp(logit_scale) for models that normalise, so that one path of C suits
+    contrastive models of any temperature; raw for others.
+    """
+    if not model.spec.normalize:
+        return features
+    norms = np.linalg.norm(features, axis=1, keepdims=True)
+    scaled: Floats = features * (np.float32(model.scale()) / np.maximum(norms, np.float32(1e-12)))
+    return scaled
+
+
+def linear_head(model: Model, fit: LinearFit, class_names: Sequence[str]) -> Head:
+    """The head that gives ``fit`` on the model's own features; the scale is folded in."""
+    scale = model.scale() if model.spec.normalize else 1.0
+    head = Head(
+        torch.from_numpy(fit.weight * np.float32(scale)),
+        torch.from_numpy(fit.bias),
+        normalize=model.spec.normalize,
+        class_names=class_names,
+    )
+    return head.to(model.device)
+
+
+def linear(
+    model: Model,
+    task: Task,
+    *,
+    c_path: Sequence[float] = C_PATH,
+    max_iter: int = 1000,
+    patience: int | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Model:
+    """A copy of the model with a linear head fitted on the task's training split.
+
+    Args:
+        model: Any encoder; left as it was.
+        task: C is chosen on its validation split.
+        c_path: See :func:`fit_linear`.
+        max_iter: Likewise.
+        patience: Likewise.
+        seed: Likewise.
+        **options: ``batch_size``, ``device``, ``workers``, ``cache_dir`` for extraction.
+
+    Raises:
+        DataError: A split has no labels, or a class has no training image.
+    """
+    fit = fit_linear(
+        head_inputs(model, extract(model, task.train, **options)),
+        task.train.require_labels(),
+        classes=len(task.class_names),
+        val_features=head_inputs(model, extract(model, task.val, **options)),
+        val_labels=task.val.require_labels(),
+        c_path=c_path,
+        max_iter=max_iter,
+        patience=patience,
+        seed=seed,
+    )
+    return model.with_head(linear_head(model, fit, task.class_names))

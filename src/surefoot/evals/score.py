@@ -1,0 +1,101 @@
+"""The second step: predictions become a number with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..metrics import Metric, get_metric
+from ..predictions import Predictions
+from ..records import IntervalKind, Score
+from ..stats import Interval, bootstrap, clopper_pearson, cluster_bootstrap
+
+__all__ = ["score"]
+
+
+def score(
+    predictions: Predictions,
+    metric: str | Metric | None = None,
+    *,
+    seed: int = 0,
+    samples: int = 1000,
+) -> Score:
+    """One number with its interval; pure, so it can be had again from stored predictions.
+
+    Clopper-Pearson for top-1 and top-5, the percentile bootstrap for everything else; where the
+    predictions name a cluster column, also an interval resampled over clusters.
+
+    Args:
+        predictions: Of one split.
+        metric: A name or a metric; the split's own when left out.
+        seed: Of the bootstrap.
+        samples: Resamples.
+
+    Returns:
+        The score, without method, alpha, seed and recipe: the caller knows those.
+
+    Raises:
+        UnknownName: No such metric.
+        DataError: The metric has no value on these predictions.
+    """
+    chosen = metric if isinstance(metric, Metric) else get_metric(metric or predictions.metric)
+    columns = chosen.of(predictions)
+    n = len(predictions.labels)
+    value = chosen.reduce(columns, np.ones(n))
+    if not math.isfinite(value):
+        raise DataError(
+            f"{chosen.name} of {predictions.split!r} is {value}",
+            expected="a finite number",
+            fix="a label may be outside the classes that the split can contain",
+        )
+    interval = _interval(chosen, columns, n, samples, seed)
+    around = _cluster_interval(chosen, columns, predictions, samples, seed)
+    kind: IntervalKind = "none"
+    if interval.kind in ("clopper-pearson", "bootstrap"):
+        kind = interval.kind
+    return Score(
+        metric=chosen.name,
+        value=value,
+        n=n,
+        # Resampling pulls a minimum down and a calibration error up, so that percentiles can miss
+        # the value itself; an interval that leaves out its own number helps nobody.
+        low=min(interval.low, value) if interval else value,
+        high=max(interval.high, value) if interval else value,
+        interval=kind,
+        split=predictions.split,
+        domain=predictions.domain,
+        version=predictions.version,
+        cluster_low=min(around.low, value) if around else None,
+        cluster_high=max(around.high, value) if around else None,
+        synthetic=predictions.synthetic,
+    )
+
+
+def _interval(
+    metric: Metric, columns: Mapping[str, NDArray[Any]], n: int, samples: int, seed: int
+) -> Interval:
+    if metric.name in ("top1", "top5"):
+        return clopper_pearson(int(columns["value"].sum()), n)
+    return bootstrap(lambda w: metric.reduce(columns, w), n, samples=samples, seed=seed)
+
+
+def _cluster_interval(
+    metric: Metric,
+    columns: Mapping[str, NDArray[Any]],
+    predictions: Predictions,
+    samples: int,
+    seed: int,
+) -> Interval:
+    if predictions.cluster is None or predictions.cluster not in predictions.metadata:
+        return Interval.none()
+    clusters = np.asarray(predictions.metadata[predictions.cluster]).astype(str)
+    codes = np.unique(clusters, return_inverse=True)[1]
+    if "group" in columns and np.array_equal(codes, columns["group"]):
+        return Interval.none()  # the worst of the drawn groups is never worse than the worst
+    of = columns["value"] if metric.mean_of_images else lambda w: metric.reduce(columns, w)
+    return cluster_bootstrap(of, clusters, samples=samples, seed=seed, bounds=metric.bounds)

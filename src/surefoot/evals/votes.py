@@ -1,0 +1,171 @@
+"""Votes of the k nearest neighbours (Caron et al. 2021, arXiv 2104.14294, section 4.1).
+
+Features are l2-normalised; each query's k most similar training images vote exp(s / 0.07) for
+their labels in float32. One top-k at the largest k serves every k. Right for any number of
+queries, classes and training images.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..errors import DataError
+
+__all__ = ["KS", "knn"]
+
+KS = (10, 20, 100, 200)
+"""The k of the DINO paper; 20 is the usual one."""
+
+Features = NDArray[np.float32] | Tensor
+
+_SIMILARITIES = 1 << 24
+"""Similarities held at once unless ``chunk`` says otherwise (64 MiB)."""
+
+_BANK_ROWS = 1 << 17
+"""Training images in one block of similarities."""
+
+
+def knn(
+    bank: Features,
+    bank_labels: NDArray[np.int64] | Tensor,
+    queries: Features,
+    *,
+    classes: int,
+    ks: Sequence[int] = KS,
+    temperature: float = 0.07,
+    chunk: int | None = None,
+    exclude: NDArray[np.int64] | None = None,
+    device: torch.device | str | None = None,
+) -> dict[int, NDArray[np.float32]]:
+    """Votes of the nearest neighbours.
+
+    Args:
+        bank: (n, d) features of the training images; may be memory-mapped.
+        bank_labels: (n,) in 0 to classes - 1.
+        queries: (q, d) features.
+        classes: Columns of the result.
+        ks: How many neighbours; a k beyond the bank takes all of it, with a warning.
+        temperature: T of exp(s / T).
+        chunk: Queries at once; by default as many as keep the similarities in 64 MiB.
+        exclude: (q,) row of the bank that is the query itself, -1 where it is not there.
+        device: Where to compute; where the bank is, or the CPU.
+
+    Returns:
+        k -> (q, classes) float32 votes; the predicted class is the argmax, ties to the lowest.
+        Votes are not logarithms: they order classes, and give no likelihood.
+
+    Raises:
+        DataError: Shapes, labels or ks that do not fit.
+    """
+    where = torch.device(device) if device is not None else _home(bank)
+    labels = torch.as_tensor(np.asarray(bank_labels) if not torch.is_tensor(bank_labels)
+                             else bank_labels, dtype=torch.int64, device=where)  # fmt: skip
+    _check(bank, labels, queries, classes, ks)
+    n, total = len(bank), len(queries)
+    if max(ks) > n:
+        warnings.warn(
+            f"k = {max(ks)} neighbours were asked of a bank of {n} images: all {n} vote",
+            UserWarning,
+            stacklevel=2,
+        )
+    rows = min(n, _BANK_ROWS)
+    step = chunk or max(1, min(2048, _SIMILARITIES // rows))
+    votes = {k: np.empty((total, classes), dtype=np.float32) for k in ks}
+    blocks = _Blocks(bank, rows, where)
+    with torch.inference_mode():
+        for at in range(0, total, step):
+            query = _unit(_tensor(queries, at, at + step, where))
+            skip = None if exclude is None else torch.as_tensor(exclude[at : at + step]).to(where)
+            near, who = _neighbours(query, blocks, min(max(ks), n), skip)
+            weight = (near / temperature).exp()
+            tally = torch.zeros(len(query), classes, device=where)
+            used = 0
+            for k in sorted(set(ks)):
+                part = slice(used, k)
+                tally.scatter_add_(1, labels[who[:, part]], weight[:, part])
+                used = k
+                votes[k][at : at + step] = tally.cpu().numpy()
+    return votes
+
+
+def _home(features: Features) -> torch.device:
+    return features.device if isinstance(features, Tensor) else torch.device("cpu")
+
+
+def _check(
+    bank: Features, labels: Tensor, queries: Features, classes: int, ks: Sequence[int]
+) -> None:
+    if bank.ndim != 2 or queries.ndim != 2 or bank.shape[1] != queries.shape[1]:
+        raise DataError(
+            f"a bank of shape {tuple(bank.shape)} and queries of shape {tuple(queries.shape)}",
+            expected="(n, d) and (q, d) with the same d",
+        )
+    if not len(bank) or labels.shape != (len(bank),):
+        raise DataError(
+            f"{len(bank)} features and labels of shape {tuple(labels.shape)} in the bank",
+            expected="at least one image, one label each",
+        )
+    if int(labels.min()) < 0 or int(labels.max()) >= classes:
+        raise DataError(
+            f"labels of the bank run from {int(labels.min())} to {int(labels.max())}",
+            expected=f"0 to {classes - 1}",
+        )
+    if not ks or min(ks) < 1:
+        raise DataError(f"ks are {tuple(ks)}", expected="numbers of neighbours, at least 1")
+
+
+def _tensor(features: Features, start: int, stop: int, where: torch.device) -> Tensor:
+    block = features[start:stop]
+    if not isinstance(block, Tensor):
+        # A memory-mapped array is read-only, and torch wants memory that it may write to.
+        block = torch.from_numpy(
+            block if block.flags.writeable and block.flags.c_contiguous else np.array(block)
+        )
+    return block.to(where, torch.float32)
+
+
+def _unit(features: Tensor) -> Tensor:
+    return nn.functional.normalize(features, dim=1)
+
+
+class _Blocks:
+    """Unit-norm blocks of the bank; one that is on disk stays there."""
+
+    def __init__(self, bank: Features, rows: int, where: torch.device) -> None:
+        self.bank, self.rows, self.where = bank, rows, where
+        on_disk = isinstance(bank, np.memmap)
+        self.ready = None if on_disk else _unit(_tensor(bank, 0, len(bank), where))
+
+    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
+        for at in range(0, len(self.bank), self.rows):
+            if self.ready is not None:
+                yield at, self.ready[at : at + self.rows]
+            else:
+                yield at, _unit(_tensor(self.bank, at, at + self.rows, self.where))
+
+
+def _neighbours(
+    query: Tensor, blocks: _Blocks, k: int, skip: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Similarities (b, k), descending, and rows of the bank (b, k)."""
+    best: tuple[Tensor, Tensor] | None = None
+    for at, bank in blocks:
+        sims = query @ bank.T
+        if skip is not None:
+            here = torch.nonzero((skip >= at) & (skip < at + len(bank)))[:, 0]
+            sims[here, skip[here] - at] = -torch.inf
+        found = sims.topk(min(k, len(bank)), dim=1)
+        values, index = found.values, found.indices + at
+        if best is not None:
+            values = torch.cat([best[0], values], dim=1)
+            found = values.topk(min(k, values.shape[1]), dim=1)
+            values, index = found.values, torch.cat([best[1], index], 1).gather(1, found.indices)
+        best = (values, index)
+    assert best is not None
+    return best

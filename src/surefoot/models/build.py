@@ -1,0 +1,46 @@
+"""A builder record -> the bare modules that it describes, without any weights from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from ..errors import ModelError
+from .parts import Parts
+
+__all__ = ["KINDS", "build"]
+
+KINDS: dict[str, str] = {
+    "open_clip": "surefoot.models.open_clip",
+    "timm": "surefoot.models.timm",
+    "hf": "surefoot.models.huggingface",
+    "tiny-clip": "surefoot.models.tiny",
+    "tiny-dino": "surefoot.models.tiny",
+}
+"""Builder kind -> the module whose ``build`` knows it."""
+
+
+def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None) -> Parts:
+    """The modules of a builder record, with fresh weights.
+
+    Args:
+        builder: ``spec.builder``: ``{"kind": ..., ...}``; the kind's module owns the other keys.
+        files: Text files that travel with a saved model (a tokenizer), name -> content.
+
+    Raises:
+        ModelError: The kind is not known.
+    """
+    kind = builder.get("kind")
+    if kind not in KINDS:
+        raise ModelError(
+            f"a model of the kind {kind!r} cannot be built",
+            expected=f"one of {', '.join(sorted(KINDS))}",
+            fix="update surefoot, or load the weights with architecture=...",
+        )
+    module = import_module(KINDS[kind])
+    if kind in ("tiny-clip", "tiny-dino"):
+        built: Parts = module.build(builder)
+        return built
+    parts: Parts = module.build(builder, files=files)
+    return parts

@@ -1,0 +1,227 @@
+"""transformers' CLIP, ALIGN, SigLIP, DINOv2 and DINOv3: towers, tokenizer, transform, way back.
+
+The activation is the configuration's (``hidden_act``): a transformers folder leaves no doubt.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ModelError
+from ..registry import import_optional
+from .model import Model, TextTower
+from .parts import Parts, Shared, pack_tokenizer, unpack_files
+
+__all__ = ["IMAGE_ONLY", "KNOWN", "HFImage", "HFText", "build", "split", "to_hf_state", "whole"]
+
+KNOWN = ("clip", "align", "siglip", "dinov2", "dinov3_vit")
+"""``model_type`` of the configurations that are understood."""
+
+IMAGE_ONLY = ("dinov2", "dinov3_vit")
+
+
+def library(why: str = "a transformers model") -> Any:
+    """The package transformers."""
+    return import_optional("transformers", needed_for=why)
+
+
+class HFImage(nn.Module):
+    """The image tower of a transformers model.
+
+    Args:
+        model: The whole model.
+        model_type: Of its configuration.
+    """
+
+    def __init__(self, model: nn.Module, model_type: str) -> None:
+        super().__init__()
+        if model_type in IMAGE_ONLY:
+            self.model = model
+        else:
+            self.vision_model = model.vision_model
+            if model_type == "clip":
+                self.visual_projection = model.visual_projection
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (b, 3, h, w) -> features (b, d), as ``get_image_features`` or the final CLS."""
+        inner: Any = self.model if hasattr(self, "model") else self.vision_model
+        pooled: Tensor = inner(pixel_values=images).pooler_output
+        if hasattr(self, "visual_projection"):
+            project: Any = self.visual_projection
+            pooled = project(pooled)
+        return pooled
+
+
+class HFText(TextTower):
+    """The text tower of a transformers model, with the tokenizer of its folder.
+
+    Args:
+        model: The whole model.
+        config: Its configuration, a dictionary.
+        folder: Where its tokenizer lies, if anywhere.
+        files: Packed tokenizer files instead.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: Mapping[str, Any],
+        *,
+        folder: Path | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.model_type = str(config["model_type"])
+        self.context = int(config["text_config"].get("max_position_embeddings") or 64)
+        self.context = min(self.context, 64) if self.model_type == "align" else self.context
+        self.pad = int(config["text_config"].get("pad_token_id") or 0)
+        self.text_model: Any = model.text_model
+        if self.model_type in ("clip", "align"):
+            self.text_projection: Any = model.text_projection
+        if self.model_type == "siglip":
+            bias: Any = model.logit_bias
+            self.logit_bias = nn.Parameter(bias.detach().clone())
+        self._folder, self._files, self._shared = folder, dict(files or {}), Shared()
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer, made on first use.
+
+        Raises:
+            ModelError: The folder has none.
+        """
+        if self._shared.value is None:
+            self._shared.value = _tokenizer(self._folder, self._files)
+        return self._shared.value
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The tokenizer's files, name -> content; empty where the folder had none."""
+        if not self._files:
+            try:
+                self._files = pack_tokenizer(self.tokenizer)
+            except ModelError:
+                return {}
+        return self._files
+
+    def tokenize(self, texts: Sequence[str]) -> Tensor:
+        """Texts -> token ids (n, context), int64, on the CPU."""
+        found = self.tokenizer(
+            list(texts),
+            padding="max_length",
+            truncation=True,
+            max_length=self.context,
+            return_tensors="pt",
+        )
+        ids: Tensor = found["input_ids"]
+        return ids
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Token ids (n, context) -> embeddings (n, d), as ``get_text_features``."""
+        if self.model_type == "align":
+            out = self.text_model(input_ids=tokens, attention_mask=(tokens != self.pad).long())
+            embedded: Tensor = self.text_projection(out[0][:, 0])
+            return embedded
+        embedded = self.text_model(input_ids=tokens).pooler_output
+        return self.text_projection(embedded) if self.model_type == "clip" else embedded
+
+
+def _tokenizer(folder: Path | None, files: Mapping[str, str]) -> Any:
+    make = library("its tokenizer").AutoTokenizer
+    try:
+        if files:
+            with TemporaryDirectory() as unpacked:
+                unpack_files(files, unpacked)
+                return make.from_pretrained(unpacked)
+        if folder is not None and any(folder.glob("*token*")):
+            return make.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"the tokenizer in {folder or 'the file'} cannot be read: {error}",
+            expected="tokenizer.json or the vocabulary files of its kind",
+        ) from error
+    raise ModelError(
+        f"there is no tokenizer in {folder or 'the file'}, so texts cannot be encoded",
+        expected="tokenizer.json beside config.json",
+        fix="copy the tokenizer's files of the model into the folder",
+    )
+
+
+def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None) -> Parts:
+    """The modules of ``{"kind": "hf", "config": {...}}``, fresh weights."""
+    return split(whole(builder), builder["config"], None, files)
+
+
+def whole(builder: Mapping[str, Any]) -> nn.Module:
+    """The whole transformers model of a builder, fresh weights.
+
+    Raises:
+        ModelError: A model type that is not understood.
+    """
+    transformers = library()
+    config = copy.deepcopy(dict(builder["config"]))
+    kind = config.pop("model_type", None)
+    require_known(kind)
+    made = transformers.AutoConfig.for_model(kind, **config)
+    model: nn.Module = transformers.AutoModel.from_config(made, dtype=torch.float32)
+    return model
+
+
+def require_known(kind: str | None) -> None:
+    """Refuse a model type that is not understood."""
+    if kind not in KNOWN:
+        raise ModelError(
+            f"transformers models of the type {kind!r} are not understood",
+            expected=f"one of {', '.join(KNOWN)}",
+            fix="load the same weights through timm or open_clip, if they have them",
+        )
+
+
+def split(
+    model: Any,
+    config: Mapping[str, Any],
+    folder: Path | None,
+    files: Mapping[str, str] | None = None,
+) -> Parts:
+    """A transformers model taken apart; its parameters go into the two towers, uncopied."""
+    kind = str(config["model_type"])
+    encoder = HFImage(model, kind)
+    if kind in IMAGE_ONLY:
+        return Parts(encoder, int(config["hidden_size"]))
+    vision = config["vision_config"]
+    joint = config.get("projection_dim") if kind in ("clip", "align") else None
+    text = HFText(model, config, folder=folder, files=files)
+    # ALIGN divides by a temperature; our scale is the logarithm of its inverse.
+    scale = -model.temperature.log() if kind == "align" else model.logit_scale
+    return Parts(encoder, int(joint or vision["hidden_size"]), text, scale.detach())
+
+
+def to_hf_state(model: Model) -> dict[str, Tensor]:
+    """The state dict in transformers' keys.
+
+    Raises:
+        ModelError: The model did not come from transformers.
+    """
+    if model.spec.builder.get("kind") != "hf":
+        raise ModelError(
+            f"{model.spec.name} is not a transformers model",
+            expected="a model that was loaded from a transformers folder or hub id",
+            fix="export it to safetensors",
+        )
+    kind = model.spec.builder["config"]["model_type"]
+    state = {k.removeprefix("model."): v for k, v in model.encoder.state_dict().items()}
+    if model.text is not None and model.logit_scale is not None:
+        state.update(model.text.state_dict())
+        scale = model.logit_scale.detach()
+        if kind == "align":
+            state["temperature"] = (-scale).exp()
+        else:
+            state["logit_scale"] = scale.reshape((1,) if kind == "siglip" else ())
+    return {k: v.detach() for k, v in state.items()}

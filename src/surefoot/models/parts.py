@@ -1,0 +1,87 @@
+"""What the loading modules hand to each other: the bare parts of a model, and small helpers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..errors import UnknownName
+from ..registry import nearest
+from .heads import Head
+from .model import Model, ModelSpec, TextTower
+
+__all__ = ["Parts", "Shared", "pack_tokenizer", "unknown_name", "unpack_files"]
+
+
+@dataclass
+class Parts:
+    """The modules of a model before they have a spec.
+
+    Attributes:
+        encoder: Images (b, 3, h, w) -> features (b, d).
+        feature_dim: d.
+        text: Text tower, or None.
+        logit_scale: Logarithm of the temperature, scalar, or None.
+    """
+
+    encoder: nn.Module
+    feature_dim: int
+    text: TextTower | None = None
+    logit_scale: Tensor | None = None
+
+    def model(self, spec: ModelSpec, head: Head | None = None) -> Model:
+        """The Model of these parts, in evaluation mode."""
+        return Model(
+            self.encoder,
+            spec=spec,
+            feature_dim=self.feature_dim,
+            head=head,
+            text=self.text,
+            logit_scale=self.logit_scale,
+        ).eval()
+
+
+class Shared:
+    """Holds an object that every copy of a module may use, such as a tokenizer."""
+
+    def __init__(self) -> None:
+        self.value: Any = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Shared:
+        return self
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], *, fix: str) -> UnknownName:
+    """An UnknownName for a list too long to print: the nearest names, and how many exist."""
+    names = list(known)
+    near = nearest(name, names)
+    error = UnknownName(kind, name, names, near)
+    if len(names) > 40:
+        error.expected = (
+            f"one of {len(names)} names, of which the nearest: {', '.join(near) or '-'}"
+        )
+    error.fix = fix
+    return error
+
+
+def pack_tokenizer(tokenizer: Any) -> dict[str, str]:
+    """The text files of a transformers tokenizer, so that a saved model carries them.
+
+    Args:
+        tokenizer: Anything with ``save_pretrained``.
+    """
+    with TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        found = sorted(p for p in Path(folder).iterdir() if p.suffix in (".json", ".txt"))
+        return {p.name: p.read_text(encoding="utf-8") for p in found}
+
+
+def unpack_files(files: Mapping[str, str], folder: str | Path) -> None:
+    """Write packed files into a folder; names are plain, never paths."""
+    for name, text in files.items():
+        (Path(folder) / Path(name).name).write_text(text, encoding="utf-8")

@@ -1,0 +1,147 @@
+"""A model in one safetensors file, complete: weights, spec, head, tokenizer."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..errors import CheckpointError
+from .build import build
+from .heads import Head
+from .model import Model, ModelSpec
+from .states import check_state
+
+__all__ = ["FORMAT", "load_saved", "read_metadata", "save_model", "separate", "write_tensors"]
+
+FORMAT = 1
+"""Version of the metadata; readers accept this and everything older."""
+
+_KEY = "surefoot"
+
+
+def save_model(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write a model so that it can be rebuilt from this file alone, whole or not at all.
+
+    The tensors are those of ``model.state_dict()`` (``encoder.*``, ``text.*``, ``head.*``,
+    ``logit_scale``), bit for bit; the metadata key ``surefoot`` holds JSON: ``spec``, ``head``,
+    ``feature_dim``, ``files`` (a tokenizer, where the text tower carries one).
+    """
+    head = model.head
+    about = {
+        "format": FORMAT,
+        "spec": model.spec.to_json(),
+        "feature_dim": model.feature_dim,
+        "head": None if head is None else _head_json(head),
+        "files": dict(getattr(model.text, "files", None) or {}),
+    }
+    metadata = {"format": "pt", _KEY: json.dumps(about, sort_keys=True)}
+    write_tensors(separate(model.state_dict()), path, metadata)
+
+
+def write_tensors(
+    tensors: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str]
+) -> None:
+    """Write a safetensors file atomically: temporary file in the same folder, fsync, rename."""
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        save_file(dict(tensors), partial, metadata=dict(metadata))
+        with open(partial, "rb+") as written:
+            os.fsync(written.fileno())
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_saved(path: str | os.PathLike[str], *, device: str | torch.device = "cpu") -> Model:
+    """Read what :func:`save_model` wrote, bit for bit, in evaluation mode.
+
+    Raises:
+        CheckpointError: Not such a file, of a newer format, or its tensors do not fit its spec.
+    """
+    about = read_metadata(path)
+    if about is None:
+        raise CheckpointError(
+            f"{path} was not written by surefoot",
+            expected="a safetensors file with the metadata key 'surefoot'",
+            fix="name its architecture: surefoot.load(file, architecture='open_clip:ViT-B-16')",
+        )
+    spec = ModelSpec.from_json(about["spec"])
+    parts = build(spec.builder, files=about.get("files") or {})
+    state = load_file(os.fspath(path))
+    model = parts.model(spec, _empty_head(about["head"], state))
+    if "logit_scale" not in state:
+        model.logit_scale = None
+    if not any(key.startswith("text.") for key in state):
+        model.text = None
+    model.feature_dim = int(about["feature_dim"])
+    checked = check_state(state, model.state_dict(), where=str(path), finite=False)
+    model.load_state_dict(checked.state, assign=True)
+    return model.to(device).eval()
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """What surefoot wrote about a file, or None where it did not write it.
+
+    Raises:
+        CheckpointError: The file cannot be read, or is of a newer format.
+    """
+    try:
+        with safe_open(os.fspath(path), framework="pt") as opened:
+            text = (opened.metadata() or {}).get(_KEY)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as safetensors: {error}",
+            expected="a whole safetensors file",
+            fix="fetch or write it again",
+        ) from error
+    if text is None:
+        return None
+    about: dict[str, Any] = json.loads(text)
+    if about.get("format", FORMAT) > FORMAT:
+        raise CheckpointError(
+            f"{path} has the format {about['format']}",
+            expected=f"at most {FORMAT}",
+            fix="update surefoot",
+        )
+    return about
+
+
+def separate(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Contiguous tensors that share no memory, as safetensors demands (tied weights twice)."""
+    seen: set[int] = set()
+    separate = {}
+    for key, value in state.items():
+        tensor = value.detach().cpu().contiguous()
+        at = tensor.untyped_storage().data_ptr()
+        whole = tensor.untyped_storage().nbytes() == tensor.nbytes
+        separate[key] = tensor if whole and at not in seen else tensor.clone()
+        seen.add(at)
+    return separate
+
+
+def _head_json(head: Head) -> dict[str, Any]:
+    return {
+        "normalize": head.normalize,
+        "class_names": list(head.class_names),
+        "kind": head.kind,
+    }
+
+
+def _empty_head(about: Mapping[str, Any] | None, state: Mapping[str, Tensor]) -> Head | None:
+    if about is None:
+        return None
+    return Head(
+        torch.zeros_like(state["head.weight"]),
+        normalize=about["normalize"],
+        class_names=about["class_names"],
+        kind=about["kind"],
+    )

@@ -1,0 +1,165 @@
+"""State dicts against modules: prefixes come off, and every mismatch is listed at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..errors import CheckpointError
+
+__all__ = ["Checked", "check_state", "common_prefix", "strip_prefix"]
+
+_HEADS = {
+    "head",
+    "head_dist",
+    "heads",
+    "fc",
+    "classifier",
+    "classification_head",
+    "last_linear",
+    "projector",
+    "prototypes",
+    "last_layer",
+}
+"""First part of the keys of a classifier or a pretext head: left out, and said so."""
+
+_CONSTANTS = {"input_resolution", "context_length", "vocab_size"}
+"""Constants in OpenAI's state dicts, not weights."""
+
+
+@dataclass
+class Checked:
+    """A state dict that fits.
+
+    Attributes:
+        state: Key -> tensor, exactly the keys of the module.
+        left_out: Keys of the file that belong to a head and were not used.
+        notes: What was changed on the way, one sentence each.
+    """
+
+    state: dict[str, Tensor]
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def common_prefix(keys: Iterable[str], wanted: Iterable[str]) -> str:
+    """The prefix ("module.", "backbone.", ...) under which most of the wanted keys stand."""
+    keys, wanted = set(keys), list(wanted)
+    found: Counter[str] = Counter()
+    by_end: dict[str, list[str]] = {}
+    for key in keys:
+        by_end.setdefault(key.rsplit(".", 1)[-1], []).append(key)
+    for want in wanted[:: max(1, len(wanted) // 64)]:
+        for key in by_end.get(want.rsplit(".", 1)[-1], ()):
+            if key == want or key.endswith("." + want):
+                found[key[: len(key) - len(want)]] += 1
+    if not found:
+        return ""
+    best = max(found.values())
+    return min((p for p, n in found.items() if n == best), key=len)
+
+
+def strip_prefix(state: Mapping[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:
+    """The state dict with compile marks and its common prefix taken off.
+
+    Keys outside the prefix keep their names, so that :func:`check_state` judges them.
+    """
+    clean = {key.replace("_orig_mod.", ""): value for key, value in state.items()}
+    prefix = common_prefix(clean, wanted)
+    return {key[len(prefix) :] if key.startswith(prefix) else key: v for key, v in clean.items()}
+
+
+def check_state(
+    state: Mapping[str, Tensor],
+    wanted: Mapping[str, Tensor],
+    *,
+    where: str,
+    heads: Iterable[str] = (),
+    tolerate_heads: bool = False,
+    finite: bool = True,
+) -> Checked:
+    """Fit a state dict to a module's, or list everything that does not fit.
+
+    Args:
+        state: Key -> tensor, as read.
+        wanted: ``module.state_dict()``: the right keys, shapes and dtypes.
+        where: The file, for messages.
+        heads: More key prefixes that belong to a head.
+        tolerate_heads: Leave keys of a classifier or pretext head out instead of refusing them.
+        finite: Refuse NaN and infinity, and cast to the dtypes of the module. Off for files of
+            our own, which come back as they were.
+
+    Raises:
+        CheckpointError: One error with every missing and unexpected key, every other shape, every
+            dtype that is not a float where one belongs, every tensor with NaN or infinity.
+    """
+    problems, left_out, fitted = [], [], {}
+    cast: Counter[str] = Counter()
+    for key in wanted:
+        if key not in state and not _may_lack(key):
+            problems.append(f"missing: {key} {tuple(wanted[key].shape)}")
+    for key, value in state.items():
+        if key not in wanted:
+            if tolerate_heads and _is_head(key, heads):
+                left_out.append(key)
+            elif key not in _CONSTANTS and not key.endswith("position_ids"):
+                problems.append(f"unexpected: {key} {tuple(value.shape)}")
+            continue
+        wrong = _wrong(key, value, wanted[key], finite)
+        if wrong:
+            problems.append(wrong)
+            continue
+        if finite and value.dtype != wanted[key].dtype:
+            cast[str(value.dtype).removeprefix("torch.")] += 1
+            value = value.to(wanted[key].dtype)
+        fitted[key] = value.reshape(wanted[key].shape)
+    if problems:
+        raise _refusal(problems, where)
+    fitted.update({key: wanted[key] for key in wanted if key not in fitted})
+    notes = [f"{n} tensors were {name} in the file and are float32 now" for name, n in cast.items()]
+    if left_out:
+        shown = ", ".join(left_out[:4]) + (", ..." if len(left_out) > 4 else "")
+        notes.append(f"the file's head was left out ({shown})")
+    return Checked(fitted, tuple(left_out), tuple(notes))
+
+
+def _may_lack(key: str) -> bool:
+    # Old files have no batch counter, and derived indices are not always stored.
+    return key.endswith(("num_batches_tracked", "position_ids", "relative_position_index"))
+
+
+def _is_head(key: str, heads: Iterable[str]) -> bool:
+    parts = key.split(".")
+    if parts[0] in ("module", "model") and len(parts) > 1:
+        parts = parts[1:]
+    return parts[0] in _HEADS or any(key.startswith(h + ".") for h in heads)
+
+
+def _wrong(key: str, value: Tensor, want: Tensor, finite: bool) -> str:
+    if value.shape != want.shape:
+        # Scalars are stored as () or (1,), by version.
+        if value.numel() == want.numel() == 1:
+            return ""
+        return f"shape: {key} is {tuple(value.shape)}, not {tuple(want.shape)}"
+    if want.is_floating_point() and not value.is_floating_point():
+        return f"dtype: {key} is {value.dtype}, not a float"
+    if not want.is_floating_point() and value.is_floating_point():
+        return f"dtype: {key} is {value.dtype}, not {want.dtype}"
+    if finite and value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        bad = int((~torch.isfinite(value)).sum())
+        return f"not finite: {key} has {bad} NaN or infinite values"
+    return ""
+
+
+def _refusal(problems: list[str], where: str) -> CheckpointError:
+    order = sorted(problems, key=lambda p: p.split(":", 1)[0] != "not finite")
+    listed = "".join(f"\n    {p}" for p in order)
+    return CheckpointError(
+        f"{where} does not fit the architecture, {len(problems)} mismatches:{listed}",
+        expected="the keys, shapes and dtypes of the architecture, all values finite",
+        fix="name the architecture that the file was trained with, or repair the file",
+    )

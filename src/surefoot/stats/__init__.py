@@ -1,0 +1,32 @@
+"""Intervals, paired tests, ties and effective robustness. No torch here.
+
+Every number that surefoot shows has an interval, and every comparison of two models is made on
+the same images. Images that hang together (icons of one set, frames of one camera) are resampled
+together: :func:`cluster_bootstrap` and the ``clusters`` arguments.
+"""
+
+from __future__ import annotations
+
+from .intervals import Interval, bootstrap, clopper_pearson, cluster_bootstrap
+from .means import SeedMean, combine_mean, mean_interval_over_seeds
+from .paired import PairedDifference, Ties, holm, paired_difference, paired_se, ties
+from .robustness import BaselineLine, fit_baseline, logit
+
+__all__ = [
+    "BaselineLine",
+    "Interval",
+    "PairedDifference",
+    "SeedMean",
+    "Ties",
+    "bootstrap",
+    "clopper_pearson",
+    "cluster_bootstrap",
+    "combine_mean",
+    "fit_baseline",
+    "holm",
+    "logit",
+    "mean_interval_over_seeds",
+    "paired_difference",
+    "paired_se",
+    "ties",
+]

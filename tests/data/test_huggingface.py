@@ -1,0 +1,117 @@
+"""Hugging Face data sets saved on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from surefoot.data.huggingface import from_hf
+from surefoot.errors import ClassMismatch, DataError
+
+from .pictures import encoded
+
+datasets = pytest.importorskip("datasets")
+
+
+def read(path: Path | str, **options: object):
+    return from_hf(path, **{"name": "train", "domain": "ID", "use": "train", **options})
+
+
+def table(n: int = 4, **more: object):
+    names = datasets.ClassLabel(names=["dog", "cat"])
+    columns = {
+        "image": [{"bytes": encoded(i), "path": None} for i in range(n)],
+        "label": [i % 2 for i in range(n)],
+        **more,
+    }
+    made = datasets.Dataset.from_dict(columns)
+    return made.cast_column("image", datasets.Image()).cast_column("label", names)
+
+
+def test_a_saved_data_set(tmp_path: Path) -> None:
+    table(4, text=["a", "b", "c", None], site=["x", "y", "x", "x"]).save_to_disk(tmp_path / "d")
+    split = read(tmp_path / "d")
+    assert split.class_names == ("dog", "cat")  # ClassLabel's own order
+    assert split.labels.tolist() == [0, 1, 0, 1]
+    assert list(split.captions) == ["a", "b", "c", ""]
+    assert split.metadata["site"].tolist() == ["x", "y", "x", "x"]
+    assert split.images.read(2) == encoded(2)
+    assert isinstance(split.images[3], Image.Image)
+
+
+def test_shuffled_rows_stay_together(tmp_path: Path) -> None:
+    made = table(6, number=list(range(6))).shuffle(seed=1).select([4, 2, 0])
+    made.save_to_disk(tmp_path / "d")
+    split = read(tmp_path / "d")
+    for i, number in enumerate(split.metadata["number"].tolist()):
+        assert split.images.read(i) == encoded(number)
+        assert split.labels[i] == number % 2
+
+
+def test_splits_are_chosen_by_use_or_by_name(tmp_path: Path) -> None:
+    parts = {"train": table(4), "validation": table(2), "extra": table(3)}
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "d")
+    assert len(read(tmp_path / "d")) == 4
+    assert len(read(tmp_path / "d", use="val")) == 2
+    assert len(read(tmp_path / "d", split="extra")) == 3
+    with pytest.raises(DataError, match="no split 'extr'; is it 'extra'") as caught:
+        read(tmp_path / "d", split="extr")
+    assert "validation" in caught.value.expected
+
+
+def test_labels_that_are_text_and_several_captions(tmp_path: Path) -> None:
+    rows = {"image": [{"bytes": encoded(i), "path": None} for i in range(2)],
+            "kind": ["wolf", "ape"], "captions": [["one", "two"], ["three"]]}  # fmt: skip
+    made = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
+    made.save_to_disk(tmp_path / "d")
+    split = read(tmp_path / "d", label_column="kind")
+    assert split.class_names == ("ape", "wolf")
+    assert split.labels.tolist() == [1, 0]
+    assert list(split.captions) == ["one", "three"]
+    assert "first of several captions" in split.notes[0]
+
+
+def test_images_as_files(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encoded(5))
+    made = datasets.Dataset.from_dict({"image": [str(tmp_path / "a.png")], "label": [7]})
+    made.cast_column("image", datasets.Image()).save_to_disk(tmp_path / "d")
+    split = read(tmp_path / "d")
+    assert split.class_names == ("7",)
+    assert split.images.read(0) == encoded(5)
+
+
+def test_hidden_labels_are_missing(tmp_path: Path) -> None:
+    made = table(2).map(lambda row: {"label": -1})
+    made.save_to_disk(tmp_path / "d")
+    with pytest.raises(DataError, match=r"2 rows .* have no label"):
+        read(tmp_path / "d")
+
+
+def test_columns_that_do_not_exist(tmp_path: Path) -> None:
+    table().save_to_disk(tmp_path / "d")
+    with pytest.raises(DataError, match="no label column 'labell'; is it 'label'"):
+        read(tmp_path / "d", label_column="labell")
+    datasets.Dataset.from_dict({"label": [1]}).save_to_disk(tmp_path / "e")
+    with pytest.raises(DataError, match="has no image column"):
+        read(tmp_path / "e")
+    with pytest.raises(ClassMismatch, match="does not have: dog"):
+        read(tmp_path / "d", class_names=("cat", "wolf"))
+
+
+def test_a_folder_of_another_kind(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not a saved Hugging Face data set") as caught:
+        read(tmp_path)
+    assert "save_to_disk" in caught.value.expected
+
+
+def test_a_hub_name_without_a_network_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError("offline")
+
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    with pytest.raises(DataError, match=r"'some/name' .* cannot be had from the hub") as caught:
+        read("some/name")
+    assert "save_to_disk" in caught.value.fix
+    assert "hf:DIR" in caught.value.fix

@@ -1,0 +1,86 @@
+"""The seeded, stratified cut."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from surefoot.data.splitting import cut
+from surefoot.errors import DataError
+
+from .pictures import split_of
+
+
+class Many:
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __len__(self) -> int:
+        return self.n
+
+    def id(self, index: int) -> str:
+        return str(index)
+
+
+def labelled(labels: list[int]):
+    return replace(split_of([max(labels)] * 1), images=Many(len(labels)), labels=np.array(labels))
+
+
+def ids(split) -> list[int]:
+    return [int(split.images.id(i)) for i in range(len(split))]
+
+
+@given(
+    labels=st.lists(st.integers(0, 4), min_size=1, max_size=60),
+    fraction=st.floats(0.01, 0.99),
+    seed=st.integers(0, 100),
+)
+def test_every_class_keeps_and_gives(labels: list[int], fraction: float, seed: int) -> None:
+    counts = np.bincount(labels, minlength=5)
+    assume((counts >= 2).any())
+    split = labelled(labels)
+    train, val = cut(split, fraction, seed)
+    assert sorted(ids(train) + ids(val)) == list(range(len(labels)))
+    assert ids(train) == sorted(ids(train))
+    assert ids(val) == sorted(ids(val))
+    for part in (train, val):
+        assert part.labels.tolist() == [labels[i] for i in ids(part)]
+        assert part.class_names == split.class_names
+    given_away = np.bincount(val.labels, minlength=5)
+    for n, out in zip(counts.tolist(), given_away.tolist(), strict=True):
+        assert out == (0 if n < 2 else min(n - 1, max(1, int(fraction * n + 0.5))))
+
+
+def test_seeded() -> None:
+    split = labelled([0] * 30 + [1] * 30)
+    assert ids(cut(split, 0.2, 1)[1]) == ids(cut(split, 0.2, 1)[1])
+    assert ids(cut(split, 0.2, 1)[1]) != ids(cut(split, 0.2, 2)[1])
+    state = np.random.get_state()[1].copy()
+    cut(split)
+    assert (state == np.random.get_state()[1]).all()
+
+
+def test_both_sides_say_so() -> None:
+    train, val = cut(labelled([0] * 20 + [1] * 20), 0.1, 7)
+    assert (val.name, val.use, train.use) == ("val", "val", "train")
+    for part in (train, val):
+        assert "4 of 40 images" in part.notes[-1]
+        assert "stratified, 0.1 of each class, seed 7" in part.notes[-1]
+    assert cut(labelled([0] * 20), name="test", use="test")[1].use == "test"
+
+
+def test_without_labels_it_is_one_class() -> None:
+    train, val = cut(split_of(None, n=10), 0.25)
+    assert (len(train), len(val)) == (7, 3)
+
+
+def test_nothing_to_cut() -> None:
+    with pytest.raises(DataError, match="every class has one image only"):
+        cut(labelled([0, 1, 2]))
+    for fraction in (0, 1, -0.1, 1.5, float("nan")):
+        with pytest.raises(DataError, match="share to cut off"):
+            cut(labelled([0, 0]), fraction)

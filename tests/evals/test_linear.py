@@ -1,0 +1,151 @@
+"""The probe against scikit-learn used directly, and against itself folded into a head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from surefoot.data.dataset import Task
+from surefoot.errors import DataError
+from surefoot.evals.linear import C_PATH, fit_linear, head_inputs, linear, linear_head
+from surefoot.evals.predict import predict
+from surefoot.features import extract
+from surefoot.models.model import Model
+
+
+def blobs(seed: int, n: int, classes: int = 4, d: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    g = np.random.default_rng(seed)
+    labels = np.arange(n) % classes
+    centres = np.random.default_rng(99).normal(size=(classes, d))
+    return (centres[labels] + g.normal(size=(n, d)) * 1.2).astype(np.float32), labels
+
+
+def fit(**changes):  # type: ignore[no-untyped-def]
+    x, y = blobs(0, 160)
+    vx, vy = blobs(1, 80)
+    given = {"features": x, "labels": y, "classes": 4, "val_features": vx, "val_labels": vy,
+             "c_path": (1e-4, 1e-2, 1.0, 100.0)} | changes  # fmt: skip
+    return fit_linear(given.pop("features"), given.pop("labels"), **given)
+
+
+def test_the_default_path_is_lp_fts() -> None:
+    assert len(C_PATH) == 50
+    assert C_PATH[0] == pytest.approx(1e-7)
+    assert C_PATH[-1] == pytest.approx(1e2)
+
+
+def test_parity_with_scikit_learn() -> None:
+    """The objective is strictly convex, so a cold start at the chosen C finds the same numbers."""
+    found = fit(tol=1e-7)
+    x, y = blobs(0, 160)
+    vx, vy = blobs(1, 80)
+    scores = {}
+    for c in (1e-4, 1e-2, 1.0, 100.0):
+        direct = LogisticRegression(C=c, max_iter=5000, tol=1e-9).fit(x.astype(np.float64), y)
+        scores[c] = float((direct.predict(vx) == vy).mean())
+        if c == found.c:
+            np.testing.assert_allclose(found.weight, direct.coef_, atol=2e-3)
+            np.testing.assert_allclose(found.bias, direct.intercept_, atol=2e-3)
+    assert [row["val"] for row in found.table] == pytest.approx(list(scores.values()), abs=1 / 80)
+    assert found.c == min(c for c, v in scores.items() if v == max(scores.values()))
+    assert found.converged
+    weight, bias, c, table = found
+    assert weight.shape == (4, 6)
+    assert bias.shape == (4,)
+    assert weight.dtype == bias.dtype == np.float32
+    assert (c, len(table)) == (found.c, 4)
+
+
+def test_ties_go_to_the_smallest_c() -> None:
+    x, y = np.eye(3, dtype=np.float32).repeat(4, 0), np.arange(3).repeat(4)
+    found = fit(
+        features=x, labels=y, classes=3, val_features=x, val_labels=y, c_path=(10.0, 0.1, 1.0)
+    )
+    assert [row["val"] for row in found.table] == [1.0, 1.0, 1.0]
+    assert found.c == 0.1
+
+
+def test_two_classes() -> None:
+    x, y = blobs(0, 60, classes=2)
+    found = fit(features=x, labels=y, classes=2, val_features=x, val_labels=y, c_path=(1.0,))
+    direct = LogisticRegression(C=1.0, max_iter=1000).fit(x, y)
+    logits = x @ found.weight.T + found.bias
+    assert (logits.argmax(axis=1) == direct.predict(x)).all()
+    odds = logits[:, 1] - logits[:, 0]
+    np.testing.assert_allclose(odds, direct.decision_function(x), rtol=1e-3, atol=1e-3)
+
+
+def test_a_fit_that_does_not_converge_is_recorded() -> None:
+    found = fit(max_iter=2, c_path=(1.0, 100.0))
+    assert [row["iterations"] for row in found.table] == [2, 2]
+    assert not any(row["converged"] for row in found.table)
+    assert not found.converged
+
+
+def test_patience_stops_after_the_likelihood_has_turned() -> None:
+    """Separable in training, not in validation: the likelihood has a minimum along the path."""
+    path = tuple(float(c) for c in np.logspace(-6, 4, 21))
+    whole, short = fit(c_path=path), fit(c_path=path, patience=3)
+    turned = int(np.argmin([row["val_nll"] for row in whole.table]))
+    assert 0 < turned < 20 - 3
+    last = max(turned, int(np.argmax([row["val"] for row in whole.table])))
+    assert len(short.table) == last + 1 + 3
+    assert short.table == whole.table[: len(short.table)]
+
+
+def test_patience_does_not_stop_on_the_plateau_of_class_means() -> None:
+    """At strong penalties top-1 is level for many C while the likelihood still improves."""
+    x, y = np.eye(3, dtype=np.float32).repeat(4, 0), np.arange(3).repeat(4)
+    path = tuple(10.0**i for i in range(-3, 4))
+    found = fit(
+        features=x, labels=y, classes=3, val_features=x, val_labels=y, c_path=path, patience=2
+    )
+    assert len(found.table) == 7
+    assert found.c == path[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": np.zeros(160, dtype=np.int64)}, "class 1 has no training image"),
+        ({"labels": np.zeros(3, dtype=np.int64)}, "training features of shape"),
+        ({"val_features": np.zeros((80, 5), np.float32)}, "validation features of shape"),
+        ({"features": np.full((160, 6), np.nan, np.float32)}, "training features are not finite"),
+        ({"c_path": (0.0, 1.0)}, "C runs from 0.0"),
+        ({"c_path": ()}, "C runs from nothing"),
+        ({"classes": 1}, "labels do not fit"),
+    ],
+)
+def test_bad_input(change: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        fit(**change)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_the_head_gives_the_probes_logits_on_images(
+    make_model: Callable[..., Model], task: Task, normalize: bool
+) -> None:
+    model = make_model(normalize=normalize)
+    inputs = head_inputs(model, extract(model, task.train))
+    if normalize:
+        np.testing.assert_allclose(np.linalg.norm(inputs, axis=1), model.scale(), rtol=1e-5)
+    found = fit_linear(
+        inputs,
+        task.train.require_labels(),
+        classes=3,
+        val_features=head_inputs(model, extract(model, task.val)),
+        val_labels=task.val.require_labels(),
+        c_path=(0.01, 1.0),
+    )
+    made = model.with_head(linear_head(model, found, task.class_names))
+    test = head_inputs(model, extract(model, task.test))
+    expected = test @ found.weight.T + found.bias
+    np.testing.assert_allclose(predict(made, task.test).logits, expected, rtol=1e-4, atol=1e-4)
+    whole = linear(model, task, c_path=(0.01, 1.0))
+    assert torch.equal(whole.require_head().weight, made.require_head().weight)
+    assert whole.require_head().normalize == normalize
+    assert model.head is None

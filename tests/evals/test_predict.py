@@ -1,0 +1,183 @@
+"""Predict, score, evaluate: against plain loops, with nothing left changed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from surefoot.data.dataset import Shift, Task
+from surefoot.errors import DataError, ModelError, UnknownName
+from surefoot.evals.predict import evaluate, predict, predict_from_features, score
+from surefoot.features import extract
+from surefoot.metrics import METRICS
+from surefoot.models.heads import Head
+from surefoot.models.model import Model
+from surefoot.predictions import Predictions
+from surefoot.records import Score
+from surefoot.stats import clopper_pearson, cluster_bootstrap
+
+
+def plainly(model: Model, shift: Shift) -> np.ndarray:
+    """One image at a time."""
+    transform = model.spec.transform.eval()
+    model = model.clone().eval()
+    rows = []
+    with torch.no_grad():
+        for i in range(len(shift.split)):
+            rows.append(model(transform(shift.split.images[i])[None])[0].numpy())
+    return np.stack(rows)
+
+
+def test_predict_equals_one_image_at_a_time(model: Model, task: Task) -> None:
+    shift = task.shifts[1]
+    found = predict(model, shift, batch_size=5)
+    np.testing.assert_allclose(found.logits, plainly(model, shift), rtol=1e-5, atol=1e-6)
+    assert found.logits.dtype == np.float32
+    assert (found.split, found.domain, found.metric, found.classes) == (
+        "two",
+        "OOD",
+        "macro_f1",
+        (0, 1),
+    )
+    assert found.ids[1] == "two/1.png"
+    assert found.labels.tolist() == shift.split.require_labels().tolist()
+    assert found.cluster == "set"
+    assert set(found.top1().tolist()) <= {0, 1}
+
+
+def test_predict_leaves_the_model_as_it_was(model: Model, task: Task) -> None:
+    model.train()
+    model.encoder.drop.eval()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    flags = [m.training for m in model.modules()]
+    first = predict(model, task.val)
+    assert [m.training for m in model.modules()] == flags
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    assert np.array_equal(first.logits, predict(model.eval(), task.val).logits)
+    assert all(p.requires_grad and not p.is_inference() for p in model.parameters())
+
+
+def test_predict_puts_flags_back_after_an_error(model: Model, task: Task) -> None:
+    model.train()
+    bad = task.val.take(np.arange(3))
+    broken = model.with_spec(transform=model.spec.transform.changed(size=(4, 4), resize=4)).train()
+    with pytest.raises(RuntimeError, match="does not fit"):
+        predict(broken, bad)
+    assert broken.training
+    assert broken.encoder.norm.training
+
+
+def test_progress_counts_every_image(model: Model, task: Task) -> None:
+    said: list[tuple[int, int]] = []
+    predict(
+        model, task.test, batch_size=16, progress=lambda done, total: said.append((done, total))
+    )
+    assert said == [(16, 40), (32, 40), (40, 40)]
+
+
+def test_from_features_equals_from_images(model: Model, task: Task) -> None:
+    features = extract(model, task.test)
+    ahead = predict_from_features(model.require_head(), features, task.test, batch_size=7)
+    np.testing.assert_allclose(ahead.logits, predict(model, task.test).logits, rtol=1e-5, atol=1e-6)
+    with pytest.raises(DataError, match=r"\(39, 6\)"):
+        predict_from_features(model.require_head(), features[1:], task.test)
+
+
+def test_a_head_for_other_classes(model: Model, task: Task) -> None:
+    head = Head(torch.zeros(2, 6), normalize=True, class_names=("cat", "dog"))
+    with pytest.raises(ModelError, match=r"cat, dog.*red_fox"):
+        predict(model.with_head(head), task.test)
+    with pytest.raises(ModelError, match="no classification head"):
+        predict(model.with_head(None), task.test)
+
+
+def test_no_labels_and_logits_that_are_not_finite(model: Model, task: Task) -> None:
+    with pytest.raises(DataError, match="has no labels"):
+        predict(model, replace(task.test, labels=None))
+    with torch.no_grad():
+        model.require_head().bias[0] = math.nan
+    with pytest.raises(ModelError, match="40 of 40 images"):
+        predict(model, task.test)
+
+
+def test_score_of_top1_is_exact_and_has_a_cluster_interval(model: Model, task: Task) -> None:
+    p = predict(model, task.test)
+    s = score(p)
+    right = int(p.correct().sum())
+    assert (s.metric, s.value, s.n) == ("top1", right / 40, 40)
+    exact = clopper_pearson(right, 40)
+    assert (s.low, s.high, s.interval) == (exact.low, exact.high, "clopper-pearson")
+    around = cluster_bootstrap(p.correct(), p.metadata["set"])
+    assert (s.cluster_low, s.cluster_high) == (around.low, around.high)
+    assert score(replace(p, cluster=None)).cluster_low is None
+    assert (s.split, s.domain, s.version, s.synthetic) == ("test", "ID", "1", False)
+
+
+def test_a_score_can_be_had_again_from_stored_predictions(
+    model: Model, task: Task, tmp_path
+) -> None:  # type: ignore[no-untyped-def]
+    p = predict(model, task.shifts[1])
+    p.save(tmp_path / "p.npz")
+    assert score(Predictions.load(tmp_path / "p.npz")) == score(p)
+    assert Score.from_json(score(p).to_json()) == score(p)
+
+
+@pytest.mark.parametrize("name", [m for m in METRICS.names() if m not in ("top1", "top5")])
+def test_other_metrics_have_a_bootstrap_interval_around_the_value(
+    model: Model, task: Task, name: str
+) -> None:
+    p = predict(model, task.test)
+    s = score(p, name, samples=200)
+    assert s.metric == name
+    assert s.interval == "bootstrap"
+    assert s.low < s.high
+    assert s.low <= s.value <= s.high
+    if name == "worst_group":  # its groups are the clusters here
+        assert s.cluster_low is None
+    else:
+        assert s.cluster_low is not None
+        assert s.cluster_low < s.cluster_high
+    assert s == score(p, name, samples=200)
+    if name != "worst_group":  # takes few values
+        assert s != score(p, name, samples=200, seed=1)
+
+
+def test_without_samples_there_is_no_interval(model: Model, task: Task) -> None:
+    s = score(predict(model, task.test), "macro_f1", samples=0)
+    assert (s.interval, s.low, s.high) == ("none", s.value, s.value)
+
+
+def test_evaluate_covers_everything_that_a_task_scores(model: Model, task: Task) -> None:
+    rows = evaluate(model, task)
+    assert [s.split for _, s in rows] == ["val", "test", "dim", "two"]
+    assert [s.domain for _, s in rows] == ["ID", "ID", "OOD", "OOD"]
+    assert [s.metric for _, s in rows] == ["top1", "top1", "top1", "macro_f1"]
+    assert all(s.evaluator == "head" for _, s in rows)
+    assert [s.split for _, s in evaluate(model, task.scored(), splits=["dim"])] == ["dim"]
+    assert evaluate(model, task, splits=["two"], metric="top1")[0][1].metric == "top1"
+
+
+@pytest.mark.parametrize("evaluator", ["zero_shot", "linear", "knn"])
+def test_other_evaluators_beat_chance_and_carry_their_name(
+    make_model: Callable[..., Model], task: Task, evaluator: str
+) -> None:
+    rows = evaluate(make_model(), task, evaluator=evaluator)  # type: ignore[arg-type]
+    assert [s.split for _, s in rows] == ["val", "test", "dim", "two"]
+    assert all(s.evaluator == evaluator for _, s in rows)
+    assert rows[1][1].low > 1 / 3
+
+
+def test_names_that_do_not_exist(model: Model, task: Task) -> None:
+    with pytest.raises(UnknownName, match="zero_shot"):
+        evaluate(model, task, evaluator="zero-shoot")  # type: ignore[arg-type]
+    with pytest.raises(UnknownName, match="'dim'"):
+        evaluate(model, task, splits=["dimm"])
+    with pytest.raises(UnknownName, match="macro_f1"):
+        evaluate(model, task, metric="makro_f1")
+    with pytest.raises(DataError, match="needs a whole task"):
+        evaluate(model, task.scored(), evaluator="knn")
