@@ -51,8 +51,9 @@ class TransformSpec:
         mean: Per channel, in units of [0, 1] intensities.
         std: Per channel, likewise.
         interpolation: Of the resize, with antialiasing as Pillow does it.
-        resize: Length in pixels that the resize aims at (the shortest side, the longest side, or
-            both sides for "squash"); the centre crop of ``size`` follows. None: no resize.
+        resize: Length in pixels that the resize aims at: the shortest side, the longest side, or,
+            for "squash", the height (the width follows from the shape of ``size``). The centre
+            crop of ``size`` comes after it. None: no resize.
         resize_mode: "shortest" (CLIP, timm), "squash" (SigLIP), "longest" (pads with ``fill``).
         fill: Grey level 0-255 of padding.
         train_scale: Area range of the random resized crop in training (WiSE-FT: 0.9 to 1).
@@ -153,12 +154,13 @@ class _Eval(PixelTransform):
         image = image if image.mode == "RGB" else image.convert("RGB")
         if spec.resize is not None:
             image = self._resized(image, spec.resize)
-        return image if spec.resize_mode == "squash" else self._cropped(image)
+        return self._cropped(image)
 
     def _resized(self, image: Image.Image, length: int) -> Image.Image:
         width, height = image.size
         if self.spec.resize_mode == "squash":
-            return self._to(image, self.spec.size[1], self.spec.size[0])
+            high, wide = self.spec.size
+            return self._to(image, round(length * wide / high), length)
         if self.spec.resize_mode == "shortest":  # torchvision's rounding: the long side is cut
             if width <= height:
                 return self._to(image, length, int(length * height / width))

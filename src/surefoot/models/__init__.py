@@ -1,1 +1,1 @@
-""""""
+"""Models: loading, saving, exporting; heads; the built-in ones."""

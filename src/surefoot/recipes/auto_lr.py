@@ -11,7 +11,7 @@ import numpy as np
 
 from ..context import RunContext, pick_device
 from ..data.dataset import Shift, Task
-from ..errors import TrainingError
+from ..errors import ModelError, TrainingError
 from ..evals.predict import predict
 from ..methods.base import Method
 from ..models.model import Model
@@ -92,7 +92,7 @@ def tune_lr(
             tuned = trial.fit(start, task, seed=seed, run=quiet)
             predictions = predict(tuned, Shift("val", task.val), device=pick_device(run.device))
             row["val"] = float(np.mean(predictions.correct()))
-        except TrainingError as error:
+        except (TrainingError, ModelError) as error:
             row["failed"] = error.wrong  # diverged: missing, not zero
         table.append({**row, "seconds": time.perf_counter() - began})
     done = [row for row in table if row["val"] is not None]
