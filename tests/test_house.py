@@ -36,7 +36,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 
 NO_TORCH = frozenset(
     {"errors", "registry", "records", "stats", "predictions", "runs", "select", "metrics",
-     "report", "board"}
+     "report", "board", "theory"}
 )  # fmt: skip
 """Rooms that load on a machine without torch: they import neither it nor a room that does."""
 

@@ -1,0 +1,134 @@
+"""The page of ``surefoot theory``: verdicts, pictures, numbers in one file. No torch here.
+
+It takes the plain numbers of ``theory.json``, so the page can be made again from the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from .charts import Node
+from .page import _policy
+from .theory_charts import Line, eps_chart, geometric_mean, short, time_chart
+
+__all__ = ["theory_page"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_NAMES = {"ft": ("FT", 1), "lp": ("LP", 2), "lp-ft": ("LP-FT", 3)}
+_AXES = {"ood": (1e-5, 10.0), "id": (1e-9, 10.0)}
+_TITLES = {"ood": "OOD loss", "id": "ID loss"}
+_STYLE = """
+.verdicts td, .verdicts th { padding: 14px 18px 14px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--hair); font-weight: 400; }
+.verdicts { border-collapse: collapse; width: 100%; border-top: 1px solid var(--rule); } .verdicts thead th { padding: 8px 18px 8px 0; color: var(--soft); font-size: 0.84rem; }
+.verdicts .n { width: 1.6em; color: var(--soft); } .verdicts .claim { font-weight: 600; } .verdicts small { display: block; margin-top: 6px; color: var(--soft); font-size: 0.84rem; max-width: 68ch; text-wrap: pretty; }
+.verdicts .v { white-space: nowrap; font-weight: 650; } .v.yes { color: var(--h2); } .v.no { color: var(--h1); } .v.open { color: var(--soft); } .verdicts .found { width: 34%; color: var(--ink); }
+.times { display: grid; grid-auto-flow: column; grid-template-rows: auto auto; grid-auto-columns: minmax(0, 1fr); gap: 26px 16px; }
+.ends { border-collapse: collapse; width: 100%; font-size: 0.9rem; } .ends th, .ends td { padding: 7px 18px 7px 0; text-align: right; border-bottom: 1px solid var(--hair); white-space: nowrap; font-weight: 400; }
+.ends thead th { color: var(--soft); border-bottom-color: var(--rule); } .ends thead .over { text-align: center; color: var(--c); font-weight: 650; } .ends th:first-child { text-align: left; } .ends small { color: var(--soft); font-size: 0.78rem; display: block; }
+@media (max-width: 720px) {
+  .times { grid-auto-flow: row; grid-template-rows: none; grid-template-columns: 1fr 1fr; gap: 22px 12px; }
+  .verdicts, .verdicts tbody { display: block; } .verdicts thead { display: none; } .verdicts tr { display: grid; grid-template-columns: 1.6em 1fr auto; } .verdicts td, .verdicts th { border: 0; padding: 12px 10px 0 0; }
+  .verdicts .found { grid-column: 2 / -1; width: auto; padding: 4px 0 12px; border-bottom: 1px solid var(--hair); }
+}
+"""  # noqa: E501
+
+
+def theory_page(result: Mapping[str, Any], command: str = "") -> str:
+    """The page as HTML text.
+
+    Args:
+        result: What ``surefoot.theory.run_study`` returned, or ``theory.json`` holds.
+        command: What to type to have it again.
+    """
+    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8") + _STYLE
+    script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
+    environ = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environ.get_template("theory.html.j2").render(
+        result=result,
+        setting=result["setting"],
+        headline=_headline(result["statements"]),
+        statements=[{**s, "text": _greek(s["text"]), "rule": _greek(s["rule"]),
+                     "evidence": _greek(s["evidence"])} for s in result["statements"]],
+        held={s["number"]: s["verdict"] == "holds" for s in result["statements"]},
+        kinds={"holds": "yes", "does not hold": "no", "not significant": "open"},
+        names=_NAMES,
+        ends=[_eps_figure(result, loss) for loss in ("ood", "id")],
+        table=[_table_row(result["rows"], eps) for eps in result["setting"]["eps"]],
+        times=[figure for i, eps in enumerate(result["setting"]["eps"])
+               for figure in _time_figures(result["curves"], i, eps)],
+        integration=[(k.replace("_", " "), f"{v:.1e}" if isinstance(v, float) else v)
+                     for k, v in result["integration"].items()],
+        command=command,
+        style=Markup(style),
+        script=Markup(script),
+        policy=_policy(style, script),
+    )  # fmt: skip
+
+
+def _headline(statements: Sequence[Mapping[str, Any]]) -> str:
+    held = sum(s["verdict"] == "holds" for s in statements)
+    count = {5: "five"}.get(len(statements), str(len(statements)))
+    if held == len(statements):
+        return f"All {count} statements of the theory hold"
+    return f"{held} of {count} statements of the theory hold"
+
+
+def _greek(words: str) -> str:
+    """As the paper writes it."""
+    words = words.replace("eps^2", "ε²").replace("eps", "ε").replace(" goes to 0", " → 0")
+    return words.replace("ε = ", "ε\u00a0=\u00a0").replace("ε > 0", "ε\u00a0>\u00a00")
+
+
+def _losses(
+    rows: Sequence[Mapping[str, Any]], method: str, eps: float, name: str
+) -> tuple[float, ...]:
+    """One number per seed."""
+    found = [r for r in rows if r["method"] == method and r["eps"] == eps]
+    return tuple(r[name] for r in sorted(found, key=lambda r: r["seed"]))
+
+
+def _eps_figure(result: Mapping[str, Any], loss: str) -> Node:
+    eps = tuple(result["setting"]["eps"])
+    lines = []
+    for method, (label, hue) in _NAMES.items():
+        columns = [_losses(result["rows"], method, e, f"{loss}_end") for e in eps]
+        lines.append(Line(label, hue, eps, tuple(zip(*columns, strict=True))))
+    title = f"{_TITLES[loss]} at the end"
+    return eps_chart(f"eps-{loss}", title, lines, _AXES[loss], guide=loss == "ood")
+
+
+def _time_figures(curves: Mapping[str, Any], place: int, eps: float) -> list[Node]:
+    """OOD and ID loss over time at one eps."""
+    out = []
+    found = {r["method"]: r for r in curves["rows"] if r["eps"] == eps}
+    for loss in ("ood", "id"):
+        lines = [
+            Line(label, hue, tuple(curves["times"]), tuple(map(tuple, found[method][loss])))
+            for method, (label, hue) in _NAMES.items()
+        ]
+        title = f"{_TITLES[loss]}, ε = {eps:g}"
+        out.append(time_chart(f"time-{loss}-{place}", title, lines, _AXES[loss]))
+    return out
+
+
+def _table_row(rows: Sequence[Mapping[str, Any]], eps: float) -> dict[str, Any]:
+    """The numbers of one eps: mean and range over seeds of ID and OOD loss, by method."""
+    cells = []
+    for method in _NAMES:
+        for name in ("ood_end", "id_end"):
+            values = _losses(rows, method, eps, name)
+            mean = geometric_mean(values)
+            low, high = short(min(values)), short(max(values))
+            cells.append((short(mean), f"{low} to {high}" if low != high else ""))
+    return {"eps": f"{eps:g}", "cells": cells}
