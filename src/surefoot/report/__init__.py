@@ -1,0 +1,16 @@
+"""The report: one self-contained page, and a table for the terminal. No torch here.
+
+A report is made from a run's or study's stored rows and predictions alone, so it re-renders on
+any machine::
+
+    study = open_study("runs/demo")
+    render(study)                        # runs/demo/report.html
+    print(render_terminal(study, 100))
+"""
+
+from __future__ import annotations
+
+from .page import render
+from .terminal import render_terminal
+
+__all__ = ["render", "render_terminal"]

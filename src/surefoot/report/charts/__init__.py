@@ -1,0 +1,36 @@
+"""Charts as inline SVG: functions on numbers that know nothing of runs. No torch here.
+
+Own code rather than a plotting package, because the report is one small file that must follow the
+page's type, its dark mode, its width and its keyboard, with a title and description in every
+drawing; a general package's SVG brings its own fonts and colours and is twenty times the size.
+"""
+
+from __future__ import annotations
+
+from .axes import Frame, percent
+from .curve import Panel, Pick, Series, alpha_chart, mini_chart, pick_rows
+from .plane import Baseline, Dot, Trail, plane_chart
+from .small import difference_bar, interval_bar, log_chart, strip_chart
+from .svg import Node, el, figure
+
+__all__ = [
+    "Baseline",
+    "Dot",
+    "Frame",
+    "Node",
+    "Panel",
+    "Pick",
+    "Series",
+    "Trail",
+    "alpha_chart",
+    "difference_bar",
+    "el",
+    "figure",
+    "interval_bar",
+    "log_chart",
+    "mini_chart",
+    "percent",
+    "pick_rows",
+    "plane_chart",
+    "strip_chart",
+]

@@ -1,0 +1,223 @@
+"""Word-sized graphics: intervals in table cells, seeds in a row, training logs. No torch here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from .axes import Frame
+from .labels import shorten, text_width
+from .marks import line, point, text
+from .scale import Linear, nice_step, span
+from .svg import Node, el, figure, path
+
+__all__ = ["difference_bar", "interval_bar", "log_chart", "strip_chart"]
+
+
+def interval_bar(
+    value: float,
+    low: float,
+    high: float,
+    domain: tuple[float, float],
+    *,
+    outer: tuple[float, float] | None = None,
+    hollow: bool = False,
+    width: float = 56,
+) -> Node:
+    """A dot on its interval, for a table cell; every cell of a column shares the domain.
+
+    Args:
+        value: The number.
+        low: Lower end.
+        high: Upper end.
+        domain: Ends of the column's axis; a value outside is drawn as an arrow at its end.
+        outer: A second, wider interval (clusters), drawn thinner.
+        hollow: Chosen on the test set.
+        width: Pixels.
+    """
+    scale, middle = Linear(*domain, 4, width - 4), 6.0
+    off = -1 if value < domain[0] else 1 if value > domain[1] else 0
+    if off:
+        x = 2.0 if off < 0 else width - 2
+        tip = [(x, middle), (x - 6 * off, middle - 4), (x - 6 * off, middle + 4)]
+        return _bar(width, [el("path", class_="off", d=path(tip, close=True))])
+    low, high = max(low, domain[0]), min(high, domain[1])
+    if outer:
+        outer = max(outer[0], domain[0]), min(outer[1], domain[1])
+    parts: list[Node] = []
+    if outer:
+        spots = [(scale(outer[0]), middle), (scale(outer[1]), middle)]
+        parts.append(el("path", class_="reach outer", d=path(spots)))
+    spots = [(scale(low), middle), (scale(high), middle)]
+    parts.append(el("path", class_="reach", d=path(spots)))
+    parts.append(point(scale(value), middle, r=3, hollow=hollow))
+    return _bar(width, parts)
+
+
+def _bar(width: float, parts: Sequence[Node]) -> Node:
+    return el(
+        "svg",
+        parts,
+        class_="bar",
+        viewBox=f"0 0 {width:g} 12",
+        width=width,
+        height=12,
+        aria_hidden="true",
+        focusable="false",
+    )
+
+
+def difference_bar(
+    value: float,
+    low: float,
+    high: float,
+    domain: tuple[float, float],
+    *,
+    outer: tuple[float, float] | None = None,
+    hollow: bool = False,
+    width: float = 260,
+) -> Node:
+    """A difference on its interval with a line at zero; several share one domain.
+
+    Args:
+        value: The difference.
+        low: Lower end.
+        high: Upper end.
+        domain: Ends of the axis, zero inside.
+        outer: A second interval (clusters), drawn thinner.
+        hollow: The interval holds zero.
+        width: Pixels.
+    """
+    scale, middle = Linear(*domain, 6, width - 6), 10.0
+    parts = [el("path", class_="zero", d=path([(scale(0), 0), (scale(0), 20)]))]
+    for ends, style in ((outer, "reach outer"), ((low, high), "reach")):
+        if ends:
+            spots = [(scale(ends[0]), middle), (scale(ends[1]), middle)]
+            parts.append(el("path", class_=style, d=path(spots)))
+    parts.append(point(scale(value), middle, r=4.5, hollow=hollow))
+    return el(
+        "svg",
+        parts,
+        class_="bar difference",
+        viewBox=f"0 0 {width:g} 20",
+        width=width,
+        height=20,
+        aria_hidden="true",
+        focusable="false",
+    )
+
+
+def strip_chart(
+    name: str,
+    title: str,
+    desc: str,
+    rows: Sequence[tuple[str, int, Sequence[tuple[str, float]], tuple[float, float]]],
+    *,
+    width: float = 440,
+    least: float = 0.04,
+) -> Node:
+    """One row per model: a mark per seed, a bar for the mean, a band for its sampling interval.
+
+    At the right, the mean and the standard deviation over seeds.
+
+    Args:
+        name: Unique on the page.
+        title: For screen readers.
+        desc: Likewise, with the numbers.
+        rows: (label, hue, [(seed, value)], (low, high)).
+        width: Pixels.
+        least: Smallest width of the axis, in the values' unit.
+    """
+    labels = max((text_width(r[0], 13.5) for r in rows), default=40)
+    left = min(labels + 14, width * 0.48)
+    values = [v for r in rows for v in (*(x for _, x in r[2]), *r[3])]
+    domain = span(values, least=least, bounds=(0, 1))
+    height = 12 + 30 * len(rows) + 26
+    frame = Frame(Linear(*domain, left, width - 84), Linear(0, 1, height - 26, 8))
+    parts: list[Node] = [frame.grid_x(frame.x.ticks(5), unit=" %")]
+    for i, (label, hue, seeds, reach) in enumerate(rows):
+        y = 12 + 30 * i + 15
+        mean = sum(v for _, v in seeds) / len(seeds)
+        spread = math.sqrt(sum((v - mean) ** 2 for _, v in seeds) / max(len(seeds) - 1, 1))
+        told = f"{100 * mean:.1f} ± {100 * spread:.1f}"
+        parts.append(text(width, y + 4, told, anchor="end", style="tick"))
+        wide = frame.x(reach[1]) - frame.x(reach[0])
+        marks = [
+            point(frame.x(v), y, r=3.4, hollow=True, tip=f"{label}, seed {s}: {100 * v:.1f} %")
+            for s, v in seeds
+        ]
+        bar = el("path", class_="mean", d=path([(frame.x(mean), y - 9), (frame.x(mean), y + 9)]))
+        block = el("rect", class_="band", x=frame.x(reach[0]), y=y - 7, width=wide, height=14, rx=2)
+        parts.append(el("g", block, bar, marks, class_=f"h{hue}"))
+        parts.append(
+            text(
+                left - 10,
+                y + 4,
+                shorten(label, left - 10, 13.5),
+                anchor="end",
+                style=f"name h{hue}",
+            )
+        )
+    return figure(name, width, height, title, desc, parts)
+
+
+def _thin(points: Sequence[tuple[float, float]], most: int = 160) -> list[tuple[float, float]]:
+    """At most so many points, means of equal runs; the last one stays."""
+    if len(points) <= most:
+        return list(points)
+    size = math.ceil(len(points) / most)
+    out = []
+    for i in range(0, len(points), size):
+        part = points[i : i + size]
+        out.append((part[-1][0], sum(v for _, v in part) / len(part)))
+    return out
+
+
+def log_chart(
+    name: str,
+    title: str,
+    desc: str,
+    points: Sequence[tuple[float, float]],
+    *,
+    label: str,
+    hue: int = 0,
+    width: float = 232,
+    height: float = 120,
+) -> Node:
+    """One logged quantity against the step.
+
+    Args:
+        name: Unique on the page.
+        title: For screen readers.
+        desc: Likewise.
+        points: (step, value), finite, ascending; at least two.
+        label: Above the drawing.
+        hue: Colour number.
+        width: Pixels.
+        height: Pixels.
+    """
+    thin = _thin(points)
+    top = max(v for _, v in thin)
+    low, high = min(0.0, min(v for _, v in thin)), top * 1.05 if top > 0 else 1.0
+    step = nice_step(high - low, 3)
+    digits = max(0, -math.floor(math.log10(step)))
+    frame = Frame(
+        Linear(thin[0][0], thin[-1][0], 44, width - 8), Linear(low, high, height - 22, 28)
+    )
+
+    def show(v: float) -> str:
+        if v == 0:
+            return "0"
+        return f"{v:.0e}".replace("e-0", "e-") if digits > 3 else f"{v:.{min(digits, 3)}f}"
+
+    ends = [thin[0][0], thin[-1][0]]
+    b = frame.box
+    parts = [
+        text(2, 14, label, style="panel-title"),
+        frame.grid_y(frame.y.ticks(3), show),
+        frame.floor(),
+        text(b.left, b.bottom + 15, f"step {ends[0]:g}", style="tick"),
+        text(b.right, b.bottom + 15, f"{ends[1]:g}", anchor="end", style="tick"),
+        el("g", line([(frame.x(s), frame.y(v)) for s, v in thin], "thin"), class_=f"h{hue}"),
+    ]
+    return figure(name, width, height, title, desc, parts, style="mini")

@@ -1,0 +1,218 @@
+"""What the numbers say, in sentences chosen by rule. No torch here.
+
+The rules: a difference is "better" or "worse" only if its paired 95 % interval leaves out zero;
+otherwise it is called not significant. The oracle is never quoted. The alpha that is quoted is
+the one fixed beforehand, else the one chosen on ID validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .names import base_of, group_label, metric_name, points, signed
+from .paired import Difference, Pairing
+from .view import MEAN, Entry, View
+
+__all__ = ["Finding", "Findings", "findings", "said"]
+
+_QUOTED = ("fixed", "id_val", "one_se")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence about two rows.
+
+    Attributes:
+        better: The row that is compared, in short.
+        other: The row that it is compared with.
+        about: The method whose path this is, where ``better`` does not say.
+        hue: Colour number of the first.
+        shift: The difference under shift, if it could be had.
+        inside: The difference on ID.
+        sentence: For people.
+    """
+
+    better: str
+    other: str
+    about: str
+    hue: int
+    shift: Difference | None
+    inside: Difference | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The top of a report.
+
+    Attributes:
+        headline: One sentence.
+        items: Comparisons, the most important first.
+        caveats: What keeps the reader from believing too much.
+    """
+
+    headline: str
+    items: tuple[Finding, ...]
+    caveats: tuple[str, ...]
+
+
+def said(d: Difference, *, unit: str = " points") -> str:
+    """A difference with its interval and verdict, as in "+3.1 points (95 % CI 1.2 to 5.0)"."""
+    words = f"{signed(d.value)}{unit} (95 % CI {signed(d.low)} to {signed(d.high)}"
+    if len(d.seeds) > 1:
+        words += f"; {len(d.seeds)} seeds {signed(min(d.seeds))} to {signed(max(d.seeds))}"
+    if not d.significant:
+        return words + "; not significant)"
+    if d.cluster_doubt and d.cluster:
+        ends = f"{signed(d.cluster[0])} to {signed(d.cluster[1])}"
+        return words + f"; over clusters {ends}, not significant)"
+    return words + ")"
+
+
+def findings(view: View, pairing: Pairing) -> Findings:
+    """Headline, comparisons and caveats of a study."""
+    items = [f for a, b in _pairs(view) if (f := _compare(view, pairing, a, b))]
+    headline = _headline(view, items[0] if items else None)
+    return Findings(headline, tuple(items), tuple(_caveats(view, items)))
+
+
+def _main_group(view: View) -> str | None:
+    """The group in the headline: the study's choice, else fine-tuning, else the first path."""
+    groups = [p.group for p in view.paths] or [e.group for e in view.entries]
+    wanted = [str(view.facts.get("headline_method") or "ft"), "ft", "lp-ft", "lp"]
+    for name in wanted:
+        for g in groups:
+            if g == name or base_of(g) == name:
+                return g
+    return groups[0] if groups else None
+
+
+def _quoted(view: View, group: str) -> Entry | None:
+    """The point on a path that a sentence may quote."""
+    for rule in _QUOTED:
+        found = view.entry(group, rule)
+        if found is not None and not found.oracle:
+            return found
+    return None
+
+
+def _pairs(view: View) -> list[tuple[Entry, Entry]]:
+    """Which rows are compared, the most important first."""
+    group = _main_group(view)
+    if group is None:
+        return []
+    tuned, point = view.entry(group), _quoted(view, group)
+    start = view.start
+    probe_tuned = next(
+        (e for e in view.entries if base_of(e.group) == "lp-ft" and not e.rules), None
+    )
+    pairs = [(point, tuned), (tuned, start), (point, start)]
+    if probe_tuned is not None and probe_tuned.group != group:
+        pairs.append((probe_tuned, tuned))
+    return [(a, b) for a, b in pairs if a is not None and b is not None and a.key != b.key]
+
+
+def _compare(view: View, pairing: Pairing, a: Entry, b: Entry) -> Finding | None:
+    """One sentence on two rows; None where nothing can be paired."""
+    shift = pairing.difference(a, b, MEAN)
+    inside = pairing.difference(a, b, view.id_split.name) if view.id_split else None
+    parts = []
+    if shift is not None:
+        over = f" (mean of {len(view.shifts)} shifts)" if len(view.shifts) > 1 else ""
+        parts.append(f"{said(shift)} under shift{over}")
+    if inside is not None and view.id_split is not None:
+        parts.append(f"{said(inside)} on ID {view.id_split.name}")
+    if not parts:
+        return None
+    first = parts[0][0].upper() + parts[0][1:]
+    about = "" if not a.rules or a.group == b.group else group_label(a.group)
+    return Finding(
+        a.short, b.short, about, a.hue, shift, inside, "; ".join([first, *parts[1:]]) + "."
+    )
+
+
+def _way(d: Difference | None) -> int:
+    """1 better, -1 worse, 0 neither, by the interval."""
+    return 0 if d is None or not d.significant else 1 if d.value > 0 else -1
+
+
+def _headline(view: View, first: Finding | None) -> str:
+    """One sentence for the top, from the first comparison; else the best plain number."""
+    if first is None:
+        return _plain(view)
+    a, b = first.better + (f" of {first.about}" if first.about else ""), first.other
+    table = {
+        (1, 1): "{a} is better than {b} under shift and on ID.",
+        (1, 0): "{a} is better than {b} under shift, with no significant change on ID.",
+        (1, -1): "{a} is better than {b} under shift and worse on ID.",
+        (0, 1): "{a} is better than {b} on ID; under shift there is no significant difference.",
+        (0, 0): "No significant difference between {a} and {b}, under shift or on ID.",
+        (0, -1): "{a} is worse than {b} on ID; under shift there is no significant difference.",
+        (-1, 1): "{a} is worse than {b} under shift and better on ID.",
+        (-1, 0): "{a} is worse than {b} under shift, with no significant change on ID.",
+        (-1, -1): "{a} is worse than {b} under shift and on ID.",
+    }
+    only = {
+        1: "{a} is better than {b} {where}.",
+        -1: "{a} is worse than {b} {where}.",
+        0: "No significant difference between {a} and {b} {where}.",
+    }
+    if first.shift is None:
+        words = only[_way(first.inside)].replace("{where}", "on ID")
+    elif first.inside is None:
+        words = only[_way(first.shift)].replace("{where}", "under shift")
+    else:
+        words = table[_way(first.shift), _way(first.inside)]
+    return words.replace("{a}", a).replace("{b}", b)
+
+
+def _plain(view: View) -> str:
+    """Where nothing can be compared: what the last row reached."""
+    if not view.entries:
+        return "No scores yet."
+    e = next((e for e in reversed(view.entries) if not e.rules), view.entries[0])
+    parts = []
+    for split, where in (
+        (view.id_split.name if view.id_split else None, "on ID"),
+        (MEAN, "under shift"),
+    ):
+        cell = e.cells.get(split) if split else None
+        if cell is not None:
+            parts.append(f"{points(cell.value)} % {where}")
+    measure = metric_name(view.id_split.metric) if view.id_split else "accuracy"
+    return f"{e.label}: {measure} {' and '.join(parts)}." if parts else f"{e.label}: no scores."
+
+
+def _caveats(view: View, items: Sequence[Finding]) -> list[str]:
+    """What the reader should know before believing."""
+    out = []
+    states = {r.status for r in view.runs}
+    if "trial" in states:
+        out.append("A trial: only part of the data was used, as the recipe's limits say.")
+    if states & {"interrupted", "running"}:
+        out.append("Not every run finished: numbers of unfinished runs may change or be missing.")
+    trained = any(base_of(e.group) != "zero-shot" for e in view.entries)
+    if trained and len(view.seeds) < 2:
+        out.append(
+            "One seed: how much another run would differ is not known; "
+            "the intervals cover the choice of test images only."
+        )
+    made = [s.name for s in view.shifts if s.synthetic]
+    if made and len(made) == len(view.shifts):
+        out.append("Every shift is synthetic: distortions made by a program, not found in nature.")
+    elif len(made) > 4:
+        out.append(
+            f"{len(made)} of {len(view.shifts)} shifts are synthetic: distortions made by "
+            "a program; the table marks them."
+        )
+    elif made:
+        out.append(f"Synthetic shifts, made by a program: {', '.join(made)}.")
+    if any(d is not None and d.cluster_doubt for f in items for d in (f.shift, f.inside)):
+        out.append(
+            "Some differences hold over images but not when whole clusters of images "
+            "that hang together are resampled."
+        )
+    if view.entries and not view.shifts:
+        out.append("No shifted test set: nothing is said about robustness.")
+    return out

@@ -1,0 +1,159 @@
+"""One self-contained ``report.html``. No torch here.
+
+The page holds its styles, script, drawings and images; a content security policy inside it
+forbids every request, and every name from outside goes through Jinja's autoescape.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from ..records import write_atomic
+from ..runs import Study
+from .charts import difference_bar
+from .details import choices, command, environment, examples, facts_strip, metrics, notes, recipes
+from .figures import (
+    alpha_figures,
+    off_the_plane,
+    plane_figures,
+    shift_figures,
+)
+from .findings import Finding, Findings, findings
+from .names import signed
+from .paired import Difference, Pairing
+from .read import read
+from .run_figures import log_figures, seed_figures
+from .table import build_table
+
+__all__ = ["render"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(study: Study, out: Path | None = None) -> Path:
+    """Write the report.
+
+    Args:
+        study: One run or several.
+        out: The file; ``report.html`` in the study's folder when left out.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        RunError: A stored file cannot be read.
+    """
+    target = out if out is not None else study.path / "report.html"
+    write_atomic(target, page(study))
+    return target
+
+
+def page(study: Study) -> str:
+    """The report as HTML text."""
+    view = read(study)
+    pairing = Pairing(view)
+    told = findings(view, pairing)
+    table = build_table(view, pairing)
+    planes = plane_figures(view)
+    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
+    environ = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environ.filters["nb"] = unbroken
+    return environ.get_template("report.html.j2").render(
+        view=view,
+        told=told,
+        compared=compared(told, table.clusters or "cluster"),
+        strip=facts_strip(view),
+        planes=planes,
+        dotted=any("line equal" in p.render() for p in planes),
+        off=off_the_plane(view),
+        alphas=alpha_figures(view),
+        shifts=shift_figures(view),
+        table=table,
+        choices=choices(view),
+        seeds=seed_figures(view),
+        examples=examples(study),
+        example_rule=study.facts.get("examples_rule"),
+        logs=log_figures(view),
+        recipes=recipes(view),
+        environment=environment(view),
+        notes=notes(view),
+        command=command(view),
+        metrics=metrics(view),
+        style=Markup(style),
+        script=Markup(script),
+        policy=_policy(style, script),
+    )
+
+
+def unbroken(text: str) -> str:
+    """Keeps "α = 0.5" and "95 % CI" on one line."""
+    for words in ("α = ", "95 % CI ", " %"):
+        text = text.replace(words, words.replace(" ", "\u00a0"))
+    return text
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing may be fetched; only this style and this script count."""
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
+        f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def compared(told: Findings, cluster: str = "cluster") -> list[dict[str, Any]]:
+    """The comparisons, each with its two differences on one common axis."""
+    every = [d for f in told.items for d in (f.shift, f.inside) if d is not None]
+    ends = [v for d in every for v in (d.low, d.high, *(d.cluster or ()))]
+    reach = min(max([abs(v) for v in ends if abs(v) < 1] + [0.02]), 1.0) * 1.05
+    low = max(min([v for v in ends if abs(v) < 1] + [-0.01]) * 1.1, -reach)
+    high = min(max([v for v in ends if abs(v) < 1] + [0.01]) * 1.1, reach)
+    return [_comparison(f, (low, high), cluster) for f in told.items]
+
+
+def _comparison(f: Finding, domain: tuple[float, float], cluster: str) -> dict[str, Any]:
+    pairs = (("under shift", f.shift), ("on ID", f.inside))
+    rows = [_line(where, d, domain, cluster) for where, d in pairs]
+    return {"finding": f, "rows": [r for r in rows if r is not None]}
+
+
+def _line(
+    where: str, d: Difference | None, domain: tuple[float, float], cluster: str
+) -> dict[str, Any] | None:
+    if d is None:
+        return None
+    verdict = "not significant"
+    if d.significant:
+        verdict = "better" if d.value > 0 else "worse"
+        verdict = f"{verdict}, but not over {cluster}s" if d.cluster_doubt else verdict
+    seeds = ""
+    if len(d.seeds) > 1:
+        seeds = f"{len(d.seeds)} seeds: {signed(min(d.seeds))} to {signed(max(d.seeds))}"
+    bar = difference_bar(d.value, d.low, d.high, domain, outer=d.cluster, hollow=not d.significant)
+    return {
+        "where": where,
+        "value": signed(d.value),
+        "reach": f"{signed(d.low)} to {signed(d.high)}",
+        "cluster": f"{signed(d.cluster[0])} to {signed(d.cluster[1])}" if d.cluster else "",
+        "verdict": verdict,
+        "sure": d.significant and not d.cluster_doubt,
+        "seeds": seeds,
+        "n": d.n,
+        "bar": bar,
+    }

@@ -1,0 +1,226 @@
+"""The table of every row and split: values, intervals, best and ties. No torch here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .charts import Node, interval_bar
+from .charts.scale import span
+from .names import metric_name, points, rule_name, shown_alpha
+from .paired import Pairing
+from .view import MEAN, Cell, Entry, View
+
+__all__ = ["Column", "Row", "Shown", "Table", "build_table"]
+
+_LESS_IS_BETTER = frozenset({"ece", "nll"})
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column head.
+
+    Attributes:
+        key: Split name, or :data:`~surefoot.report.view.MEAN`.
+        label: For people.
+        note: Images, metric, synthetic.
+        kind: "id", "mean" or "shift".
+    """
+
+    key: str
+    label: str
+    note: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A number as the table shows it; an empty ``text`` is a missing one.
+
+    Attributes:
+        text: The value.
+        reach: Its 95 % interval.
+        half: Half the width of that, for where room is short.
+        outer: The interval over clusters, "" if there is none.
+        sort: The value for sorting.
+        state: "best", "tie", "oracle" or "".
+        tip: Everything about it, in words.
+        bar: The drawing.
+    """
+
+    text: str = ""
+    reach: str = ""
+    half: str = ""
+    outer: str = ""
+    sort: float = -1.0
+    state: str = ""
+    tip: str = "not available"
+    bar: Node | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: an end, or a chosen point on a path.
+
+    Attributes:
+        label: The method, or "WiSE-FT".
+        detail: Alpha and rules of a point.
+        short: The same in few characters.
+        hue: Colour number.
+        end: An end, not a point on a path.
+        oracle: Chosen on the test set.
+        cells: One per column.
+    """
+
+    label: str
+    detail: str
+    short: str
+    hue: int
+    end: bool
+    oracle: bool
+    cells: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Everything the table needs.
+
+    Attributes:
+        columns: Left to right.
+        rows: Top to bottom.
+        tested: Whether any paired test could be made.
+        clusters: What images are resampled by in the second interval, "" if nothing.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    tested: bool
+    clusters: str
+
+
+def build_table(view: View, pairing: Pairing) -> Table:
+    """Rows by method, the ID test first, then the mean over shifts, then each shift."""
+    columns = _columns(view)
+    shown: dict[str, dict[str, Shown]] = {e.key: {} for e in view.entries}
+    tested = False
+    for column in columns:
+        best, p = pairing.tied(view.entries, column.key) if _more(view, column) else (None, {})
+        tested = tested or bool(p)
+        domain = _domain(view.entries, column.key)
+        for e in view.entries:
+            cell = e.cells.get(column.key)
+            if cell is not None:
+                shown[e.key][column.key] = _show(e, column, cell, best, p, domain)
+    rows = tuple(_row(e, [shown[e.key].get(c.key, Shown()) for c in columns]) for e in view.entries)
+    have = any(c.cluster for e in view.entries for c in e.cells.values())
+    name = pairing.cluster_name() or "cluster"
+    return Table(columns, rows, tested, name.replace("_", " ") if have else "")
+
+
+def _columns(view: View) -> tuple[Column, ...]:
+    """ID splits but validation, the mean, the shifts."""
+    inside = [s for s in view.splits if s.domain != "OOD"]
+    tests = [s for s in inside if s.name != "val"] or inside
+    home = [Column(s.name, f"ID {s.name}", _note(s.n, s.metric, s.synthetic), "id") for s in tests]
+    shifts = [
+        Column(s.name, s.name, _note(s.n, s.metric, s.synthetic), "shift") for s in view.shifts
+    ]
+    if len(shifts) > 1:
+        home.append(Column(MEAN, "Mean over shifts", f"{len(shifts)} shifts", "mean"))
+    return (*home, *shifts)
+
+
+def _note(n: int, metric: str, synthetic: bool) -> str:
+    parts = [f"n = {n:,}".replace(",", "\u202f")]
+    if metric != "top1":
+        parts.append(metric_name(metric))
+    return ", ".join([*parts, "synthetic"] if synthetic else parts)
+
+
+def _more(view: View, column: Column) -> bool:
+    """Whether more is better there."""
+    names = [s.name for s in view.shifts] if column.key == MEAN else [column.key]
+    return not any(s.metric in _LESS_IS_BETTER for s in view.splits if s.name in names)
+
+
+def _domain(entries: Sequence[Entry], key: str) -> tuple[float, float]:
+    """The common axis of the bars of one column; values far below the rest are left out of it."""
+    cells = [e.cells[key] for e in entries if key in e.cells]
+    middle = sorted(c.value for c in cells)[len(cells) // 2] if cells else 0.5
+    cells = [c for c in cells if c.value > 0.75 * middle] or cells
+    values = [v for c in cells for v in (c.value, c.low, c.high)]
+    return span(values, least=0.05, pad=0.05, bounds=(0.0, 1.0))
+
+
+def _state(e: Entry, best: str | None, p: dict[str, float]) -> str:
+    if e.oracle:
+        return "oracle"
+    if e.key == best:
+        return "best"
+    return "tie" if p.get(e.key, 0.0) >= 0.05 else ""
+
+
+def _show(
+    e: Entry,
+    column: Column,
+    cell: Cell,
+    best: str | None,
+    p: dict[str, float],
+    domain: tuple[float, float],
+) -> Shown:
+    state = _state(e, best, p)
+    have = math.isfinite(cell.low) and math.isfinite(cell.high)
+    reach = f"{points(cell.low)}\u2009–\u2009{points(cell.high)}" if have else "no interval"
+    outer = ""
+    if cell.cluster:
+        outer = f"{points(cell.cluster[0])}\u2009–\u2009{points(cell.cluster[1])}"
+    low, high = (cell.low, cell.high) if have else (cell.value, cell.value)
+    bar = interval_bar(cell.value, low, high, domain, outer=cell.cluster, hollow=e.oracle)
+    tip = _tip(e, column, cell, state, p.get(e.key))
+    half = f"±{points((cell.high - cell.low) / 2)}" if have else ""
+    return Shown(points(cell.value), reach, half, outer, cell.value, state, tip, bar)
+
+
+def _tip(e: Entry, column: Column, cell: Cell, state: str, p: float | None) -> str:
+    """Everything about a number, in words."""
+    lines = [f"{e.label} on {column.label}: {points(cell.value)} %"]
+    lines.append(
+        f"95 % interval {points(cell.low)} to {points(cell.high)} ({cell.interval}), n = {cell.n}"
+        if math.isfinite(cell.low)
+        else f"n = {cell.n}"
+    )
+    if cell.cluster:
+        lines.append(f"over clusters {points(cell.cluster[0])} to {points(cell.cluster[1])}")
+    if cell.alphas:
+        lines.append(shown_alpha(cell.alphas))
+    if cell.spread is not None:
+        lines.append(
+            f"mean of {len(cell.seeds)} seeds, standard deviation {100 * cell.spread:.1f} points"
+        )
+    if state in ("best", "tie") and p is not None:
+        lines.append(f"not distinguishable from the best (p = {p:.2f}, Holm)")
+    elif state == "best":
+        lines.append("highest of the column")
+    elif p is not None:
+        lines.append(
+            "below the best (p < 0.001, Holm)"
+            if p < 0.001
+            else f"below the best (p = {p:.3f}, Holm)"
+        )
+    if e.oracle:
+        lines.append("oracle: this α was chosen on the test set")
+    if cell.reported is not None:
+        lines.append(f"reported in the paper: {points(cell.reported)} %")
+    return "\n".join(lines)
+
+
+def _row(e: Entry, cells: Sequence[Shown]) -> Row:
+    if not e.rules:
+        return Row(e.label, "", e.label, e.hue, True, e.oracle, tuple(cells))
+    detail = f"{shown_alpha(e.alphas())}, {' = '.join(rule_name(r) for r in e.rules)}"
+    if e.oracle:
+        detail += " (uses the test set)"
+    short = ", ".join(rule_name(r).replace("validation", "val") for r in e.rules)
+    short = f"{shown_alpha(e.alphas()).replace('= ', '').replace(' to ', '-')} {short}"
+    return Row("WiSE-FT", detail, short, e.hue, False, e.oracle, tuple(cells))

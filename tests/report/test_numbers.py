@@ -1,0 +1,305 @@
+"""The numbers behind the page: cells, means, differences, ties, sentences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from make_study import ALPHAS, Plan, make_study
+
+from surefoot.records import Score
+from surefoot.report.findings import findings, said
+from surefoot.report.paired import Difference, Pairing
+from surefoot.report.read import read
+from surefoot.report.table import build_table
+from surefoot.report.view import MEAN
+from surefoot.runs import Run, Study, open_study
+
+
+def score(split: str, value: float, **more: object) -> Score:
+    base = Score(
+        "top1",
+        value,
+        100,
+        value - 0.1,
+        value + 0.1,
+        "bootstrap",
+        split,
+        "ID" if split == "test" else "OOD",
+    )
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def write(path: Path, method: str, rows: list[Score], **facts: object) -> Run:
+    run = Run.create(path, {"method": method, **facts})
+    run.write_scores([replace(r, method=method, selection="end") for r in rows])
+    run.set_status("finished")
+    return run
+
+
+def test_mean_over_shifts_is_unweighted(tmp_path: Path) -> None:
+    rows = [score("test", 0.8), score("a", 0.6, n=10), score("b", 0.2, n=1000)]
+    write(tmp_path / "r", "zero-shot", rows)
+    cell = read(open_study(tmp_path / "r")).entries[0].cells[MEAN]
+    assert cell.value == pytest.approx(0.4)
+    assert cell.high - cell.value == pytest.approx(0.1 / np.sqrt(2))
+
+
+def test_synthetic_shifts_share_their_errors(tmp_path: Path) -> None:
+    rows = [score("a", 0.6, synthetic=True), score("b", 0.4, synthetic=True)]
+    write(tmp_path / "r", "zero-shot", rows)
+    cell = read(open_study(tmp_path / "r")).entries[0].cells[MEAN]
+    assert cell.high - cell.value == pytest.approx(0.1)
+
+
+def test_missing_shift_is_missing_not_zero(tmp_path: Path) -> None:
+    a = write(tmp_path / "a", "zero-shot", [score("test", 0.8), score("x", 0.5), score("y", 0.4)])
+    b = write(tmp_path / "b", "ft", [score("test", 0.9), score("x", 0.6)])
+    view = read(open_study(a.path, b.path))
+    ft = view.entry("ft")
+    assert ft is not None
+    assert MEAN not in ft.cells
+    table = build_table(view, Pairing(view))
+    shown = {r.label: [c.text for c in r.cells] for r in table.rows}
+    assert shown["Fine-tuned"] == ["90.0", "", "60.0", ""]
+    assert shown["Zero-shot"] == ["80.0", "45.0", "50.0", "40.0"]
+
+
+def test_nan_is_missing(tmp_path: Path) -> None:
+    write(tmp_path / "r", "zero-shot", [score("test", float("nan")), score("a", 0.5)])
+    assert set(read(open_study(tmp_path / "r")).entries[0].cells) == {"a", MEAN}
+
+
+def test_seeds_are_averaged_and_kept(studies: dict[str, Study]) -> None:
+    view = read(studies["seeds"])
+    assert view.seeds == (0, 1, 2)
+    for e in view.entries:
+        for cell in e.cells.values():
+            values = [v for _, v in cell.seeds]
+            assert cell.value == pytest.approx(np.mean(values))
+            if len(values) > 1:
+                assert cell.spread == pytest.approx(np.std(values, ddof=1))
+
+
+def test_equal_runs_of_one_seed_are_not_averaged(tmp_path: Path) -> None:
+    a = write(tmp_path / "lr-low", "ft", [score("test", 0.9)], seed=0)
+    b = write(tmp_path / "lr-high", "ft", [score("test", 0.5)], seed=0)
+    view = read(open_study(a.path, b.path))
+    assert sorted(e.label for e in view.entries) == ["Fine-tuned (lr-high)", "Fine-tuned (lr-low)"]
+
+
+def test_metric_of_the_split_is_shown(tmp_path: Path) -> None:
+    rows = [score("test", 0.8), score("test", 0.3, metric="macro_f1")]
+    facts = {"splits": {"test": {"n": 100, "domain": "ID", "metric": "macro_f1"}}}
+    write(tmp_path / "r", "zero-shot", rows, task=facts)
+    view = read(open_study(tmp_path / "r"))
+    assert view.entries[0].cells["test"].value == 0.3
+    assert view.splits[0].metric == "macro_f1"
+
+
+def test_path_without_zero_shot_shows_its_start(studies: dict[str, Study]) -> None:
+    view = read(studies["one"])
+    assert view.start is not None
+    assert view.start.cells["test"].value == view.paths[0].value["test"][0]
+
+
+def test_path_has_every_alpha(studies: dict[str, Study]) -> None:
+    for path in read(studies["usual"]).paths:
+        assert path.alphas == ALPHAS
+        shifts = [path.value[s] for s in ("solid", "colour", "emoji", "sketch")]
+        np.testing.assert_allclose(path.value[MEAN], np.mean(shifts, axis=0))
+        assert (path.low[MEAN] < path.value[MEAN]).all()
+
+
+def test_paired_difference_by_hand(studies: dict[str, Study]) -> None:
+    view = read(studies["usual"])
+    a, b = view.entry("ft:FT (zero-shot head)"), view.start
+    assert a is not None
+    assert b is not None
+    d = Pairing(view).difference(a, b, MEAN)
+    assert d is not None
+    runs = {r.facts["label"]: r for r in view.runs}
+    gaps = []
+    for split in ("solid", "colour", "emoji", "sketch"):
+        tuned = runs["FT (zero-shot head)"].predictions(split, 1.0)
+        start = runs["Zero-shot"].predictions(split, None)
+        assert tuned is not None
+        assert start is not None
+        gaps.append(tuned.correct().astype(float) - start.correct())
+    assert d.value == pytest.approx(np.mean([g.mean() for g in gaps]))
+    error = np.sqrt(sum(g.var(ddof=1) / len(g) for g in gaps)) / len(gaps)
+    assert (d.high - d.low) / 2 == pytest.approx(1.96 * error, rel=0.02)
+    assert d.n == 640
+    assert d.cluster is not None
+
+
+def test_difference_with_itself_is_no_difference(studies: dict[str, Study]) -> None:
+    view = read(studies["usual"])
+    e = view.entries[1]
+    d = Pairing(view).difference(e, e, "test")
+    assert d is not None
+    assert (d.value, d.p, d.significant) == (0.0, 1.0, False)
+
+
+def test_no_predictions_no_test(studies: dict[str, Study]) -> None:
+    view = read(studies["none"])
+    pairing = Pairing(view)
+    assert pairing.difference(view.entries[0], view.entries[1], "test") is None
+    assert findings(view, pairing).items == ()
+    assert not build_table(view, pairing).tested
+
+
+def test_other_images_are_not_paired(tmp_path: Path) -> None:
+    one = make_study(tmp_path / "a", Plan(n=30, methods=Plan().methods[:1]), lone=True)
+    two = make_study(tmp_path / "b", Plan(n=31, methods=Plan().methods[2:3]), lone=True)
+    view = read(open_study(one.path, two.path))
+    assert Pairing(view).difference(view.entries[0], view.entries[1], "test") is None
+
+
+def test_oracle_never_competes(studies: dict[str, Study]) -> None:
+    for name in ("usual", "seeds", "twenty"):
+        view = read(studies[name])
+        table = build_table(view, Pairing(view))
+        for row in table.rows:
+            states = {c.state for c in row.cells}
+            assert states == {"oracle"} if row.oracle else "oracle" not in states
+
+
+def test_best_is_highest_and_ties_are_marked(studies: dict[str, Study]) -> None:
+    view = read(studies["usual"])
+    table = build_table(view, Pairing(view))
+    for i in range(len(table.columns)):
+        cells = [r.cells[i] for r in table.rows if not r.oracle]
+        best = [c for c in cells if c.state == "best"]
+        assert len(best) == 1
+        assert best[0].sort == max(c.sort for c in cells)
+        assert all(c.sort <= best[0].sort for c in cells if c.state == "tie")
+
+
+@pytest.mark.parametrize(
+    ("d", "words"),
+    [
+        (Difference(0.031, 0.012, 0.05, 0.001, 900), "+3.1 points (95 % CI +1.2 to +5.0)"),
+        (
+            Difference(-0.002, -0.02, 0.016, 0.8, 900),
+            "−0.2 points (95 % CI −2.0 to +1.6; not significant)",
+        ),
+        (
+            Difference(0.02, 0.01, 0.03, 0.01, 900, (-0.01, 0.05)),
+            "+2.0 points (95 % CI +1.0 to +3.0; over clusters −1.0 to +5.0, not significant)",
+        ),
+        (
+            Difference(0.02, 0.01, 0.03, 0.01, 9, None, (0.01, 0.03)),
+            "+2.0 points (95 % CI +1.0 to +3.0; 2 seeds +1.0 to +3.0)",
+        ),
+    ],
+)
+def test_sentences(d: Difference, words: str) -> None:
+    assert said(d) == words
+
+
+def test_headline_follows_the_intervals(studies: dict[str, Study]) -> None:
+    for name in ("usual", "seeds", "twenty", "one"):
+        view = read(studies[name])
+        told = findings(view, Pairing(view))
+        first = told.items[0]
+        assert first.shift is not None
+        if first.shift.significant:
+            assert "better" in told.headline or "worse" in told.headline
+        else:
+            assert "o significant" in told.headline
+        assert "oracle" not in told.headline + "".join(i.sentence for i in told.items)
+
+
+def test_nearest_neighbours_are_a_row_of_their_own(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", Plan(n=30, shifts=("a",), methods=Plan().methods[2:3]))
+    run = study.runs[0]
+    head = run.scores()
+    ends = [s for s in head if s.selection == "end"]
+    knn = [
+        replace(s, evaluator="knn", selection="knn", alpha=alpha, value=0.25)
+        for s in ends
+        for alpha in (0.0, 0.5, 1.0)
+    ]
+    run.write_scores(head + knn)
+    view = read(study)
+    labels = [e.label for e in view.entries if not e.rules]
+    assert labels == [
+        "Start of the path (α = 0)",
+        "FT (zero-shot head)",
+        "FT (zero-shot head) (kNN)",
+    ]
+    near = [e for e in view.entries if "kNN" in e.group]
+    assert {r for e in near for r in e.rules} >= {"fixed"}
+    assert all(c.value == 0.25 for e in near for c in e.cells.values())
+    assert all(e.sources == {} for e in near)
+    assert Pairing(view).difference(near[0], view.entries[0], "a") is None
+
+
+def test_licences_become_notes(tmp_path: Path) -> None:
+    from surefoot.report.details import command, notes
+
+    facts = {
+        "notes": ["cut by seed 0"],
+        "splits": {
+            "a": {"licence": "MIT", "source": "here"},
+            "b": {"licence": "MIT", "source": "here"},
+            "c": {"licence": ""},
+        },
+    }
+    run = write(tmp_path / "r", "ft", [score("test", 0.9)], task=facts)
+    run.write_json("env.json", {"command": "surefoot fit x.yaml"})
+    view = read(open_study(tmp_path / "r"))
+    assert notes(view) == ["cut by seed 0", "a, b: MIT (here)"]
+    assert command(view) == "surefoot fit x.yaml"
+
+
+def test_stages_of_training_are_apart(tmp_path: Path) -> None:
+    from surefoot.records import write_jsonl
+    from surefoot.report.run_figures import log_figures
+
+    run = write(tmp_path / "r", "lp-ft", [score("test", 0.9)])
+    rows = [
+        {"stage": stage, "step": step, "loss": 1.0 / step, "lr": 0.1}
+        for stage in ("lp-ft/probe", "lp-ft/tune")
+        for step in (1, 2, 3)
+    ]
+    rows.append({"stage": "lp-ft/tune", "step": 4, "loss": float("nan"), "lr": None})
+    write_jsonl(run.path / "log.jsonl", rows)
+    shown = log_figures(read(open_study(run.path)))
+    assert [name for name, _ in shown] == ["LP-FT, probe", "LP-FT, tune"]
+    assert [len(drawn) for _, drawn in shown] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (["Pretrained", "FT", "WiSE-FT of FT, α = 0.5"], ["Pretrained", "FT", "WiSE-FT"]),
+        (["zero-shot", "ft", "wise-ft(ft)"], ["Zero-shot", "Fine-tuned", "WiSE-FT"]),
+        (["a", "wise-ft(ft)"], ["a", "wise-ft(ft)"]),
+    ],
+)
+def test_short_names(given: list[str], shown: list[str]) -> None:
+    from surefoot.report.names import short_names
+
+    assert [short_names(given)[g] for g in given] == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.0, "0.0"),
+        (-0.0, "0.0"),
+        (0.0004, "+0.04"),
+        (-0.0003, "−0.03"),
+        (1e-9, "0.0"),
+        (0.031, "+3.1"),
+        (-0.1, "−10.0"),
+    ],
+)
+def test_signed(value: float, words: str) -> None:
+    from surefoot.report.names import signed
+
+    assert signed(value) == words
