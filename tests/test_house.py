@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("predictions",),
     ("runs",),
     ("select",),
-    ("weights", "losses", "metrics", "transforms", "context"),
+    ("weights", "losses", "metrics", "transforms", "context", "gradient_cache"),
     ("models", "data"),
     ("train", "features"),
     ("evals",),

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +19,11 @@ from hypothesis import strategies as st
 
 from surefoot.context import RunContext
 from surefoot.data.dataset import Task
-from surefoot.errors import TrainingError
+from surefoot.errors import ModelError, TrainingError
+from surefoot.gradient_cache import WholeBatch, cached_backward, slices
+from surefoot.losses import contrastive
 from surefoot.methods.base import Classify
-from surefoot.models.heads import zeros_head
+from surefoot.models.heads import random_head, zeros_head
 from surefoot.train import Schedule, _order, learning_rate, train
 
 from .conftest import CLASSES, toy_model
@@ -218,3 +225,301 @@ def test_nothing_to_train_says_so(task: Task) -> None:
 def test_schedules_refuse_zero(field: str) -> None:
     with pytest.raises(ValueError, match=field):
         Schedule(**{field: 0})
+
+
+class Pairs(WholeBatch):
+    """A contrastive toy: images against rows of a table, with dropout and BatchNorm on request."""
+
+    def __init__(self, *, dropout: float = 0.0, batch_norm: bool = False) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.table = torch.nn.Parameter(torch.randn(3, 12))
+        self.model = toy_model(batch_norm=batch_norm)
+        self.dropout = torch.nn.Dropout(dropout)
+        self.log_scale = torch.nn.Parameter(torch.tensor(1.0))
+        self.with_graph: list[int] = []
+
+    def embed(self, part: Any) -> tuple[torch.Tensor, ...]:
+        if torch.is_grad_enabled():
+            self.with_graph.append(len(part["index"]))
+        features = self.model.features(part["image"])
+        return self.dropout(features), features.square()
+
+    def loss(self, embeddings: Any, batch: Any) -> torch.Tensor:
+        one, two = embeddings
+        texts = self.table[batch["label"]]
+        return contrastive(one + 0.1 * two.mean(dim=1, keepdim=True), texts, self.log_scale.exp())
+
+
+class Kept:
+    """Counts the bytes that autograd holds for the backward pass."""
+
+    def __init__(self) -> None:
+        self.now = self.peak = 0
+
+    def pack(self, tensor: torch.Tensor) -> Any:
+        kept = self
+
+        class Holder:
+            value = tensor
+
+            def __del__(self) -> None:
+                kept.now -= tensor.numel() * tensor.element_size()
+
+        self.now += tensor.numel() * tensor.element_size()
+        self.peak = max(self.peak, self.now)
+        return Holder()
+
+    def measure(self, work: Any) -> int:
+        with torch.autograd.graph.saved_tensors_hooks(self.pack, lambda holder: holder.value):
+            work()
+        return self.peak
+
+
+def pairs_batch(n: int = 13) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return {
+        "image": torch.randn(n, 3, 16, 16, generator=generator, dtype=torch.float64),
+        "label": torch.arange(n) % 3,
+        "index": torch.arange(n),
+    }
+
+
+def cached(module: Pairs, micro: int, n: int = 13) -> float:
+    accelerator = RunContext(device="cpu").accelerator()
+    return cached_backward(module, pairs_batch(n), micro=micro, size=n, accelerator=accelerator)
+
+
+@pytest.mark.parametrize("micro", [1, 4, 12, 13, 64])
+def test_gradient_caching_gives_the_gradients_of_the_whole_batch(micro: int) -> None:
+    whole, parts = Pairs().double(), Pairs().double()
+    expected = whole(pairs_batch())
+    expected.backward()
+    assert cached(parts, micro) == pytest.approx(float(expected.detach()), rel=1e-13)
+    for (name, a), b in zip(whole.named_parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(b.grad, a.grad, rtol=1e-10, atol=1e-14, msg=name)
+    assert max(parts.with_graph) == min(micro, 13)
+
+
+def test_gradient_caching_holds_the_activations_of_one_part() -> None:
+    """Embedding 64 images in parts of 8 holds what 8 images hold; the loss holds what it did."""
+
+    class Embedding(Pairs):
+        def loss(self, embeddings: Any, batch: Any) -> torch.Tensor:
+            return sum((e.mean() for e in embeddings), self.log_scale * 0)
+
+    peaks = {
+        (n, micro): Kept().measure(lambda n=n, micro=micro: cached(Embedding().double(), micro, n))
+        for n, micro in ((8, 8), (64, 8), (64, 64))
+    }
+    assert peaks[64, 8] < 1.2 * peaks[8, 8]
+    assert peaks[64, 64] > 6 * peaks[8, 8]
+
+
+def test_accumulating_a_contrastive_loss_would_not() -> None:
+    """What gradient caching is for: parts that do not see each other have other gradients."""
+    whole, parts = Pairs().double(), Pairs().double()
+    whole(pairs_batch()).backward()
+    for part in slices(pairs_batch(), 4):
+        (parts(part) * len(part["index"]) / 13).backward()
+    assert not torch.allclose(whole.table.grad, parts.table.grad, rtol=1e-2)
+
+
+def test_gradient_caching_repeats_dropout() -> None:
+    """Against one pass with a graph over the same parts, drawing the same masks."""
+    whole, parts = Pairs(dropout=0.4).double(), Pairs(dropout=0.4).double()
+    with torch.random.fork_rng():
+        torch.manual_seed(9)
+        embedded = [whole.embed(part) for part in slices(pairs_batch(), 5)]
+        joined = tuple(torch.cat(rows) for rows in zip(*embedded, strict=True))
+        whole.loss(joined, pairs_batch()).backward()
+        after = torch.get_rng_state()
+        torch.manual_seed(9)
+        cached(parts, 5)
+        assert torch.equal(torch.get_rng_state(), after)
+    for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(b.grad, a.grad, rtol=1e-10, atol=1e-14)
+
+
+def test_gradient_caching_moves_batch_norm_once() -> None:
+    whole, parts = (Pairs(batch_norm=True).double().train() for _ in range(2))
+    with torch.no_grad():
+        for part in slices(pairs_batch(), 5):
+            whole.embed(part)
+    cached(parts, 5)
+    for a, b in zip(whole.buffers(), parts.buffers(), strict=True):
+        torch.testing.assert_close(b, a)
+    assert int(parts.model.encoder.layers[1].num_batches_tracked) == 3
+    assert parts.model.encoder.layers[1].track_running_stats
+
+
+def test_parts_that_do_not_train_are_left_alone() -> None:
+    module = Pairs().double()
+    module.model.requires_grad_(False)
+    cached(module, 4)
+    assert module.table.grad is not None
+    assert all(p.grad is None for p in module.model.parameters())
+
+
+def test_training_with_gradient_caching_is_training_with_the_whole_batch(task: Task) -> None:
+    schedule = Schedule(epochs=2, batch_size=16, lr=1e-2, optimizer="sgd")
+    parts = replace(schedule, micro_batch=5)
+    a, b = fitted(task, schedule, module=Pairs()), fitted(task, parts, module=Pairs())
+    assert same(a, b, tolerance=1e-5)
+    assert not same(a, Pairs(), tolerance=1e-3)
+
+
+def test_out_of_memory_halves_the_parts_of_a_cached_batch_too(task: Task) -> None:
+    class Hungry(Pairs):
+        def embed(self, part: Any) -> tuple[torch.Tensor, ...]:
+            if torch.is_grad_enabled() and len(part["index"]) > 5:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().embed(part)
+
+    rows: list[Any] = []
+    schedule = Schedule(epochs=2, batch_size=16, lr=1e-2, optimizer="sgd")
+    hungry = fitted(task, schedule, module=Hungry(), run=RunContext(log=rows.append))
+    assert same(hungry, fitted(task, schedule, module=Pairs()), tolerance=1e-5)
+    assert sum("halved" in r.get("note", "") for r in rows) == 2
+    assert hungry.micro == 4
+
+
+def test_a_cached_loss_that_is_not_finite_stops_the_run(task: Task) -> None:
+    module = Pairs()
+    module.log_scale.data.fill_(math.nan)
+    with pytest.raises(TrainingError, match="loss is nan"):
+        fitted(task, SHORT, module=module)
+
+
+def test_every_image_has_its_own_draw_in_every_epoch(task: Task) -> None:
+    seen: dict[int, list[int]] = {}
+
+    class Watching(Classify):
+        def forward(self, batch: Any) -> torch.Tensor:
+            for index, draw in zip(batch["index"].tolist(), batch["draw"].tolist(), strict=True):
+                seen.setdefault(index, []).append(draw)
+            return super().forward(batch)
+
+    fitted(task, SHORT, module=Watching(objective().model), seed=5)
+    first = {index: tuple(draws) for index, draws in seen.items()}
+    assert len({draw for draws in first.values() for draw in draws}) == 2 * len(task.train)
+    assert min(draw for draws in first.values() for draw in draws) >= 0
+    seen.clear()
+    other = replace(SHORT, batch_size=7, micro_batch=3)
+    fitted(task, other, module=Watching(objective().model), seed=5)
+    assert {index: tuple(draws) for index, draws in seen.items()} == first
+
+
+def test_after_step_is_told_every_step(task: Task) -> None:
+    steps: list[int] = []
+    fitted(task, SHORT, after_step=steps.append)
+    assert steps == [1, 2, 3, 4, 5, 6]
+
+
+def test_layer_decay_slows_the_lower_layers(task: Task) -> None:
+    """One step of plain SGD: every layer has moved by its own learning rate times its gradient."""
+    n = len(task.train)
+    schedule = Schedule(
+        epochs=1, batch_size=n, lr=0.1, optimizer="sgd", weight_decay=0.0, momentum=0.0,
+        warmup_steps=0, clip=None, layer_decay=0.5,
+    )  # fmt: skip
+
+    def classifier() -> Classify:
+        model = toy_model()
+        model.head = random_head(model, CLASSES, seed=0)
+        return Classify(model)
+
+    slow, plain = classifier(), classifier()
+    transform = slow.model.spec.transform.eval()
+    train(slow, task.train, transform, schedule)
+    train(plain, task.train, transform, replace(schedule, layer_decay=1.0))
+    start = classifier().state_dict()
+    factors = {"encoder.layers.0": 0.25, "encoder.layers.4": 0.5, "head": 1.0}
+    for name, value in plain.state_dict().items():
+        layer = name.removeprefix("model.").rsplit(".", 1)[0]
+        moved, slowly = value - start[name], slow.state_dict()[name] - start[name]
+        assert moved.abs().max() > 0
+        torch.testing.assert_close(slowly, factors[layer] * moved, rtol=1e-3, atol=1e-7)
+
+
+def test_layer_decay_needs_layers(task: Task) -> None:
+    class Bare(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(()))
+
+        def forward(self, batch: Any) -> torch.Tensor:
+            return self.weight.square()
+
+    schedule = replace(SHORT, layer_decay=0.7)
+    with pytest.raises(ModelError, match="Bare holds no Model"):
+        train(Bare(), task.train, toy_model().spec.transform.eval(), schedule)
+
+
+@pytest.mark.parametrize("decay", [0.0, -1.0, 1.5, math.nan])
+def test_layer_decay_is_a_share(decay: float) -> None:
+    with pytest.raises(ValueError, match="layer_decay"):
+        Schedule(layer_decay=decay)
+
+
+TWO = """
+import os, sys
+import torch
+from surefoot.context import RunContext
+from surefoot.gradient_cache import WholeBatch
+from surefoot.methods.base import Classify
+from surefoot.methods.gradual import _Opening
+from surefoot.models.heads import random_head
+from surefoot.train import Schedule, train
+from tests.conftest import CLASSES, drawn_split, toy_model
+from tests.test_train import Pairs
+
+split = drawn_split("train", 33, 0, use="train")
+schedule = Schedule(
+    epochs=2, batch_size=16, lr=0.05, optimizer="sgd", micro_batch=3, warmup_steps=0
+)
+world = int(os.environ.get("WORLD_SIZE", "1"))
+assert RunContext(device="cpu").accelerator().num_processes == world
+weights = {}
+for name in ("pairs", "opening", "plain"):
+    model = toy_model()
+    model.head = random_head(model, CLASSES, seed=0)
+    objective = {
+        "pairs": lambda: Pairs(),
+        "opening": lambda: _Opening(model, steps=4, label_smoothing=0.0),
+        "plain": lambda: Classify(model),
+    }[name]()
+    run = RunContext(device="cpu")
+    after = getattr(objective, "count", None)
+    train(objective, split, model.spec.transform.eval(), schedule, run=run, after_step=after)
+    weights |= {f"{name}.{k}": v for k, v in objective.state_dict().items()}
+if os.environ.get("RANK", "0") == "0":
+    torch.save(weights, sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(tmp_path: Path) -> None:
+    """33 images by 16: the second process has no image in the last batch."""
+    root = Path(__file__).parents[1]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+
+    def start(rank: int, world: int) -> subprocess.Popen[bytes]:
+        many = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
+        variables = {k: str(v) for k, v in many.items()} if world > 1 else {}
+        variables |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(
+            [sys.executable, "-c", TWO, str(tmp_path / f"{world}.pt")],
+            env={**os.environ, **variables, "ACCELERATE_USE_CPU": "true"},
+            cwd=root,
+        )
+
+    for world in (1, 2):
+        processes = [start(rank, world) for rank in range(world)]
+        assert [p.wait(120) for p in processes] == [0] * world
+    one, two = (torch.load(tmp_path / f"{w}.pt", weights_only=True) for w in (1, 2))
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=1e-4, atol=1e-6, msg=name)

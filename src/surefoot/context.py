@@ -159,9 +159,7 @@ def progress_bar(
         shown: False gives a callable that does nothing.
         unit: What is counted.
     """
-    with tqdm(
-        desc=title, unit=unit, unit_scale=unit == "B", disable=not shown, leave=False
-    ) as bar:
+    with tqdm(desc=title, unit=unit, unit_scale=unit == "B", disable=not shown, leave=False) as bar:
 
         def tick(done: int, total: int) -> None:
             bar.total = total

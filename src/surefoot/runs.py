@@ -9,7 +9,7 @@
       log.jsonl          one line per logged step
       scores.jsonl       one Score per line: every alpha, and the selected ones
       selections.jsonl   one Selection per line
-      predictions/       <split>@<alpha>.npz
+      predictions/       <split>@<alpha>.npz; of kNN in predictions/knn/
       start.json         the pretrained end: its source and hash (or start.safetensors)
       end.safetensors    the tuned end, whole, with what rebuilds it
       checkpoints/       last.pt of the training loop, removed when finished
@@ -60,10 +60,11 @@ class Selection:
     reason: str = ""
 
 
-def prediction_file(split: str, alpha: float | None) -> str:
+def prediction_file(split: str, alpha: float | None, evaluator: str = "head") -> str:
     """File name of the predictions of one split at one alpha."""
+    prefix = "" if evaluator == "head" else f"{evaluator}/"
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in split)
-    return f"{safe}@{'end' if alpha is None else format(alpha, '.4g')}.npz"
+    return f"{prefix}{safe}@{'end' if alpha is None else format(alpha, '.4g')}.npz"
 
 
 class Run:
@@ -133,7 +134,7 @@ class Run:
 
     def write_json(self, name: str, data: Any) -> None:
         """Write one JSON file of the folder, atomically."""
-        write_atomic(self.path / name, json.dumps(data, indent=1, sort_keys=True) + "\n")
+        write_atomic(self.path / name, json.dumps(data, indent=1) + "\n")
 
     def read_json(self, name: str) -> Any:
         """Read one JSON file of the folder; None where it is missing."""
@@ -158,22 +159,31 @@ class Run:
         path = self.path / "selections.jsonl"
         return [Selection(**row) for row in read_jsonl(path)] if path.is_file() else []
 
-    def save_predictions(self, predictions: Predictions, alpha: float | None) -> None:
+    def save_predictions(
+        self, predictions: Predictions, alpha: float | None, evaluator: str = "head"
+    ) -> None:
         """Keep the predictions of one split at one alpha."""
-        name = prediction_file(predictions.split, alpha)
+        name = prediction_file(predictions.split, alpha, evaluator)
+        (self.path / "predictions" / name).parent.mkdir(parents=True, exist_ok=True)
         predictions.save(self.path / "predictions" / name)
 
-    def predictions(self, split: str, alpha: float | None) -> Predictions | None:
+    def predictions(
+        self, split: str, alpha: float | None, evaluator: str = "head"
+    ) -> Predictions | None:
         """Stored predictions; None where they were not kept."""
-        path = self.path / "predictions" / prediction_file(split, alpha)
+        path = self.path / "predictions" / prediction_file(split, alpha, evaluator)
         return Predictions.load(path) if path.is_file() else None
 
     def curve(self) -> Curve | None:
-        """The scores along the path, rebuilt from the rows with selection "none" and an alpha.
+        """The head's scores along the path, from the rows with selection "none" and an alpha.
 
         ``correct`` holds the splits whose predictions were kept at every alpha.
         """
-        rows = [s for s in self.scores() if s.alpha is not None and s.selection == "none"]
+        rows = [
+            s
+            for s in self.scores()
+            if s.alpha is not None and s.selection == "none" and s.evaluator == "head"
+        ]
         if not rows:
             return None
         alphas = tuple(sorted({s.alpha for s in rows if s.alpha is not None}))

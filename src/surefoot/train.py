@@ -1,7 +1,8 @@
 """The training loop: one, in sight, for every method.
 
 A method hands in a module that maps a batch to a loss; everything else (order, schedule, mixed
-precision, accumulation, checkpoints, memory, several processes) is here.
+precision, accumulation, checkpoints, memory, several processes) is here. A loss that needs the
+whole batch at once goes through :mod:`surefoot.gradient_cache`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -26,7 +27,10 @@ from tqdm import tqdm
 from .context import RunContext, cap_threads
 from .data.dataset import Split
 from .data.loading import make_loader
+from .data.rng import mix
 from .errors import TrainingError
+from .gradient_cache import WholeBatch, cached_backward, slices
+from .models.blocks import layer_scales
 from .transforms import Transform
 
 __all__ = ["Batch", "Schedule", "learning_rate", "train"]
@@ -54,6 +58,9 @@ class Schedule:
         micro_batch: Images per forward pass and process; None: the process's whole share of a
             batch. Gradients are accumulated, so results do not depend on it but for rounding.
         label_smoothing: In [0, 1).
+        layer_decay: Each layer below the last has this times the learning rate of the one above
+            it (BEiT, arXiv 2106.08254, appendix H; ELECTRA's for language); the head has ``lr``.
+            1: the same for all.
     """
 
     epochs: int = 10
@@ -69,6 +76,7 @@ class Schedule:
     clip: float | None = 1.0
     micro_batch: int | None = None
     label_smoothing: float = 0.0
+    layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
         positive = {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr}
@@ -77,6 +85,8 @@ class Schedule:
                 raise ValueError(f"{name} is {value}; it must be above 0")
         if self.micro_batch is not None and self.micro_batch < 1:
             raise ValueError(f"micro_batch is {self.micro_batch}; it must be at least 1")
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError(f"layer_decay is {self.layer_decay}; it must be in (0, 1]")
 
     def steps_per_epoch(self, n: int) -> int:
         """Optimiser steps over n images; a short last batch counts."""
@@ -111,13 +121,25 @@ def _optimizer(module: nn.Module, schedule: Schedule, *, fused: bool) -> torch.o
             expected="at least one parameter with requires_grad",
         )
     s = schedule
+    groups: list[Any] = [{"params": trained}]
+    if s.layer_decay < 1:
+        groups = _groups(module, trained, s.layer_decay)
     if s.optimizer == "sgd":
         return torch.optim.SGD(
-            trained, lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay, fused=fused
+            groups, lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay, fused=fused
         )
     return torch.optim.AdamW(
-        trained, lr=s.lr, betas=s.betas, eps=s.eps, weight_decay=s.weight_decay, fused=fused
+        groups, lr=s.lr, betas=s.betas, eps=s.eps, weight_decay=s.weight_decay, fused=fused
     )
+
+
+def _groups(module: nn.Module, trained: list[nn.Parameter], decay: float) -> list[Any]:
+    """Parameter groups by depth, each with its factor of the learning rate."""
+    scales = layer_scales(module, decay)
+    by_scale: dict[float, list[nn.Parameter]] = {}
+    for parameter in trained:
+        by_scale.setdefault(scales.get(parameter, 1.0), []).append(parameter)
+    return [{"params": ps, "lr_scale": scale} for scale, ps in sorted(by_scale.items())]
 
 
 def _order(
@@ -130,12 +152,6 @@ def _order(
     order = np.random.default_rng([seed, epoch]).permutation(n)
     batches = [order[i : i + schedule.batch_size] for i in range(0, n, schedule.batch_size)]
     return [np.array_split(batch, world)[rank] for batch in batches]
-
-
-def _slices(batch: Batch, size: int) -> Iterator[Batch]:
-    n = len(batch["index"])
-    for at in range(0, max(n, 1), size):
-        yield {name: column[at : at + size] for name, column in batch.items()}
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
@@ -189,7 +205,25 @@ class _Loop:
             )
 
     def _backward(self, batch: Batch, size: int) -> float:
-        parts = list(_slices(batch, self.micro))
+        if isinstance(self.objective, WholeBatch):
+            mean = cached_backward(
+                self.objective, batch, micro=self.micro, size=size, accelerator=self.accelerator
+            )
+        else:
+            mean = self._accumulate(batch, size)
+        if not math.isfinite(mean):
+            raise TrainingError(
+                f"the loss is {mean} at step {self.step}",
+                expected="a finite number",
+                fix="lower the learning rate, keep gradient clipping on, or check the start's "
+                "weights with `surefoot check`",
+            )
+        if self.accelerator.num_processes > 1 and getattr(self.objective, "reduce_by_hand", False):
+            self._reduce()
+        return mean
+
+    def _accumulate(self, batch: Batch, size: int) -> float:
+        parts = list(slices(batch, self.micro))
         loss_sum = 0.0
         for at, part in enumerate(parts):
             last = at == len(parts) - 1
@@ -201,21 +235,19 @@ class _Loop:
                 share = len(part["index"]) * self.accelerator.num_processes / size
                 self.accelerator.backward(loss * share)
             loss_sum += float(loss.detach()) * len(part["index"])
-        mean = loss_sum / max(len(batch["index"]), 1)
-        if not math.isfinite(mean):
-            raise TrainingError(
-                f"the loss is {mean} at step {self.step}",
-                expected="a finite number",
-                fix="lower the learning rate, keep gradient clipping on, or check the start's "
-                "weights with `surefoot check`",
-            )
-        return mean
+        return loss_sum / max(len(batch["index"]), 1)
+
+    def _reduce(self) -> None:
+        """Average the gradients over processes, where no hook of DDP has done so."""
+        for parameter in self.objective.parameters():
+            if parameter.grad is not None:
+                parameter.grad = self.accelerator.reduce(parameter.grad, "mean")
 
     def update(self) -> float:
         """One optimiser step; returns the learning rate it used."""
         lr = learning_rate(self.schedule, self.step, total=self.total, per_epoch=self.per_epoch)
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("lr_scale", 1.0)
         if self.schedule.clip is not None:
             self.accelerator.clip_grad_norm_(
                 [p for p in self.objective.parameters() if p.requires_grad], self.schedule.clip
@@ -236,12 +268,16 @@ def train(
     run: RunContext | None = None,
     validate: Callable[[], float] | None = None,
     eval_mode: bool = False,
+    after_step: Callable[[int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Train ``objective`` in place on a split.
 
     Args:
-        objective: A module that maps a batch (image (b, 3, h, w), label (b,), index (b,)) to the
-            mean loss over it (scalar). What has ``requires_grad`` trains.
+        objective: A module that maps a batch (image (b, 3, h, w), label (b,), index (b,), draw
+            (b,)) to the mean loss over it (scalar). ``draw`` is a random number >= 0 of the image
+            in this epoch, for what is drawn per image (a template, a caption). What has
+            ``requires_grad`` trains. A :class:`~surefoot.gradient_cache.WholeBatch` gets its loss
+            over the whole batch whatever ``micro_batch`` is.
         split: Training images.
         transform: Of the training images; its randomness is seeded per image and epoch.
         schedule: How long and how fast.
@@ -251,6 +287,9 @@ def train(
             ID validation only; nothing is chosen here.
         eval_mode: Keep the network in eval mode: BatchNorm statistics frozen, no dropout (LP-FT,
             second stage).
+        after_step: Called after every optimiser step with the number of steps done, in every
+            process (averages of the weights). What it keeps must lie in ``objective`` to be in
+            the checkpoint.
 
     Returns:
         One row per epoch: epoch, step, loss, lr, images_per_second, val.
@@ -266,9 +305,11 @@ def train(
     objective.to(accelerator.device)
     objective.train(not eval_mode)
     fused = accelerator.device.type == "cuda"
-    prepared, optimizer = accelerator.prepare(
-        objective, _optimizer(objective, schedule, fused=fused)
-    )
+    optimizer = accelerator.prepare(_optimizer(objective, schedule, fused=fused))
+    # DDP wants one forward pass per step and the same trained part throughout; objectives for
+    # which that is not so have their gradients averaged by hand.
+    by_hand = getattr(objective, "reduce_by_hand", False)
+    prepared = objective if by_hand else accelerator.prepare(objective)
     per_epoch = schedule.steps_per_epoch(len(split))
     share = math.ceil(schedule.batch_size / world)
     loop = _Loop(
@@ -297,7 +338,7 @@ def train(
             loader = make_loader(
                 split, transform, batches=batches, seed=seed, epoch=epoch, workers=run.workers
             )
-            row = _epoch(loop, loader, sizes, bar)
+            row = _epoch(loop, loader, sizes, bar, seed=seed, after_step=after_step)
             loop.epoch = epoch + 1
             if validate is not None and accelerator.is_main_process:
                 objective.eval()
@@ -313,16 +354,27 @@ def train(
     return rows
 
 
-def _epoch(loop: _Loop, loader: Any, sizes: list[int], bar: Any) -> dict[str, Any]:
+def _epoch(
+    loop: _Loop,
+    loader: Any,
+    sizes: list[int],
+    bar: Any,
+    *,
+    seed: int,
+    after_step: Callable[[int], None] | None,
+) -> dict[str, Any]:
     """One pass; returns the epoch's row, with the seconds that the device waited for data."""
     began = waited_from = time.perf_counter()
     waited = loss_sum = 0.0
     seen, lr = 0, 0.0
     for size, batch in zip(sizes, loader, strict=True):
         waited += time.perf_counter() - waited_from
+        batch["draw"] = _draw(batch["index"], seed, loop.epoch)
         on_device = {k: v.to(loop.accelerator.device, non_blocking=True) for k, v in batch.items()}
         loss = loop.backward(on_device, size)
         lr = loop.update()
+        if after_step is not None:
+            after_step(loop.step)
         loss_sum, seen = loss_sum + loss * size, seen + size
         bar.update(size)
         if loop.step % loop.run.log_every == 1 and loop.accelerator.is_main_process:
@@ -338,6 +390,12 @@ def _epoch(loop: _Loop, loader: Any, sizes: list[int], bar: Any) -> dict[str, An
         "images_per_second": seen / seconds,
         "data_wait_seconds": waited,
     }
+
+
+def _draw(index: Tensor, seed: int, epoch: int) -> Tensor:
+    """One random number >= 0 for each image (b,), the same in any batch and process."""
+    # The third key keeps it apart from the seeds of the transforms.
+    return torch.from_numpy((mix(index.numpy(), seed, epoch, 1) >> np.uint64(1)).astype(np.int64))
 
 
 def _bar(loop: _Loop, run: RunContext, n: int) -> Any:

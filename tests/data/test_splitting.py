@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from surefoot.data.splitting import cut
+from surefoot.data.splitting import cut, few_shot
 from surefoot.errors import DataError
 
 from .pictures import split_of
@@ -84,3 +84,44 @@ def test_nothing_to_cut() -> None:
     for fraction in (0, 1, -0.1, 1.5, float("nan")):
         with pytest.raises(DataError, match="share to cut off"):
             cut(labelled([0, 0]), fraction)
+
+
+def test_few_shot_is_k_per_class_of_train_and_val(task) -> None:
+    few = few_shot(task, 4, seed=1)
+    for part, whole in ((few.train, task.train), (few.val, task.val)):
+        assert np.bincount(part.labels).tolist() == [4, 4, 4]
+        names = [part.images.id(i) for i in range(12)]
+        assert len(set(names)) == 12
+        by_name = {whole.images.id(i): int(whole.labels[i]) for i in range(len(whole))}
+        assert [by_name[n] for n in names] == part.labels.tolist()
+        assert part.labels.tolist() != sorted(part.labels.tolist())
+        assert "4 images per class" in part.notes[-1]
+    assert (few.test, few.shifts) == (task.test, task.shifts)
+    assert "few-shot: 4 images per class in train and val, seed 1" in few.notes
+
+
+def test_few_shot_is_seeded(task) -> None:
+    def drawn(seed: int) -> list[str]:
+        train = few_shot(task, 3, seed=seed).train
+        return [train.images.id(i) for i in range(len(train))]
+
+    state = np.random.get_state()[1].copy()
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)
+    assert (state == np.random.get_state()[1]).all()
+
+
+def test_few_shot_draws_every_image_sometimes(task) -> None:
+    seen = set()
+    for seed in range(40):
+        train = few_shot(task, 3, seed=seed).train
+        seen |= {train.images.id(i) for i in range(len(train))}
+    assert len(seen) == len(task.train)
+
+
+def test_few_shot_needs_enough_of_every_class(task) -> None:
+    with pytest.raises(DataError, match=r"'circle' has 10 images in 'val', fewer than k = 11"):
+        few_shot(task, 11)
+    assert len(few_shot(task, 10).train) == 30
+    with pytest.raises(DataError, match="few-shot with 0 images"):
+        few_shot(task, 0)

@@ -196,3 +196,21 @@ def test_schedules_are_found_and_changed_in_nested_methods() -> None:
 def test_member_names_are_unique() -> None:
     methods = [FineTune(), FineTune(head="random"), FineTune(), FineTune(), LPFT()]
     assert member_names(methods) == ["ft", "ft-random-head", "ft-2", "ft-3", "lp-ft"]
+
+
+def test_knn_is_scored_at_both_ends_and_every_chosen_alpha(
+    clip: Model, task: Task, tmp_path: Path
+) -> None:
+    carry_out(recipe(evaluate=["head", "knn"]), tmp_path / "run", task=task, start=clip)
+    run = Run.open(tmp_path / "run")
+    rows = [r for r in run.scores() if r.evaluator == "knn"]
+    assert {r.alpha for r in rows} >= {0.0, 0.5, 1.0}
+    assert {r.selection for r in rows} >= {"none", "end", "fixed", "one_se"}
+    kept = run.predictions("test", 0.5, "knn")
+    assert kept is not None
+    half = next(r for r in rows if r.split == "test" and r.selection == "fixed")
+    assert half.value == kept.correct().mean()
+    curve = run.curve()
+    assert curve is not None
+    head = next(r for r in run.scores() if r.split == "test" and r.alpha == 0.5)
+    assert curve.values("test")[1] == head.value

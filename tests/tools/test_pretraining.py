@@ -36,6 +36,7 @@ def corpus(tmp_path: Path) -> Corpus:
         "keywords": ["", "metal, door, lock", ""] * 30,
         "category": ["Photo", "", ""] * 30,
         "domain": ["outline"] * 81 + ["emoji"] * 9,
+        "set": ["one"] * 45 + ["two"] * 45,
     }
     pq.write_table(pa.table(rows), tmp_path / "rows.parquet")
     return load_corpus(tmp_path)
@@ -94,6 +95,22 @@ def test_rare_styles_are_drawn_more_often(corpus: Corpus) -> None:
         counts.update(corpus.domain[i] for i in drawn)
     # Nine times as many images, three times as many draws (somewhat less, without replacement).
     assert 2.2 < counts["outline"] / counts["emoji"] < 3.3
+
+
+def test_curation_prefers_names_that_many_sets_know(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((12, 32, 32, 3), dtype=np.uint8))
+    rows = {
+        "words": ["cat"] * 10 + ["rare", "rare"],
+        "keywords": [""] * 12,
+        "category": [""] * 12,
+        "domain": ["outline"] * 12,
+        "set": [f"set {i}" for i in range(10)] + ["one", "two"],
+    }
+    pq.write_table(pa.table(rows), tmp_path / "rows.parquet")
+    plain, curated = load_corpus(tmp_path).weight, load_corpus(tmp_path, curation=2).weight
+    assert float(plain[0] / plain[-1]) == pytest.approx(1)
+    # Eight sets count at most; two of eight, squared.
+    assert float(curated[-1] / curated[0]) == pytest.approx((2 / 8) ** 2)
 
 
 def test_captions_hold_the_words(corpus: Corpus) -> None:

@@ -1,4 +1,4 @@
-"""A seeded, stratified cut: how a validation part comes out of a training set."""
+"""Seeded, stratified draws: a validation part out of a training set; k images per class."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .dataset import Split, Use
+from .dataset import Split, Task, Use
 
-__all__ = ["cut"]
+__all__ = ["cut", "few_shot"]
 
 
 def cut(
@@ -61,6 +61,50 @@ def cut(
     )
     part = split.take(np.flatnonzero(off), note=f"{counts} of {where} cut off {split.name} ({how})")
     return rest, replace(part, name=name, use=use)
+
+
+def few_shot(task: Task, k: int, seed: int = 0) -> Task:
+    """The task with k training and k validation images per class.
+
+    FLYP's few-shot protocol (arXiv 2212.00638, section 4): what is chosen is chosen on k images
+    per class too. Test sets and shifts stay whole. Each (seed, split) draws by itself, in
+    shuffled order, so that nothing is trained on class by class.
+
+    Args:
+        task: Its train and val have labels.
+        k: Images per class.
+        seed: Of the draw; repeat with several.
+
+    Raises:
+        DataError: ``k`` is below 1, or a class has fewer images; the scarcest is named.
+    """
+    if k < 1:
+        raise DataError(f"few-shot with {k} images per class", expected="1 or more")
+    train = _per_class(task.train, k, np.random.default_rng([seed, 0]), seed)
+    val = _per_class(task.val, k, np.random.default_rng([seed, 1]), seed)
+    return replace(
+        task,
+        train=train,
+        val=val,
+        notes=(*task.notes, f"few-shot: {k} images per class in train and val, seed {seed}"),
+    )
+
+
+def _per_class(split: Split, k: int, generator: np.random.Generator, seed: int) -> Split:
+    labels = split.require_labels()
+    counts = np.bincount(labels, minlength=len(split.class_names))
+    if counts.min() < k:
+        scarce = int(counts.argmin())
+        raise DataError(
+            f"the class {split.class_names[scarce]!r} has {counts[scarce]} images in "
+            f"{split.name!r}, fewer than k = {k}",
+            expected=f"{k} images or more of every class in train and val",
+            fix=f"choose k of at most {counts[scarce]}, or bring more images",
+        )
+    order = generator.permutation(len(labels))
+    kept = np.concatenate([members[:k] for members in np.split(*_by_class(order, labels))])
+    note = f"{k} images per class of {len(labels)} images, seed {seed}"
+    return split.take(generator.permutation(kept), note=note)
 
 
 def _drawn(split: Split, fraction: float, generator: np.random.Generator) -> NDArray[np.bool_]:

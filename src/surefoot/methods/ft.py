@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..context import RunContext
 from ..data.dataset import Shift, Task
@@ -50,25 +51,48 @@ class FineTune(Method):
     ) -> Model:
         """Encoder and head after the last epoch."""
         run = (run or RunContext()).staged("ft")
-        model = start.clone()
+        model = self.prepare(start, task, seed=seed)
+        objective = Classify(model, label_smoothing=self.schedule.label_smoothing)
+        return self.train(objective, model, task, seed=seed, run=run)
+
+    def prepare(self, start: Model, task: Task, *, seed: int) -> Model:
+        """A copy of the start with the head that training begins from; encoder and head train.
+
+        Methods that change one thing about fine-tuning call this, then :meth:`train`.
+        """
+        task.train.require_labels()
+        model = start.clone().requires_grad_(True)
         model.head = starting_head(self.head, model, task, seed=seed)
         if model.text is not None:
             model.text.requires_grad_(False)
         if model.logit_scale is not None:
             model.logit_scale.requires_grad_(False)
-        task.train.require_labels()
+        return model
+
+    def train(
+        self,
+        objective: nn.Module,
+        model: Model,
+        task: Task,
+        *,
+        seed: int,
+        run: RunContext,
+        validate: Callable[[], float] | None = None,
+        after_step: Callable[[int], None] | None = None,
+    ) -> Model:
+        """Train an objective around ``model`` by the schedule; returns ``model``, tuned."""
         train(
-            Classify(model, label_smoothing=self.schedule.label_smoothing),
+            objective,
             task.train,
             model.spec.transform.train(),
             self.schedule,
             seed=seed,
             run=run,
-            validate=validator(model, task),
+            validate=validate or validator(model, task),
             eval_mode=self.eval_mode,
+            after_step=after_step,
         )
-        model.requires_grad_(True)
-        return model.eval()
+        return model.requires_grad_(True).eval()
 
     def label(self) -> str:
         """How reports name it, the head's start included."""

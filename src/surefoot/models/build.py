@@ -17,6 +17,7 @@ KINDS: dict[str, str] = {
     "hf": "surefoot.models.huggingface",
     "tiny-clip": "surefoot.models.tiny",
     "tiny-dino": "surefoot.models.tiny",
+    "ensemble": "surefoot.models.ensemble",
 }
 """Builder kind -> the module whose ``build`` knows it."""
 
@@ -25,11 +26,12 @@ def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None)
     """The modules of a builder record, with fresh weights.
 
     Args:
-        builder: ``spec.builder``: ``{"kind": ..., ...}``; the kind's module owns the other keys.
+        builder: ``spec.builder``: ``{"kind": ..., ...}``; the kind's module owns the other keys,
+            but for ``adapter``: what is inserted into the encoder (``models.adapters``).
         files: Text files that travel with a saved model (a tokenizer), name -> content.
 
     Raises:
-        ModelError: The kind is not known.
+        ModelError: The kind is not known, or the adapter cannot be inserted.
     """
     kind = builder.get("kind")
     if kind not in KINDS:
@@ -39,8 +41,13 @@ def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None)
             fix="update surefoot, or load the weights with architecture=...",
         )
     module = import_module(KINDS[kind])
+    parts: Parts
     if kind in ("tiny-clip", "tiny-dino"):
-        built: Parts = module.build(builder)
-        return built
-    parts: Parts = module.build(builder, files=files)
+        parts = module.build(builder)
+    else:
+        parts = module.build(builder, files=files)
+    if (adapter := builder.get("adapter")) is not None:
+        from .adapters.insertion import attach
+
+        attach(parts.encoder, adapter, name=str(kind))
     return parts

@@ -54,6 +54,12 @@ def export(model: Model, path: str | os.PathLike[str], to: Target) -> list[Path]
     }
     if to not in writers:
         raise ModelError(f"there is no export to {to!r}", expected=f"one of {', '.join(writers)}")
+    if "adapter" in model.spec.builder and to != "safetensors":
+        raise ModelError(
+            f"{model.spec.name} carries an adapter, which {to} does not have",
+            expected="a plain model",
+            fix="fold it first (surefoot.models.adapters.fold), or export to safetensors",
+        )
     kind = model.spec.builder.get("kind")
     if to not in ("safetensors", kind):
         raise ModelError(

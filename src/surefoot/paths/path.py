@@ -14,6 +14,7 @@ from torch import Tensor
 from ..data.dataset import Split
 from ..data.loading import make_loader
 from ..errors import WeightsError
+from ..models.adapters.insertion import as_initialised
 from ..models.model import Model
 from ..weights import Weights, check_alpha
 from ..weights.audit import COMPUTED
@@ -38,7 +39,9 @@ class Path:
     path whatever the policies: ``at(0)`` is the start and ``at(1)`` the end, bit for bit; only
     ``head="end"`` puts the end's head on the start.
 
-    The models are held, not copied: do not train them while the path is in use.
+    The models are held, not copied: do not train them while the path is in use. Where the end
+    carries an adapter that could not be folded, the start gets the same one as initialised, which
+    computes what the start does.
 
     Args:
         start: The pretrained model.
@@ -68,7 +71,8 @@ class Path:
         images: Split | None = None,
         calibration_images: int = 2048,
     ) -> None:
-        self.start, self.end = start, end
+        self.start, self.end = as_initialised(start, end), end
+        start = self.start
         self.head, self.batchnorm, self.integers = head, batchnorm, integers
         self.extrapolate = extrapolate
         self.images = images

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..data.dataset import Task
 from ..errors import RunError
+from ..models.adapters import as_initialised
 from ..models.load import load
 from ..models.model import Model
 from ..models.save import load_saved, save_model
@@ -56,14 +57,15 @@ def load_path(run: Run, *, extrapolate: bool = False) -> Path:
             f"the run {run.path} has no two ends (its status is {run.status})",
             expected="a finished run of a method that changes weights",
         )
-    start = _start(run.path, facts)
+    end = load_saved(run.path / "end.safetensors")
+    # An adapter's path starts from the pretrained model with the adapter as it was drawn.
+    start = as_initialised(_start(run.path, facts), end)
     if fingerprint(start) != facts["sha256"]:
         raise RunError(
             f"{facts['source']} now gives other weights than the run {run.path} started from",
             expected=f"weights with sha256 {facts['sha256'][:16]}...",
             fix="restore the weights that the run was made with",
         )
-    end = load_saved(run.path / "end.safetensors")
     return Path(
         start, end, head=facts["head"], batchnorm=facts["batchnorm"], extrapolate=extrapolate
     )

@@ -182,12 +182,20 @@ def _score_knn(
     path: Path | None, tuned: Model, task: Task, recipe: Recipe, key: str, run: Run
 ) -> list[Score]:
     """Nearest neighbours at every selected alpha, bank and queries embedded anew."""
-    models: dict[float | None, Model] = {None: tuned}
+    alphas: list[float | None] = [None]
     if path is not None:
-        alphas = sorted({0.0, 1.0, *(s.alpha for s in run.selections())})
-        models = {alpha: path.at(alpha) for alpha in alphas}
+        alphas = [*sorted({0.0, 1.0, *(s.alpha for s in run.selections())})]
     rows: list[Score] = []
-    for alpha, model in models.items():
+    for alpha in alphas:
+        model = tuned if path is None or alpha is None else path.at(alpha)
         pairs = evaluate(model, task, evaluator="knn", device=pick_device(recipe.spec.device))
-        rows += [replace(s, method=key, alpha=alpha, selection="knn") for _, s in pairs]
+        for predictions, score in pairs:
+            run.save_predictions(predictions, alpha, "knn")
+            row = replace(score, method=key, alpha=alpha)
+            rows.append(replace(row, selection="end" if alpha in (None, 1.0) else "none"))
+            rows += [
+                replace(row, method=f"wise-ft({key})", selection=chosen.rule)
+                for chosen in run.selections()
+                if chosen.alpha == alpha
+            ]
     return rows

@@ -69,6 +69,7 @@ def task_facts(task: Task) -> dict[str, Any]:
                 "licence": split.licence,
                 "source": split.source,
                 "synthetic": split.synthetic,
+                "cluster": split.cluster,
                 "notes": list(split.notes),
             }
             for name, split in splits.items()

@@ -27,6 +27,8 @@ __all__ = [
     "mean",
     "tied",
     "weighted_mean",
+    "wide",
+    "zip_named",
 ]
 
 Side = Literal["start", "end"]
@@ -167,12 +169,18 @@ def _weighted(tensors: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
         return first.clone(memory_format=torch.contiguous_format)
     if math.isclose(sum(shares), 1.0) and all(torch.equal(first, t) for t in tensors[1:]):
         return first.clone(memory_format=torch.contiguous_format)
-    # float32 is summed in float64, so that the order of the sets does not show.
-    wide = torch.float32 if first.dtype in (torch.float16, torch.bfloat16) else torch.float64
-    total = torch.zeros(first.shape, dtype=wide, device=first.device)
+    total = torch.zeros(first.shape, dtype=wide(first.dtype), device=first.device)
     for tensor, share in zip(tensors, shares, strict=True):
-        total.add_(tensor.to(wide), alpha=share)
+        total.add_(tensor.to(total.dtype), alpha=share)
     return total.to(first.dtype)
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """What a floating dtype is computed in when several sets are combined.
+
+    Half precision in float32; float32 in float64, so that the order of the sets does not show.
+    """
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else torch.float64
 
 
 def tied(tensor: Tensor) -> tuple[object, ...]:
@@ -183,7 +191,23 @@ def tied(tensor: Tensor) -> tuple[object, ...]:
 
 
 def _zip_map(function: Callable[..., Tensor], *sets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Apply a function name by name, once per tensor where names share one in every set."""
+    """:func:`zip_named` for a function that does not ask for the name."""
+    return zip_named(lambda _, *tensors: function(*tensors), *sets)
+
+
+def zip_named(function: Callable[..., Tensor], *sets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Apply ``function(name, *tensors)`` to every name of the first set.
+
+    Where names share one tensor in every set it is applied once, with the first of the names,
+    and they share the result.
+
+    Args:
+        function: Gives a new tensor.
+        sets: Compatible ones; the tensors go to the device of the first set's.
+
+    Raises:
+        WeightsError: The result overflows somewhere.
+    """
     done: dict[tuple[object, ...], Tensor] = {}
     out: dict[str, Tensor] = {}
     broken: list[str] = []
@@ -192,7 +216,7 @@ def _zip_map(function: Callable[..., Tensor], *sets: Mapping[str, Tensor]) -> di
             operands = [first.detach(), *(s[name].detach().to(first.device) for s in sets[1:])]
             key = tuple(tied(s[name]) for s in sets)
             if key not in done:
-                done[key] = function(*operands)
+                done[key] = function(name, *operands)
                 if not finite(done[key]) and all(finite(t) for t in operands):
                     broken.append(name)
             out[name] = done[key]

@@ -1,0 +1,182 @@
+"""FLYP: fine-tune like you pretrain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..context import RunContext
+from ..data.dataset import Task
+from ..gradient_cache import Batch, Embeddings, WholeBatch
+from ..losses import contrastive
+from ..models.model import Model
+from ..train import Schedule, train
+from .base import Method, task_head
+from .ft import validator
+from .prompts import PromptTable, TemplateUse
+
+__all__ = ["FLYP", "ImagesAndPrompts", "PromptObjective", "both_towers", "tune_towers"]
+
+
+@dataclass(frozen=True)
+class FLYP(Method):
+    """The contrastive loss of pretraining, on images and prompts of their classes.
+
+    Goyal et al., "Finetune like you pretrain: improved finetuning of zero-shot vision models",
+    CVPR 2023, arXiv 2212.00638, section 3: both towers and the temperature train by symmetric
+    InfoNCE, in which another image of the same class counts as a negative; the head is written by
+    the tuned text tower, over all templates. The default schedule is theirs for ImageNet: AdamW,
+    lr 1e-5, weight decay 0.1, batch 512, 10 epochs, 500 steps of warm-up (a tenth of a shorter
+    training), no clipping; last epoch used.
+
+    A class repeats within a batch, so each distinct prompt is encoded once: the same loss and
+    gradients for fewer text passes. ``schedule.micro_batch`` bounds memory by gradient caching
+    (arXiv 2101.06983); the loss is over the whole batch all the same.
+
+    Attributes:
+        schedule: How long and how fast.
+        templates: "random" draws one per image each time it is seen (the paper's); "average"
+            embeds a class as its head row does, the mean over all templates.
+        multi_positive: Items of one class are positives of each other (ours, not the paper's).
+        eval_mode: Train with the network in eval mode: BatchNorm statistics frozen, no dropout.
+    """
+
+    name: ClassVar[str] = "flyp"
+    paper: ClassVar[str] = "Goyal et al., CVPR 2023, arXiv 2212.00638"
+
+    schedule: Schedule = Schedule(lr=1e-5, clip=None)
+    templates: TemplateUse = "random"
+    multi_positive: bool = False
+    eval_mode: bool = False
+
+    def fit(
+        self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
+    ) -> Model:
+        """Both towers after the last epoch, with the head that the tuned text tower writes.
+
+        Raises:
+            ModelError: The start has no text tower.
+        """
+        model = both_towers(start, task)
+        objective = ImagesAndPrompts(
+            model, task, templates=self.templates, multi_positive=self.multi_positive
+        )
+        run = (run or RunContext()).staged("flyp")
+        return tune_towers(
+            objective, task, self.schedule, seed=seed, run=run, eval_mode=self.eval_mode
+        )
+
+    def label(self) -> str:
+        """How reports name it."""
+        return "FLYP (multi-positive)" if self.multi_positive else "FLYP"
+
+
+class PromptObjective(WholeBatch):
+    """Images against prompts: what FLYP and its ablation share.
+
+    Args:
+        model: Both towers; trained.
+        task: Gives class names and templates.
+        templates: How a class becomes one embedding.
+    """
+
+    def __init__(self, model: Model, task: Task, *, templates: TemplateUse) -> None:
+        super().__init__()
+        self.model = model
+        self.templates = templates
+        text = model.require_text("fine-tuning with prompts")
+        self.table = PromptTable(text, task.names_in_prompts, task.templates)
+
+    def embed(self, part: Batch) -> Embeddings:
+        """Images (b, 3, h, w) -> features (b, d)."""
+        return (self.model.features(part["image"]),)
+
+    def prompts(self, labels: Tensor, draw: Tensor) -> Tensor:
+        """Labels (b,) and random numbers (b,) -> normalised text embeddings (b, d)."""
+        text = self.model.require_text("fine-tuning with prompts")
+        if self.templates == "average":
+            return self.table.mean(text, labels, part=self.micro)
+        return self.table.one(text, labels, draw, part=self.micro)
+
+    def scale(self) -> Tensor | float:
+        """exp(logit_scale), which trains; 1 for a model without one."""
+        return 1.0 if self.model.logit_scale is None else self.model.logit_scale.exp()
+
+
+class ImagesAndPrompts(PromptObjective):
+    """FLYP's loss: symmetric InfoNCE between images and prompts of their classes."""
+
+    def __init__(
+        self, model: Model, task: Task, *, templates: TemplateUse, multi_positive: bool
+    ) -> None:
+        super().__init__(model, task, templates=templates)
+        self.multi_positive = multi_positive
+
+    def loss(self, embeddings: Embeddings, batch: Batch) -> Tensor:
+        """Features (b, d) and labels (b,) -> scalar, nats."""
+        labels = batch["label"]
+        return contrastive(
+            embeddings[0],
+            self.prompts(labels, batch["draw"]),
+            self.scale(),
+            positives=labels if self.multi_positive else None,
+        )
+
+
+def both_towers(start: Model, task: Task) -> Model:
+    """A copy of the start without a head, all of which trains.
+
+    Raises:
+        ModelError: There is no text tower.
+        DataError: The training images have no labels.
+    """
+    start.require_text("fine-tuning with prompts")
+    task.train.require_labels()
+    model = start.clone().requires_grad_(True)
+    model.head = None
+    return model
+
+
+def tune_towers(
+    objective: PromptObjective,
+    task: Task,
+    schedule: Schedule,
+    *,
+    seed: int,
+    run: RunContext,
+    eval_mode: bool,
+) -> Model:
+    """Train, then write the head with the tuned text tower over all templates."""
+    model = objective.model
+    train(
+        objective,
+        task.train,
+        model.spec.transform.train(),
+        schedule,
+        seed=seed,
+        run=run,
+        validate=_with_current_head(model, task),
+        eval_mode=eval_mode,
+    )
+    model.eval()
+    model.head = task_head(model, task)
+    return model.requires_grad_(True)
+
+
+def _with_current_head(model: Model, task: Task) -> Callable[[], float]:
+    """Top-1 on ID validation with the head that the text tower writes at that moment."""
+    top1 = validator(model, task)
+
+    def validate() -> float:
+        with torch.no_grad():
+            model.head = task_head(model, task)
+        try:
+            return top1()
+        finally:
+            model.head = None  # not a part of what trains and is saved
+
+    return validate

@@ -1,0 +1,53 @@
+"""Output-space ensemble: what WiSE-FT is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..context import RunContext
+from ..data.dataset import Task
+from ..models.ensemble import ensemble
+from ..models.model import Model
+from ..weights import check_alpha
+from .base import Method
+from .ft import FineTune
+from .members import both_ends
+
+__all__ = ["OutputEnsemble"]
+
+
+@dataclass(frozen=True)
+class OutputEnsemble(Method):
+    """Logits (1 - alpha) * pretrained + alpha * tuned: two models, two forward passes.
+
+    Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, arXiv 2109.01903,
+    section 5, where weights averaged do better than outputs averaged. The result is a model of
+    another architecture (two encoders, one head), so no path leads to it: evaluate it alone
+    (``path: null`` in a recipe). A start without a head votes through the tuned head.
+
+    Attributes:
+        inner: The method that makes the tuned end.
+        alpha: Share of the tuned end's logits.
+    """
+
+    name: ClassVar[str] = "output-ensemble"
+    paper: ClassVar[str] = "Wortsman et al., CVPR 2022, arXiv 2109.01903"
+
+    inner: Method = FineTune()
+    alpha: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_alpha(self.alpha)
+
+    def fit(
+        self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
+    ) -> Model:
+        """Fit the inner method, then put both ends side by side."""
+        run = (run or RunContext()).staged(self.name)
+        begin, tuned = both_ends(start, self.inner.fit(start, task, seed=seed, run=run), task)
+        return ensemble(begin, tuned, self.alpha)
+
+    def label(self) -> str:
+        """How reports name it."""
+        return f"Output ensemble with {self.inner.label()}, α = {self.alpha:g}"

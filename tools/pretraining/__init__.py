@@ -1,0 +1,1 @@
+"""What the two pretraining scripts share: corpus, captions, augmentation, the loop."""
