@@ -32,7 +32,6 @@ _COMMANDS = {
     "check": ("files", "Check recipes or data folders; nothing is run."),
     "cp": ("files", "Copy a method or a recipe into a file, to edit."),
     "theory": ("theory", "Why LP-FT works: five statements tried on a linear network."),
-    "board": ("board", "Results with provenance: init, add, import, export, submit, verify."),
     "ls": ("info", "List methods, models, data sets or recipes."),
     "show": ("info", "Describe one of them: fields, defaults, paper, licence."),
 }

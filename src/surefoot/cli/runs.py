@@ -42,7 +42,10 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
 @click.option("--model", help="tiny-clip, open_clip:ARCH/TAG, timm:NAME, hf-hub:ID, a file, a run.")
 @data_options(train=False)
 @click.option(
-    "--method", "methods", multiple=True, help="zero-shot, lp, ft, lp-ft or wise-ft; any number."
+    "--method",
+    "methods",
+    multiple=True,
+    help="A name that `surefoot ls methods` lists (ft, lp-ft, flyp, ...); any number.",
 )
 @click.option(
     "--wise/--no-wise",
