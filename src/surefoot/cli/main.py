@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any
 
 import click
 
@@ -78,10 +77,13 @@ def cli() -> None:
     """
 
 
-def main(argv: list[str] | None = None) -> Any:
+def main(argv: list[str] | None = None) -> None:
     """Run the command line; explained problems go to stderr and exit with 1."""
     try:
-        return cli.main(args=argv, prog_name="surefoot", standalone_mode=False)
+        # Outside standalone mode click returns the code of an Exit instead of leaving with it.
+        code = cli.main(args=argv, prog_name="surefoot", standalone_mode=False)
+        if isinstance(code, int) and code:
+            sys.exit(code)
     except SurefootError as error:
         click.echo(f"surefoot: {error}", err=True)
         sys.exit(1)
