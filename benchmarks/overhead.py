@@ -46,6 +46,7 @@ class Bare:
     def __init__(self, recipe: Any, start: Any, task: Any) -> None:
         self.method = recipe.methods[0]
         self.alphas = _grid(recipe)
+        self.batch = recipe.spec.batch_size
         self.start = start
         self.task = task
         transform = start.spec.transform.eval()
@@ -66,7 +67,7 @@ class Bare:
             for alpha in self.alphas:
                 path.mix_(mixed, alpha)
                 for images in self.scored:
-                    for part in images.split(256):
+                    for part in images.split(self.batch):
                         mixed(part)
         return time.perf_counter() - began
 
@@ -93,7 +94,7 @@ class Bare:
                 optimizer.zero_grad(set_to_none=True)
                 step += 1
             with torch.inference_mode():
-                for part in self.val.split(256):
+                for part in self.val.split(256):  # as the fit's own validation does
                     model(part)
 
 

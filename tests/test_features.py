@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
 from surefoot import features as room
 from surefoot.data.dataset import Split
+from surefoot.data.folder import from_folder
 from surefoot.errors import ModelError
 from surefoot.features import cache_key, extract
 from surefoot.models.model import Model, ModelSpec
@@ -143,6 +145,24 @@ def test_every_part_of_the_key_counts() -> None:
     }
     assert len(others) == 9
     assert key not in others
+
+
+def test_an_image_written_over_under_its_name_is_noticed(tmp_path: Path) -> None:
+    for name, grey in (("a", 10), ("b", 200)):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8), (grey,) * 3).save(tmp_path / "train" / name / "1.png")
+    m = model()
+
+    def features() -> NDArray[np.float32]:
+        read = from_folder(tmp_path / "train", name="train", domain="ID", use="train")
+        return np.array(extract(m, read, cache_dir=tmp_path / "cache"))
+
+    first = features()
+    assert np.array_equal(first, features())
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "train" / "a" / "1.png")
+    second = features()
+    assert not np.array_equal(first[0], second[0])
+    assert np.array_equal(first[1], second[1])
 
 
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:

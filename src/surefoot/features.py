@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from .data.dataset import Split
+from .data.images import storage_state
 from .data.loading import make_loader
 from .errors import DataError, ModelError
 from .models.model import Model
@@ -79,6 +80,7 @@ def cache_key(model: Model, split: Split, transform: TransformSpec) -> str:
         "encoder": encoder_fingerprint(model),
         "transform": transform.to_json(),
         "split": split.manifest().sha256,
+        "files": storage_state(split.images, len(split)),
         "source": [split.source, split.version],
         "dtype": "float32",
         "format": 1,

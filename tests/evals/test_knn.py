@@ -73,7 +73,7 @@ def test_votes_equal_the_plain_reference(
     labels = np.random.default_rng(seed).integers(0, classes, n)
     ks = tuple(k for k in (1, 5, 20, 60) if k <= n)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(votes_module, "_BANK_ROWS", rows)
+        patch.setattr(votes_module, "_BANK_ROWS", {"cpu": rows})
         found = knn(bank, labels, queries, classes=classes, ks=ks, chunk=chunk)
     assert set(found) == set(ks)
     for k in ks:
@@ -109,7 +109,7 @@ def test_k_beyond_the_bank_is_said_and_takes_all() -> None:
 
 @pytest.mark.parametrize("rows", [7, 1 << 17])
 def test_self_matches_are_left_out(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(votes_module, "_BANK_ROWS", rows)
+    monkeypatch.setattr(votes_module, "_BANK_ROWS", {"cpu": rows})
     bank, labels = features(0, 30), np.arange(30) % 5
     exclude = np.array([3, -1, 29, 0])
     queries = bank[[3, 4, 29, 0]]

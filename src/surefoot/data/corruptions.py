@@ -1,9 +1,10 @@
 """Common corruptions of a test set, for users who bring no shifted one. Not ImageNet-C.
 
 Operations are torchvision's (JPEG: Pillow's). Strengths follow the two tables of Hendrycks and
-Dietterich (arXiv 1903.12261): CIFAR-10-C's at 32 pixels, ImageNet-C's at 224, and between them in
-proportion (geometric in the shorter side): a blur of 3 pixels that a photograph survives wipes out
-an icon.
+Dietterich (arXiv 1903.12261), as in ``make_cifar_c.py`` and ``make_imagenet_c.py`` of their public
+code (hendrycks/robustness, commit ca36008): CIFAR-10-C's at 32 pixels, ImageNet-C's at 224, and
+between them in proportion (geometric in the shorter side): a blur of 3 pixels that a photograph
+survives wipes out an icon.
 """
 
 from __future__ import annotations

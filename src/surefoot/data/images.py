@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import threading
@@ -24,6 +25,7 @@ __all__ = [
     "RangeImages",
     "decode",
     "reason",
+    "storage_state",
     "to_rgb",
     "underlying",
 ]
@@ -257,6 +259,28 @@ class MemoryImages(EncodedImages):
     def id(self, index: int) -> str:
         """The name given."""
         return self._ids[index]
+
+
+def storage_state(images: Images, n: int) -> str:
+    """SHA-256 over size and time of change of the files that n images lie in.
+
+    It changes when an image is written over under its old name, which ids do not show. Images
+    that lie in no file of their own (in memory, in another library's cache) leave no mark.
+    """
+    source, rows = underlying(images, np.arange(n, dtype=np.int64))
+    paths: list[str] = []
+    if isinstance(source, FileImages):
+        paths = [source.path(int(row)) for row in rows]
+    elif isinstance(source, RangeImages):
+        paths = list(source.files)
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            facts = os.stat(path)
+        except OSError:
+            continue  # Reading it will say what is wrong.
+        digest.update(f"{facts.st_size},{facts.st_mtime_ns};".encode())
+    return digest.hexdigest()
 
 
 def underlying(images: Images, indices: NDArray[np.int64]) -> tuple[Images, NDArray[np.int64]]:

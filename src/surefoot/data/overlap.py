@@ -19,9 +19,14 @@ _MOST = 50_000
 
 def overlap_note(train: Split, other: Split) -> str | None:
     """A warning for the report when images of ``other`` are training images too."""
-    shared = shared_images(train, other)
+    shared, cut = _search(train, other)
     if not shared:
-        return None
+        return (
+            f"whether images of {other.name} are in {train.name} too was looked for among the "
+            f"first {_MOST:,} files of equal size only: none found"
+            if cut
+            else None
+        )
     first = ", ".join(shared[:3])
     return (
         f"WARNING: {len(shared)} of {len(other)} images of {other.name} are in {train.name} too "
@@ -35,31 +40,39 @@ def shared_images(train: Split, other: Split) -> list[str]:
     Only files of equal size are read: the first 4 KiB of each, and all of those that agree.
     Sets that are not kept as files share nothing here.
     """
+    return _search(train, other)[0]
+
+
+def _search(train: Split, other: Split) -> tuple[list[str], bool]:
+    """Ids that are shared, and whether the search was cut short."""
     left, right = _files(train), _files(other)
     if left is None or right is None:
-        return []
+        return [], False
     (mine, my_rows), (theirs, their_rows) = left, right
     my_sizes, their_sizes = _sizes(mine, my_rows), _sizes(theirs, their_rows)
-    mine_at = np.flatnonzero(np.isin(my_sizes, their_sizes) & (my_sizes > 0))[:_MOST]
-    theirs_at = np.flatnonzero(np.isin(their_sizes, my_sizes) & (their_sizes > 0))[:_MOST]
+    mine_at = np.flatnonzero(np.isin(my_sizes, their_sizes) & (my_sizes > 0))
+    theirs_at = np.flatnonzero(np.isin(their_sizes, my_sizes) & (their_sizes > 0))
+    cut = max(len(mine_at), len(theirs_at)) > _MOST
+    mine_at, theirs_at = mine_at[:_MOST], theirs_at[:_MOST]
     heads = {_hash(mine, int(my_rows[i]), int(my_sizes[i]), 4096) for i in mine_at}
     likely = [
         i for i in theirs_at
         if _hash(theirs, int(their_rows[i]), int(their_sizes[i]), 4096) in heads
     ]  # fmt: skip
     if not likely:
-        return []
+        return [], cut
     sizes = {int(their_sizes[i]) for i in likely}
     whole = {
         _hash(mine, int(my_rows[i]), int(my_sizes[i]), None)
         for i in mine_at
         if int(my_sizes[i]) in sizes
     }
-    return [
+    found = [
         other.images.id(int(i))
         for i in likely
         if _hash(theirs, int(their_rows[i]), int(their_sizes[i]), None) in whole
     ]
+    return found, cut
 
 
 def _files(split: Split) -> tuple[FileImages, NDArray[np.int64]] | None:

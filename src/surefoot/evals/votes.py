@@ -24,10 +24,10 @@ KS = (10, 20, 100, 200)
 
 Features = NDArray[np.float32] | Tensor
 
-_SIMILARITIES = 1 << 24
-"""Similarities held at once unless ``chunk`` says otherwise (64 MiB)."""
+_SIMILARITIES = {"cpu": 1 << 21, "other": 1 << 25}
+"""Similarities held at once unless ``chunk`` says otherwise: 8 MiB, 128 MiB on an accelerator."""
 
-_BANK_ROWS = 1 << 17
+_BANK_ROWS = {"cpu": 1 << 14, "other": 1 << 17}
 """Training images in one block of similarities."""
 
 
@@ -74,8 +74,9 @@ def knn(
             UserWarning,
             stacklevel=2,
         )
-    rows = min(n, _BANK_ROWS)
-    step = chunk or max(1, min(2048, _SIMILARITIES // rows))
+    kind = "cpu" if where.type == "cpu" else "other"
+    rows = min(n, _BANK_ROWS[kind])
+    step = chunk or max(1, min(2048, _SIMILARITIES[kind] // rows))
     votes = {k: np.empty((total, classes), dtype=np.float32) for k in ks}
     blocks = _Blocks(bank, rows, where)
     with torch.inference_mode():

@@ -7,13 +7,15 @@ together: :func:`cluster_bootstrap` and the ``clusters`` arguments.
 
 from __future__ import annotations
 
+from .crossed import CrossedDifference, crossed_difference
 from .intervals import Interval, bootstrap, clopper_pearson, cluster_bootstrap
 from .means import SeedMean, combine_mean, mean_interval_over_seeds
 from .paired import PairedDifference, Ties, holm, paired_difference, paired_se, ties
-from .robustness import BaselineLine, fit_baseline, logit
+from .robustness import BaselineLine, distance_interval, fit_baseline, logit
 
 __all__ = [
     "BaselineLine",
+    "CrossedDifference",
     "Interval",
     "PairedDifference",
     "SeedMean",
@@ -22,6 +24,8 @@ __all__ = [
     "clopper_pearson",
     "cluster_bootstrap",
     "combine_mean",
+    "crossed_difference",
+    "distance_interval",
     "fit_baseline",
     "holm",
     "logit",
