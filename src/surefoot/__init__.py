@@ -14,46 +14,55 @@ __version__ = "0.1.0"
 
 _WHERE = {
     # models
-    "Model": "models.model",
     "Head": "models.heads",
+    "Model": "models.model",
     "load": "models.load",
     "zero_shot_head": "models.heads",
     # data
-    "Split": "data.dataset",
-    "Shift": "data.dataset",
     "ClassMap": "data.dataset",
+    "Shift": "data.dataset",
+    "Split": "data.dataset",
     "Task": "data.dataset",
     "make_task": "data.specs",
     "pictograms": "data.builtin",
     # methods
-    "Method": "methods.base",
-    "ZeroShot": "methods.zero_shot",
-    "LinearProbe": "methods.lp",
+    "FLYP": "methods.flyp",
+    "FiLM": "methods.film",
     "FineTune": "methods.ft",
+    "GreedySoup": "methods.greedy_soup",
     "LPFT": "methods.lp_ft",
+    "LinearProbe": "methods.lp",
+    "LoRA": "methods.lora",
+    "Method": "methods.base",
+    "ModelStock": "methods.model_stock",
+    "SideTuning": "methods.side_tuning",
+    "TokenReplay": "methods.token_replay",
+    "UniformSoup": "methods.uniform_soup",
     "WiseFT": "methods.wise_ft",
+    "ZeroShot": "methods.zero_shot",
     "wise_path": "methods.wise_ft",
-    "Schedule": "train",
+    # training
     "RunContext": "context",
+    "Schedule": "train",
     # the path, evaluation, selection
-    "Weights": "weights.weights",
     "Path": "paths",
-    "sweep": "paths",
-    "predict": "evals.predict",
+    "Weights": "weights.weights",
     "evaluate": "evals.predict",
+    "predict": "evals.predict",
     "score": "evals.predict",
     "select": "select",
+    "sweep": "paths",
     # records
-    "Score": "records",
     "Curve": "records",
     "Run": "runs",
+    "Score": "records",
     "open_study": "runs",
     # recipes and the report
+    "SurefootError": "errors",
+    "carry_out": "recipes.study",
     "load_recipe": "recipes.recipe",
     "parse_recipe": "recipes.recipe",
-    "carry_out": "recipes.study",
     "render": "report",
-    "SurefootError": "errors",
 }
 
 __all__ = sorted([*_WHERE, "__version__"])
@@ -71,9 +80,17 @@ if TYPE_CHECKING:
     from .evals.predict import predict as predict
     from .evals.predict import score as score
     from .methods.base import Method as Method
+    from .methods.film import FiLM as FiLM
+    from .methods.flyp import FLYP as FLYP
     from .methods.ft import FineTune as FineTune
+    from .methods.greedy_soup import GreedySoup as GreedySoup
+    from .methods.lora import LoRA as LoRA
     from .methods.lp import LinearProbe as LinearProbe
     from .methods.lp_ft import LPFT as LPFT
+    from .methods.model_stock import ModelStock as ModelStock
+    from .methods.side_tuning import SideTuning as SideTuning
+    from .methods.token_replay import TokenReplay as TokenReplay
+    from .methods.uniform_soup import UniformSoup as UniformSoup
     from .methods.wise_ft import WiseFT as WiseFT
     from .methods.wise_ft import wise_path as wise_path
     from .methods.zero_shot import ZeroShot as ZeroShot

@@ -31,6 +31,7 @@ from .data.rng import mix
 from .errors import TrainingError
 from .gradient_cache import WholeBatch, cached_backward, slices
 from .models.blocks import layer_scales
+from .optim import SGDSPD, AdamSPD
 from .transforms import Transform
 
 __all__ = ["Batch", "Schedule", "learning_rate", "train"]
@@ -46,10 +47,12 @@ class Schedule:
         epochs: Passes over the training images.
         batch_size: Images per optimiser step, over all processes together.
         lr: Peak learning rate.
-        optimizer: "adamw" or "sgd".
-        weight_decay: Decoupled for AdamW, L2 for SGD.
-        betas: Of AdamW.
-        eps: Of AdamW.
+        optimizer: "adamw", "sgd", or one of them with selective projection decay (SPD, arXiv
+            2411.01713) in the place of weight decay: "adam_spd", "sgd_spd".
+        weight_decay: Decoupled for AdamW, L2 for SGD. For SPD its lambda, of another size: 1
+            stops a tensor from going further from where it began wherever its gradient disagrees.
+        betas: Of Adam.
+        eps: Of Adam.
         momentum: Of SGD.
         warmup_steps: Steps of linear warm-up; None: 500, or a tenth of all steps if that is less.
         decay: "cosine" (every step), "cosine_epoch" (steps down once an epoch, as LP-FT's code
@@ -66,7 +69,7 @@ class Schedule:
     epochs: int = 10
     batch_size: int = 512
     lr: float = 3e-5
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "sgd", "adam_spd", "sgd_spd"] = "adamw"
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
@@ -124,13 +127,15 @@ def _optimizer(module: nn.Module, schedule: Schedule, *, fused: bool) -> torch.o
     groups: list[Any] = [{"params": trained}]
     if s.layer_decay < 1:
         groups = _groups(module, trained, s.layer_decay)
+    common: dict[str, Any] = {"lr": s.lr, "fused": fused}
+    adam: dict[str, Any] = {"betas": s.betas, "eps": s.eps, **common}
+    if s.optimizer == "adam_spd":
+        return AdamSPD(groups, projection=s.weight_decay, **adam)
+    if s.optimizer == "sgd_spd":
+        return SGDSPD(groups, projection=s.weight_decay, momentum=s.momentum, **common)
     if s.optimizer == "sgd":
-        return torch.optim.SGD(
-            groups, lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay, fused=fused
-        )
-    return torch.optim.AdamW(
-        groups, lr=s.lr, betas=s.betas, eps=s.eps, weight_decay=s.weight_decay, fused=fused
-    )
+        return torch.optim.SGD(groups, momentum=s.momentum, weight_decay=s.weight_decay, **common)
+    return torch.optim.AdamW(groups, weight_decay=s.weight_decay, **adam)
 
 
 def _groups(module: nn.Module, trained: list[nn.Parameter], decay: float) -> list[Any]:

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from ..context import RunContext
 from ..data.dataset import Task
+from ..errors import ModelError
 from ..losses import cross_entropy
 from ..models.heads import Head, zero_shot_head
 from ..models.model import Model
 
-__all__ = ["Classify", "Method", "as_dict", "pretrained_end", "task_head"]
+__all__ = ["Classify", "Method", "as_dict", "needs_path", "pretrained_end", "task_head"]
 
 
 class Method(ABC):
@@ -29,6 +30,9 @@ class Method(ABC):
     """As the registry and the command line call it."""
     paper: ClassVar[str]
     """Authors, venue, arXiv id."""
+    on_path: ClassVar[bool] = True
+    """Does a path of weights lead from the start to what ``fit`` returns? Where not (another
+    architecture, or nothing trained), it is scored alone, and nothing is interpolated."""
 
     @abstractmethod
     def fit(
@@ -64,6 +68,22 @@ class Classify(nn.Module):
         """Batch of image (b, 3, h, w) and label (b,) -> scalar, nats."""
         logits = self.model(batch["image"])
         return cross_entropy(logits, batch["label"], label_smoothing=self.label_smoothing)
+
+
+def needs_path(method: Method, inner: Method) -> None:
+    """Raise where a method that mixes weights is put around one that no path leads to.
+
+    Zero-shot is let through: it is the pretrained end itself.
+
+    Raises:
+        ModelError: Before anything is trained.
+    """
+    if not inner.on_path and inner.name != "zero-shot":
+        raise ModelError(
+            f"{method.name} mixes weights, and no path of weights leads to what {inner.name} makes",
+            expected="an inner method that keeps the start's architecture",
+            fix=f"use {inner.name} by itself, or another inner method",
+        )
 
 
 def pretrained_end(start: Model, task: Task) -> Model:

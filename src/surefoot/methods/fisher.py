@@ -13,7 +13,7 @@ from ..data.dataset import Split, Task
 from ..data.loading import make_loader
 from ..models.model import Model
 from ..weights import check_alpha, fisher_merge
-from .base import Method
+from .base import Method, needs_path
 from .ft import FineTune
 from .members import both_ends, merged
 
@@ -45,6 +45,7 @@ class FisherWise(Method):
     floor: float = 1e-6
 
     def __post_init__(self) -> None:
+        needs_path(self, self.inner)
         check_alpha(self.alpha)
         if self.images < 1 or not self.floor >= 0:
             raise ValueError(

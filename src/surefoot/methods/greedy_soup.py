@@ -14,7 +14,7 @@ from ..data.dataset import Shift, Task
 from ..evals.predict import predict
 from ..models.model import Model
 from ..weights import Weights, greedy_soup
-from .base import Method
+from .base import Method, needs_path
 from .ft import FineTune
 from .members import check_members, fit_members, merged
 
@@ -43,6 +43,7 @@ class GreedySoup(Method):
     lr_factors: tuple[float, ...] = (0.3, 1.0, 3.0)
 
     def __post_init__(self) -> None:
+        needs_path(self, self.inner)
         check_members(self.seeds, self.lr_factors)
 
     def fit(

@@ -9,7 +9,7 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..models.model import Model
 from ..weights import check_alpha, lines
-from .base import Method
+from .base import Method, needs_path
 from .ft import FineTune
 from .members import both_ends, merged
 
@@ -39,6 +39,7 @@ class LiNeS(Method):
     beta: float = 0.5
 
     def __post_init__(self) -> None:
+        needs_path(self, self.inner)
         check_alpha(self.alpha)
         check_alpha(self.alpha + self.beta)
 

@@ -9,7 +9,7 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..models.model import Model
 from ..weights import model_stock
-from .base import Method
+from .base import Method, needs_path
 from .ft import FineTune
 from .members import check_members, fit_members, merge_with_start
 
@@ -37,6 +37,7 @@ class ModelStock(Method):
     seeds: int = 2
 
     def __post_init__(self) -> None:
+        needs_path(self, self.inner)
         check_members(self.seeds, (1.0,), least=2)
 
     def fit(

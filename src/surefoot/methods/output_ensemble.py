@@ -10,7 +10,7 @@ from ..data.dataset import Task
 from ..models.ensemble import ensemble
 from ..models.model import Model
 from ..weights import check_alpha
-from .base import Method
+from .base import Method, needs_path
 from .ft import FineTune
 from .members import both_ends
 
@@ -23,8 +23,8 @@ class OutputEnsemble(Method):
 
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, arXiv 2109.01903,
     section 5, where weights averaged do better than outputs averaged. The result is a model of
-    another architecture (two encoders, one head), so no path leads to it: evaluate it alone
-    (``path: null`` in a recipe). A start without a head votes through the tuned head.
+    another architecture (two encoders, one head), so no path leads to it: it is
+    evaluated alone, and kept whole. A start without a head votes through the tuned head.
 
     Attributes:
         inner: The method that makes the tuned end.
@@ -33,11 +33,13 @@ class OutputEnsemble(Method):
 
     name: ClassVar[str] = "output-ensemble"
     paper: ClassVar[str] = "Wortsman et al., CVPR 2022, arXiv 2109.01903"
+    on_path: ClassVar[bool] = False
 
     inner: Method = FineTune()
     alpha: float = 0.5
 
     def __post_init__(self) -> None:
+        needs_path(self, self.inner)
         check_alpha(self.alpha)
 
     def fit(

@@ -10,7 +10,7 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..models.model import Model
 from ..weights import task_arithmetic
-from .base import Method
+from .base import Method, needs_path
 from .encoder_ft import EncoderFineTune
 from .members import both_ends, merged
 
@@ -38,6 +38,7 @@ class TaskArithmetic(Method):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
+        needs_path(self, self.inner)
         if not math.isfinite(self.scale):
             raise ValueError(f"scale is {self.scale}; it must be a finite number")
 

@@ -12,7 +12,7 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..models.model import Model
 from ..weights import ties
-from .base import Method
+from .base import Method, needs_path
 from .ft import FineTune
 from .members import check_members, fit_members, merge_with_start
 
@@ -45,6 +45,7 @@ class Ties(Method):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
+        needs_path(self, self.inner)
         check_members(self.seeds, self.lr_factors)
         if not 0 < self.density <= 1:
             raise ValueError(f"density is {self.density}; it must be above 0 and at most 1")

@@ -9,7 +9,7 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..models.model import Model
 from ..weights import uniform_soup
-from .base import Method
+from .base import Method, needs_path
 from .ft import FineTune
 from .members import check_members, fit_members, merged
 
@@ -39,6 +39,7 @@ class UniformSoup(Method):
     lr_factors: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
+        needs_path(self, self.inner)
         check_members(self.seeds, self.lr_factors)
 
     def fit(

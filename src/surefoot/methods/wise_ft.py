@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from ..context import RunContext
 from ..data.dataset import Task
 from ..errors import AlphaError
 from ..models.model import Model
-from ..paths import Path
-from .base import Method, pretrained_end
+from ..paths import Path, Prompts
+from .base import Method, needs_path, pretrained_end
 from .ft import FineTune
 
 __all__ = ["WiseFT", "wise_path"]
@@ -28,6 +28,8 @@ class WiseFT(Method):
     Attributes:
         inner: The method that makes the tuned end.
         alpha: In [0, 1]; the paper recommends 0.5 where nothing better is known.
+        head: "auto" mixes the heads of both ends; "text" has the mixed text tower write it, for
+            inner methods whose head the tuned text tower wrote (FLYP).
     """
 
     name: ClassVar[str] = "wise-ft"
@@ -35,8 +37,10 @@ class WiseFT(Method):
 
     inner: Method = FineTune()
     alpha: float = 0.5
+    head: Literal["auto", "text"] = "auto"
 
     def __post_init__(self) -> None:
+        needs_path(self, self.inner)
         if not 0 <= self.alpha <= 1:
             raise AlphaError(
                 f"alpha is {self.alpha}",
@@ -49,18 +53,26 @@ class WiseFT(Method):
     ) -> Model:
         """Fit the inner method, then mix."""
         tuned = self.inner.fit(start, task, seed=seed, run=run)
-        return wise_path(start, tuned, task).at(self.alpha)
+        return wise_path(start, tuned, task, head=self.head).at(self.alpha)
 
     def label(self) -> str:
         """How reports name it."""
         return f"WiSE-FT of {self.inner.label()}, α = {self.alpha:g}"
 
 
-def wise_path(start: Model, tuned: Model, task: Task) -> Path:
+def wise_path(
+    start: Model, tuned: Model, task: Task, *, head: Literal["auto", "text"] = "auto"
+) -> Path:
     """The path from the pretrained end to the tuned one.
 
     A start with a text tower contributes its zero-shot head, which is then interpolated with the
     tuned head. Without one there is no head at alpha = 0: the tuned head serves the whole path.
+    With ``head="text"`` the text tower at each alpha writes the head.
+
+    Raises:
+        WeightsError: The ends do not fit together, or ("text") a head is not its text tower's.
     """
     begin = pretrained_end(start, task)
+    if head == "text":
+        return Path(begin, tuned, head="text", prompts=Prompts.of(task))
     return Path(begin, tuned, head="end" if begin.head is None else "interpolate")

@@ -23,6 +23,7 @@ class ZeroShot(Method):
 
     name: ClassVar[str] = "zero-shot"
     paper: ClassVar[str] = "Radford et al., ICML 2021, arXiv 2103.00020"
+    on_path: ClassVar[bool] = False
 
     def fit(
         self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None

@@ -18,6 +18,7 @@ KINDS: dict[str, str] = {
     "tiny-clip": "surefoot.models.tiny",
     "tiny-dino": "surefoot.models.tiny",
     "ensemble": "surefoot.models.ensemble",
+    "side": "surefoot.models.side",
 }
 """Builder kind -> the module whose ``build`` knows it."""
 
@@ -41,11 +42,7 @@ def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None)
             fix="update surefoot, or load the weights with architecture=...",
         )
     module = import_module(KINDS[kind])
-    parts: Parts
-    if kind in ("tiny-clip", "tiny-dino"):
-        parts = module.build(builder)
-    else:
-        parts = module.build(builder, files=files)
+    parts: Parts = module.build(builder, files=files)
     if (adapter := builder.get("adapter")) is not None:
         from .adapters.insertion import attach
 

@@ -53,6 +53,7 @@ class Head(nn.Module):
         self.normalize = normalize
         self.class_names = tuple(class_names)
         self.kind: HeadKind = kind
+        self.eval()  # made for a model in eval mode; training puts it in training mode like all
 
     def inputs(self, features: Tensor) -> Tensor:
         """Features (b, d) as the linear layer sees them."""

@@ -49,11 +49,17 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
 def write_tensors(
     tensors: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str]
 ) -> None:
-    """Write a safetensors file atomically: temporary file in the same folder, fsync, rename."""
+    """Write a safetensors file atomically: temporary file in the same folder, fsync, rename.
+
+    It is as readable by others as any new file (the umask decides); safetensors' own are not.
+    """
     target = Path(path)
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        partial.touch()
+        mode = partial.stat().st_mode
         save_file(dict(tensors), partial, metadata=dict(metadata))
+        partial.chmod(mode)
         with open(partial, "rb+") as written:
             os.fsync(written.fileno())
         os.replace(partial, target)

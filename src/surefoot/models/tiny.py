@@ -85,11 +85,15 @@ def dino_spec() -> ModelSpec:
     )
 
 
-def build(builder: Mapping[str, Any]) -> Parts:
+def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None) -> Parts:
     """The bare modules, with fresh weights, of a builder record of either tiny model.
 
     tiny-clip: features (b, joint) after the projection. tiny-dino: features (b, dim), the mean
     of the tokens after the last LayerNorm.
+
+    Args:
+        builder: Of either model.
+        files: Of a saved model, name -> content; its tokenizer goes before the package's.
 
     Raises:
         CheckpointError: The tokenizer is missing or is not the one the weights were trained with.
@@ -98,9 +102,9 @@ def build(builder: Mapping[str, Any]) -> Parts:
     if builder["kind"] == "tiny-dino":
         return Parts(image_tower(**image, out=0), image["dim"])
     joint = int(builder["joint"])
-    file = BUILTIN / TOKENIZER
-    text = TinyText(file, out=joint, **builder["text"])
-    if _fingerprint(file) != builder["tokenizer"]:
+    content = (files or {}).get(TOKENIZER)
+    text = TinyText(BUILTIN / TOKENIZER, content=content, out=joint, **builder["text"])
+    if _digest(text.files[TOKENIZER].encode()) != builder["tokenizer"]:
         raise CheckpointError(
             f"the tokenizer {TOKENIZER} is not the one that this tiny-clip was trained with",
             expected=f"a file whose fingerprint is {builder['tokenizer']}",
@@ -147,4 +151,8 @@ def _load(name: str) -> Model:
 
 def _fingerprint(file: Path) -> str:
     """16 hexadecimal digits of a file's SHA-256, or "" for a missing file."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else ""
+    return _digest(file.read_bytes()) if file.is_file() else ""
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -110,6 +110,7 @@ class TinyText(TextTower):
 
     Args:
         tokenizer: JSON file of the `tokenizers` library; id 0 pads, every text gets two marks.
+        content: What that file holds, where it travels with the weights; then it is not read.
         vocab: Size of the vocabulary.
         context: Longest text in tokens, marks included; longer ones are cut.
         dim: Width of the transformer.
@@ -122,6 +123,7 @@ class TinyText(TextTower):
         self,
         tokenizer: Path,
         *,
+        content: str | None = None,
         vocab: int,
         context: int,
         dim: int,
@@ -132,7 +134,10 @@ class TinyText(TextTower):
         super().__init__()
         # Shared: a copy of the model needs no copy of the vocabulary.
         self.shared = Shared()
-        self.shared.value = _read_tokenizer(tokenizer, context)
+        content = _content(tokenizer) if content is None else content
+        # Saved with the model, so that its file is enough to rebuild it.
+        self.files = {tokenizer.name: content}
+        self.shared.value = _read_tokenizer(content, context)
         self.embed = nn.Embedding(vocab, dim, padding_idx=PAD)
         self.pos_embed = nn.Parameter(torch.empty(1, context, dim))
         self.blocks = nn.Sequential(*(Block(dim, heads, qkv_bias=True) for _ in range(depth)))
@@ -174,20 +179,25 @@ class TinyText(TextTower):
         return embedded
 
 
-def _read_tokenizer(file: Path, context: int) -> Any:
-    """The tokenizer in this file, cutting and padding to ``context``.
+def _content(file: Path) -> str:
+    """What a tokenizer's file holds.
 
     Raises:
         CheckpointError: The file is not there.
     """
-    library = import_optional("tokenizers", needed_for="the text tower of tiny-clip")
     if not file.is_file():
         raise CheckpointError(
             f"the tokenizer {file.name} is not beside the weights",
             expected="the JSON file that the package ships",
             fix="install surefoot again, or train one with tools/pretrain_tiny_clip.py",
         )
-    tokenizer = library.Tokenizer.from_file(str(file))
+    return file.read_bytes().decode("utf-8")
+
+
+def _read_tokenizer(content: str, context: int) -> Any:
+    """A tokenizer from its JSON, cutting and padding to ``context``."""
+    library = import_optional("tokenizers", needed_for="the text tower of tiny-clip")
+    tokenizer = library.Tokenizer.from_str(content)
     tokenizer.enable_truncation(context)
     tokenizer.enable_padding(pad_id=PAD, length=context)
     return tokenizer

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from .heads import Prompts
 from .path import BatchNormPolicy, HeadPolicy, Path
 from .sweeping import alpha_grid, output_ensemble, sweep
 
-__all__ = ["BatchNormPolicy", "HeadPolicy", "Path", "alpha_grid", "output_ensemble", "sweep"]
+__all__ = [
+    "BatchNormPolicy",
+    "HeadPolicy",
+    "Path",
+    "Prompts",
+    "alpha_grid",
+    "output_ensemble",
+    "sweep",
+]

@@ -15,16 +15,19 @@ from ..data.dataset import Split
 from ..data.loading import make_loader
 from ..errors import WeightsError
 from ..models.adapters.insertion import as_initialised
+from ..models.heads import Head
 from ..models.model import Model
 from ..weights import Weights, check_alpha
 from ..weights.audit import COMPUTED
-from ..weights.ops import Side, lerp_tensor
+from ..weights.ops import Side
 from .batchnorm import estimate, statistics_names
 from .fit import identical, misfits, refuse
+from .heads import Prompts, text_heads_that_differ
+from .mixing import mix_tensor, require_variances
 
 __all__ = ["BatchNormPolicy", "HeadPolicy", "Path"]
 
-HeadPolicy = Literal["interpolate", "end"]
+HeadPolicy = Literal["interpolate", "end", "text"]
 BatchNormPolicy = Literal["interpolate", "keep", "recalibrate"]
 
 _OPTIONAL = ("head", "text", "logit_scale")
@@ -37,7 +40,7 @@ class Path:
 
     Encoder, text tower, logit scale and (by policy) head are mixed. The two ends are ends of the
     path whatever the policies: ``at(0)`` is the start and ``at(1)`` the end, bit for bit; only
-    ``head="end"`` puts the end's head on the start.
+    ``head="end"`` puts the end's head on the start, and ``head="text"`` its own where it has none.
 
     The models are held, not copied: do not train them while the path is in use. Where the end
     carries an adapter that could not be folded, the start gets the same one as initialised, which
@@ -47,12 +50,14 @@ class Path:
         start: The pretrained model.
         end: The tuned one, of the same architecture.
         head: "interpolate" mixes the heads (WiSE-FT: zero-shot at alpha 0, trained at alpha 1);
-            "end" keeps the end's head everywhere, for starts that have none.
+            "end" keeps the end's head everywhere, for starts that have none; "text" has it
+            written by the mixed text tower, for ends whose head the tuned text tower wrote (FLYP).
         batchnorm: Running statistics strictly between the ends. "interpolate" mixes them;
             "keep" takes the end's; "recalibrate" estimates them on ``images``.
         integers: Whose integer buffers are taken strictly between the ends.
         extrapolate: Allow alpha outside [0, 1].
         images: Training images for "recalibrate", seen through the eval transform.
+        prompts: What the head is written from, for "text".
         calibration_images: How many of them at most, stratified, seed 0.
 
     Raises:
@@ -70,6 +75,7 @@ class Path:
         extrapolate: bool = False,
         images: Split | None = None,
         calibration_images: int = 2048,
+        prompts: Prompts | None = None,
     ) -> None:
         self.start, self.end = as_initialised(start, end), end
         start = self.start
@@ -77,12 +83,15 @@ class Path:
         self.extrapolate = extrapolate
         self.images = images
         self.calibration_images = calibration_images
+        self.prompts = prompts
         self.parts = tuple(p for p in _OPTIONAL if _has(start, p) and _has(end, p))
         self._statistics: dict[float, dict[str, Tensor]] = {}
         self._from, self._to = self._state(start), self._state(end)
         problems = misfits(start, end, self._from, self._to, heads=head == "interpolate")
         if batchnorm == "recalibrate" and images is None and statistics_names(end):
             problems.append("batchnorm='recalibrate' needs training images: Path(..., images=...)")
+        if head == "text":
+            problems += text_heads_that_differ(start, end, prompts)
         refuse(start, end, problems)
         both = {k: (x, self._to[k].to(x.device)) for k, x in self._from.items()}
         # What training did not touch is the same everywhere on the path, and is left alone.
@@ -104,21 +113,35 @@ class Path:
         if alpha == 1:
             return self.end.clone()
         if alpha == 0:
-            return self.start.with_head(self.end.head) if self.head == "end" else self.start.clone()
+            return self._at_start()
         model = self.end.clone()
         for part in ("text", "logit_scale"):
             if part not in self.parts:
                 setattr(model, part, None)
         self.mix_(model, alpha)
+        if self.head == "text":
+            model.head = self._written(model)
         note = f"weights at alpha {alpha:g} from {self.start.spec.name} to {self.end.spec.name}"
         model.spec = replace(model.spec, notes=(*model.spec.notes, note))
         return model
+
+    def _at_start(self) -> Model:
+        if self.head == "end":
+            return self.start.with_head(self.end.head)
+        if self.head == "text" and self.start.head is None:
+            return self.start.with_head(self._written(self.start))
+        return self.start.clone()
+
+    def _written(self, model: Model) -> Head:
+        """The head that a model's text tower writes."""
+        assert self.prompts is not None  # the constructor saw to it
+        return self.prompts.head(model)
 
     def mix_(self, model: Model, alpha: float) -> Model:
         """Write the weights at ``alpha`` into a clone of the end, or into another point; fast.
 
         Parts that the model lacks (a text tower that was set to None) are left out, and so is the
-        head under ``head="end"``. Tensors that are equal in both ends are not written.
+        head under ``head="end"`` and "text". Tensors that are equal in both ends are not written.
 
         Args:
             model: Changed in place; a clone of the end, or what ``at`` gave.
@@ -139,7 +162,7 @@ class Path:
             for name, tensor in self._statistics.get(alpha, {}).items():
                 targets[name].copy_(tensor)
         if not 0 <= alpha <= 1:
-            _require_variances(targets, alpha)
+            require_variances(targets, alpha)
         return model
 
     @property
@@ -204,7 +227,7 @@ class Path:
                 if side is not None:
                     target.copy_(x if side == "start" else y)
                 else:
-                    _mix_(target, x.to(target.device), y.to(target.device), alpha)
+                    mix_tensor(target, x.to(target.device), y.to(target.device), alpha)
 
     def _side(self, name: str, alpha: float) -> Side | None:
         """Whose tensor is copied at this alpha; None: it is mixed."""
@@ -235,7 +258,7 @@ class Path:
 
     def _state(self, model: Model) -> dict[str, Tensor]:
         """The tensors of a model that take part: those of the encoder and of the shared parts."""
-        own = {"encoder", *self.parts} - ({"head"} if self.head == "end" else set())
+        own = {"encoder", *self.parts} - (set() if self.head == "interpolate" else {"head"})
         return {
             name: tensor
             for name, tensor in model.state_dict().items()
@@ -249,21 +272,3 @@ def _part(name: str) -> str:
 
 def _has(model: Model, part: str) -> bool:
     return getattr(model, part) is not None
-
-
-def _mix_(target: Tensor, x: Tensor, y: Tensor, alpha: float) -> None:
-    """Write lerp(x, y, alpha) into target, without a temporary where the dtypes allow it."""
-    if target.dtype == x.dtype and x.dtype in (torch.float32, torch.float64):
-        torch.lerp(x, y, alpha, out=target)
-    else:
-        target.copy_(lerp_tensor(x, y, alpha))
-
-
-def _require_variances(targets: Mapping[str, Tensor], alpha: float) -> None:
-    negative = [k for k, t in targets.items() if k.endswith("running_var") and bool((t < 0).any())]
-    if negative:
-        raise WeightsError(
-            f"at alpha {alpha:g} the variances {', '.join(negative[:5])} are negative",
-            expected="variances >= 0",
-            fix="stay nearer to [0, 1], or choose batchnorm='keep' or 'recalibrate'",
-        )

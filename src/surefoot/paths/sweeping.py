@@ -161,6 +161,8 @@ class _Walk:
         self.path.calibrate(alphas, workers=workers)
         self.model = self.path.working_copy()
         self.heads: dict[float, Head] = {}
+        if refit is None and path.head == "text":
+            refit = _written
         for alpha in alphas if refit is not None else ():
             assert refit is not None
             self.heads[alpha] = refit(path.at(alpha), alpha).to(self.model.device).eval()
@@ -214,6 +216,11 @@ class _Walk:
                     parts.append(head(features).float().cpu())
                 ticker.step(len(batch))
             yield torch.cat(parts).numpy()
+
+
+def _written(model: Model, alpha: float) -> Head:
+    """The head that ``path.at`` had the text tower write."""
+    return model.require_head()
 
 
 class _Ticker:

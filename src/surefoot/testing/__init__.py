@@ -1,0 +1,28 @@
+"""Checks for authors of methods, models, shifts and evaluators: the ones that surefoot's own pass.
+
+Call them from a test. Each raises ``AssertionError`` with a sentence that says what was broken::
+
+    from surefoot.testing import check_method
+
+    def test_my_method():
+        check_method(MyMethod(schedule=Schedule(epochs=1, batch_size=8)))
+"""
+
+from __future__ import annotations
+
+from .evals import check_eval
+from .methods import Checked, check_method
+from .models import check_model
+from .samples import small_clip, small_task, small_vit
+from .shifts import check_shift
+
+__all__ = [
+    "Checked",
+    "check_eval",
+    "check_method",
+    "check_model",
+    "check_shift",
+    "small_clip",
+    "small_task",
+    "small_vit",
+]

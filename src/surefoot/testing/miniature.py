@@ -1,0 +1,58 @@
+"""Tiny data sets in the real layouts, for tests and for trying a recipe in seconds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..data.known.base import KnownDataset
+from ..data.known.find import known_dataset
+from ..errors import DataError
+
+__all__ = ["make_miniature", "miniature_folder"]
+
+
+def miniature_folder(known: KnownDataset, root: Path) -> Path:
+    """Where a data set lies below a data root: the first of the places it is looked for."""
+    return root / next((name for name in known.folders if name != "."), known.name)
+
+
+def make_miniature(name: str, dir: str | os.PathLike[str], seed: int = 0) -> Path:  # noqa: A002
+    """Write a tiny copy of a published data set, in exactly its layout.
+
+    Folder names, metadata files and columns are the real ones; the pictures are noise in the
+    colours of their class, a few per class, of a few classes. The one file that a real copy does
+    not have is ``surefoot-miniature.json``, which states the miniature's counts. Several can be
+    made below one folder, which then is a data root: ``make_task(train="imagenet", root=dir)``.
+
+    Args:
+        name: As `surefoot ls datasets` lists it.
+        dir: A data root; the data set goes into its own folder below.
+        seed: Of the pictures.
+
+    Returns:
+        The data set's folder.
+
+    Raises:
+        UnknownName: There is no such data set.
+        DataError: The folder holds something already.
+    """
+    known = known_dataset(name)
+    folder = miniature_folder(known, Path(dir))
+    if folder.exists() and any(folder.iterdir()) and not _shared(known, folder):
+        raise DataError(
+            f"{folder} holds something already",
+            expected="a new folder: a miniature is never written over data",
+            fix="give another folder",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    known.miniature(folder, seed)
+    return folder
+
+
+def _shared(known: KnownDataset, folder: Path) -> bool:
+    """Is it the miniature of another data set that lies in the same folder (fmow-continents)?"""
+    from ..data.known.base import miniature_mark
+
+    mark = miniature_mark(folder)
+    return mark is not None and known.name not in mark

@@ -1,0 +1,113 @@
+"""``check_shift``: the contract of a shifted test set."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from ..data.dataset import Shift, Split
+from ..errors import SurefootError
+from ..evals.predict import package, score
+from ..metrics import get_metric
+from .samples import require
+
+__all__ = ["check_shift"]
+
+_DECODED = 16
+"""Images that are decoded twice, spread over the split."""
+
+
+def check_shift(shift: Shift, *, decode: int = _DECODED) -> None:
+    """Check that a shift keeps the contract of :class:`surefoot.Shift`.
+
+    - It is out of the training distribution ("OOD"), for testing, labelled in the task's classes.
+    - Its ids are one per image and stable; images decode to RGB, the same each time.
+    - Version, licence and source are stated, so that a score row says what it was computed on.
+    - ``classes`` and ``groups`` are ascending and hold every label that occurs.
+    - Its metric is known, a perfect predictor gets the best value it can have, and the score does
+      not depend on the order of the images.
+
+    Args:
+        shift: As a task holds it.
+        decode: How many images are decoded, spread over the split.
+
+    Raises:
+        AssertionError: Says what was broken.
+    """
+    name, split = f"the shift {shift.name!r}", shift.split
+    require(shift.name not in ("", "train", "val", "test"),
+            f"{name} has a name that is reserved or empty")  # fmt: skip
+    require(split.domain == "OOD", f"{name} says domain {split.domain!r}; a shift is OOD "
+            "(Shift.of sets it)")  # fmt: skip
+    require(split.use == "test", f"{name} says use {split.use!r}; a shift is for testing")
+    for fact, unset in (("version", "unversioned"), ("licence", ""), ("source", "")):
+        value = getattr(split, fact)
+        require(value != unset, f"{name} states no {fact}: its scores could not be traced")
+    _check_images(name, split, decode)
+    _check_labels(name, shift)
+    _check_metric(name, shift)
+
+
+def _check_images(name: str, split: Split, decode: int) -> None:
+    ids = [split.images.id(i) for i in range(len(split))]
+    require(ids == [split.images.id(i) for i in range(len(split))], f"ids of {name} change")
+    twice = len(ids) - len(set(ids))
+    require(not twice, f"{twice} images of {name} have the id of another one")
+    require(not any(i.startswith(("/", "\\")) or i[1:3] == ":\\" for i in ids),
+            f"ids of {name} are absolute paths, which differ from machine to machine")  # fmt: skip
+    for i in np.unique(np.linspace(0, len(split) - 1, max(1, decode)).astype(int)):
+        first, again = split.images[int(i)], split.images[int(i)]
+        require(isinstance(first, Image.Image) and first.mode == "RGB",
+                f"image {ids[i]} of {name} is not an RGB image of Pillow")  # fmt: skip
+        require(first.size == again.size and first.tobytes() == again.tobytes(),
+                f"image {ids[i]} of {name} is another one each time it is decoded")  # fmt: skip
+
+
+def _check_labels(name: str, shift: Shift) -> None:
+    split = shift.split
+    require(split.labels is not None, f"{name} has no labels")
+    labels = split.require_labels()
+    require(labels.dtype == np.int64, f"labels of {name} are {labels.dtype}, not int64")
+    for column, values in split.metadata.items():
+        require(len(values) == len(split), f"the column {column!r} of {name} has {len(values)} "
+                f"entries for {len(split)} images")  # fmt: skip
+    held = split.cluster is None or split.cluster in split.metadata
+    require(held, f"{name} has the cluster column {split.cluster!r}, which is not in its metadata")
+    present, classes = set(labels.tolist()), shift.classes
+    if classes is not None:
+        require(list(classes) == sorted(set(classes)), f"classes of {name} are not ascending")
+        inside = all(0 <= c < len(split.class_names) for c in classes)
+        require(inside, f"classes of {name} are not among the {len(split.class_names)} of the task")
+        stray = sorted(present - set(classes))
+        require(not stray, f"labels {stray[:5]} of {name} occur but are not among its classes, so "
+                "they could never be predicted")  # fmt: skip
+    for group in shift.groups or ():
+        late = sorted(present & set(group[1:]))
+        require(not late, f"labels {late[:5]} of {name} belong to the group that {group[0]} stands "
+                "for: a group's label is its first class")  # fmt: skip
+
+
+def _check_metric(name: str, shift: Shift) -> None:
+    labels = shift.split.require_labels()
+    perfect = np.full((len(labels), len(shift.split.class_names)), -10.0, dtype=np.float32)
+    perfect[np.arange(len(labels)), labels] = 10.0
+    try:
+        metric = get_metric(shift.metric)
+        value = score(package(shift, perfect)).value
+    except SurefootError as error:
+        raise AssertionError(f"{name} cannot be scored by {shift.metric!r}: {error}") from error
+    require(math.isfinite(value), f"{shift.metric} of {name} is {value}")
+    wrong = -perfect
+    worse = score(package(shift, wrong)).value
+    better = value > worse if metric.direction == "max" else value < worse
+    require(better, f"{shift.metric} of {name} is {value:g} where every image is right and "
+            f"{worse:g} where every one is wrong")  # fmt: skip
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=perfect.shape).astype(np.float32)
+    order = rng.permutation(len(labels))
+    turned = Shift(shift.name, shift.split.take(order), shift.metric, shift.classes, shift.groups)
+    values = score(package(shift, noise)).value, score(package(turned, noise[order])).value
+    require(math.isclose(*values, rel_tol=1e-9, abs_tol=1e-12),
+            f"{shift.metric} of {name} depends on the order of the images: {values}")  # fmt: skip
