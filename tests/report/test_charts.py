@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from surefoot.drawing.labels import Box, dodge, lanes, place, shorten, text_width
+from surefoot.drawing.scale import Linear, Logit, nice_step, span
+from surefoot.drawing.svg import el, num
 from surefoot.report import charts
-from surefoot.report.charts.labels import Box, dodge, lanes, place, shorten, text_width
-from surefoot.report.charts.scale import Linear, Logit, nice_step, span
-from surefoot.report.charts.svg import el, num
 
 fractions = st.floats(0.0, 1.0)
 

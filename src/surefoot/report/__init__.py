@@ -10,7 +10,7 @@ any machine::
 
 from __future__ import annotations
 
-from .page import render
+from .page import BoardLink, render
 from .terminal import render_terminal
 
-__all__ = ["render", "render_terminal"]
+__all__ = ["BoardLink", "render", "render_terminal"]

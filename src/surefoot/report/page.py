@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from ..drawing import stylesheet
 from ..records import write_atomic
 from ..runs import Study
 from .charts import difference_bar
@@ -31,17 +34,35 @@ from .read import read
 from .run_figures import log_figures, seed_figures
 from .table import build_table
 
-__all__ = ["render"]
+__all__ = ["BoardLink", "page", "page_policy", "render"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(study: Study, out: Path | None = None) -> Path:
+@dataclass(frozen=True)
+class BoardLink:
+    """Where a run's numbers stand on a results board, or could stand.
+
+    Attributes:
+        title: Of the board.
+        address: Of its page; "" where there is none yet.
+        added: The run's numbers are on it.
+        command: What to type to add them.
+    """
+
+    title: str
+    address: str
+    added: bool
+    command: str
+
+
+def render(study: Study, out: Path | None = None, *, links: Sequence[BoardLink] = ()) -> Path:
     """Write the report.
 
     Args:
         study: One run or several.
         out: The file; ``report.html`` in the study's folder when left out.
+        links: Boards to lead to.
 
     Returns:
         The path of the file.
@@ -50,18 +71,18 @@ def render(study: Study, out: Path | None = None) -> Path:
         RunError: A stored file cannot be read.
     """
     target = out if out is not None else study.path / "report.html"
-    write_atomic(target, page(study))
+    write_atomic(target, page(study, links))
     return target
 
 
-def page(study: Study) -> str:
+def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
     """The report as HTML text."""
     view = read(study)
     pairing = Pairing(view)
     told = findings(view, pairing)
     table = build_table(view, pairing)
     planes = plane_figures(view)
-    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    style = stylesheet() + (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
     environ = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -92,9 +113,10 @@ def page(study: Study) -> str:
         notes=notes(view),
         command=command(view),
         metrics=metrics(view),
+        links=links,
         style=Markup(style),
         script=Markup(script),
-        policy=_policy(style, script),
+        policy=page_policy(style, script),
     )
 
 
@@ -105,7 +127,7 @@ def unbroken(text: str) -> str:
     return text
 
 
-def _policy(style: str, script: str) -> str:
+def page_policy(style: str, script: str) -> str:
     """Nothing may be fetched; only this style and this script count."""
     return (
         f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "

@@ -146,7 +146,7 @@ def _find(run: Run, split: str, alpha: float | None) -> Predictions | None:
     if alpha is None and run.facts.get("method") == "zero-shot":
         other[None] = [0.0]
     for a in (alpha, *other.get(alpha, [])):
-        found = run.predictions(split, a)
+        found = run.predictions(split, a, run.facts.get("evaluator", "head"))
         if found is not None:
             return found
     return None

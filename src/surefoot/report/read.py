@@ -129,7 +129,7 @@ def _entries(
         name = label if end else _chosen_label(rules, cells, label)
         sources: dict[str, tuple[tuple[Run, float | None], ...]] = {}
         for run, s in here:
-            if s.evaluator != "knn":  # whose predictions are not kept
+            if s.evaluator != "knn" or run.facts.get("evaluator") == "knn":  # its own, not beside
                 sources[s.split] = (*sources.get(s.split, ()), (run, s.alpha))
         out.append(
             Entry(

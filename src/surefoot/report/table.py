@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..drawing.scale import span
 from .charts import Node, interval_bar
-from .charts.scale import span
 from .names import metric_name, points, rule_name, shown_alpha
 from .paired import Pairing
 from .view import MEAN, Cell, Entry, View

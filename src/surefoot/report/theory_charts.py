@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..drawing.labels import dodge
+from ..drawing.marks import band, line, point, text
+from ..drawing.scale import Scale
+from ..drawing.svg import clip, path
 from .charts import Frame, Node, el, figure
-from .charts.labels import dodge
-from .charts.marks import band, line, point, text
-from .charts.scale import Scale
-from .charts.svg import clip, path
 
 __all__ = ["Line", "Log", "eps_chart", "geometric_mean", "power", "short", "time_chart"]
 

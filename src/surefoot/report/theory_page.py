@@ -12,8 +12,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from ..drawing import stylesheet
 from .charts import Node
-from .page import _policy
+from .page import page_policy
 from .theory_charts import Line, eps_chart, geometric_mean, short, time_chart
 
 __all__ = ["theory_page"]
@@ -45,7 +46,7 @@ def theory_page(result: Mapping[str, Any], command: str = "") -> str:
         result: What ``surefoot.theory.run_study`` returned, or ``theory.json`` holds.
         command: What to type to have it again.
     """
-    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8") + _STYLE
+    style = stylesheet() + (_TEMPLATES / "style.css").read_text(encoding="utf-8") + _STYLE
     script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
     environ = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -72,7 +73,7 @@ def theory_page(result: Mapping[str, Any], command: str = "") -> str:
         command=command,
         style=Markup(style),
         script=Markup(script),
-        policy=_policy(style, script),
+        policy=page_policy(style, script),
     )  # fmt: skip
 
 

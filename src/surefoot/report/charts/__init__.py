@@ -7,11 +7,11 @@ drawing; a general package's SVG brings its own fonts and colours and is twenty 
 
 from __future__ import annotations
 
-from .axes import Frame, percent
+from ...drawing.axes import Frame, percent
+from ...drawing.svg import Node, el, figure
 from .curve import Panel, Pick, Series, alpha_chart, mini_chart, pick_rows
 from .plane import Baseline, Dot, Trail, plane_chart
 from .small import difference_bar, interval_bar, log_chart, strip_chart
-from .svg import Node, el, figure
 
 __all__ = [
     "Baseline",

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from .axes import Frame, percent
-from .labels import dodge, lanes, shorten, text_width
-from .marks import band, line, point, text
-from .scale import Linear, span
-from .svg import Node, clip, el, figure, path
+from ...drawing.axes import Frame, percent
+from ...drawing.labels import dodge, lanes, shorten, text_width
+from ...drawing.marks import band, line, point, text
+from ...drawing.scale import Linear, span
+from ...drawing.svg import Node, clip, el, figure, path
 
 __all__ = ["Panel", "Pick", "Series", "alpha_chart", "mini_chart", "pick_rows"]
 

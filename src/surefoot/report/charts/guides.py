@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .axes import Frame
-from .labels import Box, text_width
-from .marks import line, text
-from .scale import logit
-from .svg import Node
+from ...drawing.axes import Frame
+from ...drawing.labels import Box, text_width
+from ...drawing.marks import line, text
+from ...drawing.scale import logit
+from ...drawing.svg import Node
 
 __all__ = ["Baseline", "guides", "line_boxes"]
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .axes import Frame, percent
+from ...drawing.axes import Frame, percent
+from ...drawing.labels import Box, Spot, place, shorten
+from ...drawing.marks import cross, line, point, text, tick_dots
+from ...drawing.scale import Logit, Scale, logit
+from ...drawing.svg import Node, clip, el, figure
 from .guides import Baseline, guides, line_boxes
-from .labels import Box, Spot, place, shorten
-from .marks import cross, line, point, text, tick_dots
-from .scale import Logit, Scale, logit
-from .svg import Node, clip, el, figure
 
 __all__ = ["Baseline", "Dot", "Trail", "plane_chart"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .axes import Frame
-from .labels import shorten, text_width
-from .marks import line, point, text
-from .scale import Linear, nice_step, span
-from .svg import Node, el, figure, path
+from ...drawing.axes import Frame
+from ...drawing.labels import shorten, text_width
+from ...drawing.marks import line, point, text
+from ...drawing.scale import Linear, nice_step, span
+from ...drawing.svg import Node, el, figure, path
 
 __all__ = ["difference_bar", "interval_bar", "log_chart", "strip_chart"]
 

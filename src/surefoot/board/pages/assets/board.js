@@ -1,0 +1,118 @@
+"use strict";
+(() => {
+  // One tip for every mark that carries data-tip; it follows pointer and keyboard.
+  const tip = document.getElementById("tip");
+  const show = (target) => {
+    tip.textContent = target.getAttribute("data-tip");
+    tip.hidden = false;
+    const at = target.getBoundingClientRect(), own = tip.getBoundingClientRect();
+    const left = Math.min(Math.max(8, at.left + at.width / 2 - own.width / 2), innerWidth - own.width - 8);
+    const above = at.top - own.height - 8;
+    tip.style.setProperty("left", `${left + scrollX}px`);
+    tip.style.setProperty("top", `${(above > 4 ? above : at.bottom + 8) + scrollY}px`);
+  };
+  const hide = () => { tip.hidden = true; };
+  for (const [begin, end] of [["pointerover", "pointerout"], ["focusin", "focusout"]]) {
+    document.addEventListener(begin, (e) => {
+      const target = e.target.closest?.("[data-tip]");
+      if (target) show(target);
+    });
+    document.addEventListener(end, hide);
+  }
+  document.addEventListener("keydown", (e) => { if (e.key === "Escape") hide(); });
+
+  // A table that the page holds whole, or whose rows lie in a file beside it (data-rows): sorted
+  // and filtered here. The live server sorts and filters by links and forms instead.
+  const table = document.getElementById("results");
+  const heads = table ? [...table.querySelectorAll("th[data-sort]")].filter((th) => !th.querySelector("a")) : [];
+  if (!heads.length) return;
+  const body = table.tBodies[0], size = Number(table.dataset.size);
+  const filters = document.querySelector("form[data-filters]"), told = document.getElementById("told");
+  let rows = [...body.rows], whole = !table.dataset.rows, page = 1;
+  const state = { column: -1, down: false };
+
+  const load = (then) => {
+    if (whole) { then(); return; }
+    window.surefootRows = (texts) => {
+      const holder = document.createElement("template");
+      holder.innerHTML = `<table><tbody>${texts.join("")}</tbody></table>`;
+      rows = [...holder.content.querySelectorAll("tr")];
+      whole = true;
+      document.querySelector(".pager")?.remove();
+      then();
+    };
+    const script = document.createElement("script");
+    script.src = table.dataset.rows;
+    document.head.append(script);
+  };
+
+  const keyOf = (row) => {
+    const raw = row.cells[state.column].dataset.key;
+    return raw === "" ? null : Number.isNaN(Number(raw)) ? raw : Number(raw);
+  };
+  const compare = (a, b) => {
+    const x = keyOf(a), y = keyOf(b);
+    if (x === null || y === null) return (x === null) - (y === null);
+    const order = typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y));
+    return state.down ? -order : order;
+  };
+  const wanted = () => {
+    if (!filters) return () => true;
+    const form = new FormData(filters), get = (name) => String(form.get(name) ?? "");
+    const words = get("q").toLowerCase().split(/\s+/).filter(Boolean);
+    return (row) => (!get("kind") || row.dataset.kind === get("kind"))
+      && (!get("extra") || row.dataset.extra === get("extra"))
+      && (!get("method") || row.dataset.method === get("method"))
+      && (!get("code") || row.dataset.code === "1")
+      && words.every((w) => row.textContent.toLowerCase().includes(w));
+  };
+  const pager = document.createElement("nav");
+  pager.className = "pager";
+  pager.setAttribute("aria-label", "Pages");
+  table.closest(".scroll").after(pager);
+
+  const draw = () => {
+    const kept = rows.filter(wanted());
+    if (state.column >= 0) kept.sort(compare);
+    const pages = Math.max(1, Math.ceil(kept.length / size));
+    page = Math.min(page, pages);
+    body.replaceChildren(...kept.slice((page - 1) * size, page * size));
+    if (told) told.textContent = `${kept.length.toLocaleString("en")} of ${Number(table.dataset.all).toLocaleString("en")} rows`;
+    pager.replaceChildren();
+    if (pages < 2) return;
+    const step = (words, by) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = words;
+      button.disabled = page + by < 1 || page + by > pages;
+      button.addEventListener("click", () => { page += by; draw(); });
+      return button;
+    };
+    const at = document.createElement("span");
+    at.textContent = `Page ${page} of ${pages}`;
+    pager.append(step("← Previous", -1), at, step("Next →", 1));
+  };
+
+  for (const th of heads) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...th.childNodes);
+    th.append(button);
+    const big = ["value", "date", "x", "y"].includes(th.dataset.sort);
+    button.addEventListener("click", () => {
+      const was = th.getAttribute("aria-sort"), again = state.column === th.cellIndex;
+      state.down = again ? was === "ascending" : big;
+      state.column = th.cellIndex;
+      for (const other of heads) other.setAttribute("aria-sort", "none");
+      th.setAttribute("aria-sort", state.down ? "descending" : "ascending");
+      page = 1;
+      load(draw);
+    });
+  }
+  if (filters) {
+    filters.hidden = false;
+    filters.addEventListener("submit", (e) => e.preventDefault());
+    filters.addEventListener("input", () => { page = 1; load(draw); });
+    filters.addEventListener("reset", () => setTimeout(() => { page = 1; load(draw); }));
+  }
+})();

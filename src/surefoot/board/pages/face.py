@@ -1,0 +1,86 @@
+"""What every view gets: the store, the face, the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from ..rows import Board
+from ..store import Store
+from .links import Links
+from .queries import board_names
+from .ranked import BoardRows, Cache, board_rows
+
+__all__ = ["BoardName", "Face"]
+
+
+@dataclass(frozen=True)
+class BoardName:
+    """What a board is called and where its task and data set are."""
+
+    task: str
+    task_slug: str
+    dataset: str
+    dataset_slug: str
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face of one board.
+
+    Attributes:
+        store: An open store.
+        links: Of the page at hand.
+        cache: Shared by the pages.
+        toy: Whether toy data are shown.
+        writable: Whether results can be submitted here.
+    """
+
+    store: Store
+    links: Links
+    cache: Cache = field(default_factory=Cache)
+    toy: bool = True
+    writable: bool = False
+
+    def at(self, depth: int) -> Face:
+        """The same for a page at another depth."""
+        return replace(self, links=replace(self.links, depth=depth))
+
+    @property
+    def live(self) -> bool:
+        """Served, not written."""
+        return self.links.live
+
+    def names(self) -> dict[int, BoardName]:
+        """Board id -> its name."""
+
+        def make() -> dict[int, BoardName]:
+            return {i: BoardName(*n) for i, n in board_names(self.store.db).items()}
+
+        found: dict[int, BoardName] = self.cache.get("names", make, len)
+        return found
+
+    def rows(self, board: Board, metric: str | None = None) -> BoardRows:
+        """A board's rows in order."""
+        return board_rows(self.store, self.cache, board, metric, toy=self.toy)
+
+    def shown(self, boards: list[Board]) -> list[Board]:
+        """Boards that have rows here: toy ones only where toy data are shown, none empty."""
+        toys, sizes = self._toy_boards(), self.sizes()
+        return [b for b in boards if sizes.get(b.id) and (self.toy or b.id not in toys)]
+
+    def sizes(self) -> dict[int, int]:
+        """Board id -> rows."""
+        found: dict[int, int] = self.cache.get("sizes", self.store.boards.sizes, len)
+        return found
+
+    def _toy_boards(self) -> set[int]:
+        def make() -> set[int]:
+            rows = self.store.db.all(
+                "SELECT board.id FROM board JOIN dataset ON dataset.id = dataset_id WHERE toy = 1 "
+                "OR NOT EXISTS (SELECT 1 FROM entry WHERE board_id = board.id AND entry.toy = 0 "
+                "AND entry.deleted IS NULL)"
+            )
+            return {r[0] for r in rows}
+
+        found: set[int] = self.cache.get("toys", make, len)
+        return found

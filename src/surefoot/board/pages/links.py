@@ -1,0 +1,91 @@
+"""Addresses of pages, for both faces.
+
+A page is known by its parts: ``("boards", slug)``. The live server has it at ``/boards/SLUG``; the
+static site has it in the file ``boards/SLUG.html``, linked relatively, so that a copy opens from a
+disk, a USB stick or any folder of a web server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode, urlsplit
+
+from ..text import digest
+
+__all__ = ["Links", "file_of", "web"]
+
+Part = str | int
+_LONGEST = 180  # bytes; file systems stop at 255, and a page number is added
+
+
+def web(address: object) -> str | None:
+    """An address that may be linked: http or https with a host; None for everything else.
+
+    Addresses come from archives and strangers; "javascript:" and its like never become links.
+    """
+    if not isinstance(address, str):
+        return None
+    text = address.strip()
+    if any(c.isspace() or ord(c) < 32 for c in text) or len(text) > 2000:
+        return None
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return None
+    return text if good else None
+
+
+def file_of(*parts: Part, page: int = 1) -> str:
+    """The file of a page below the site's folder: ``boards/SLUG.html``, ``boards/SLUG.p2.html``."""
+    names = [_short(str(p)) for p in parts] or ["index"]
+    more = f".p{page}" if page > 1 else ""
+    return "/".join(names) + f"{more}.html"
+
+
+def _short(name: str) -> str:
+    """A slug as a file name; slugs hold letters, digits and "-" only, but may be long."""
+    if len(name.encode()) <= _LONGEST:
+        return name
+    cut = name.encode()[: _LONGEST - 10].decode(errors="ignore")
+    return f"{cut}-{digest(name)[:8]}"
+
+
+@dataclass(frozen=True)
+class Links:
+    """Makes addresses for the page at hand.
+
+    Attributes:
+        live: For the server; otherwise for files.
+        depth: Of the page at hand below the site's folder (files only).
+        papers: Ids of papers that have a page; None: all.
+    """
+
+    live: bool
+    depth: int = 0
+    papers: Collection[int] | None = None
+
+    def __call__(self, *parts: Part, page: int = 1, **query: Part | None) -> str:
+        """The address of a page; ``query`` is for the server only."""
+        if self.live:
+            path = "/" + "/".join(quote(str(p), safe="") for p in parts)
+            asked = {k: v for k, v in query.items() if v not in (None, "")}
+            if page > 1:
+                asked["page"] = page
+            return path + (f"?{urlencode(asked)}" if asked else "")
+        return "../" * self.depth + quote(file_of(*parts, page=page))
+
+    def asset(self, name: str) -> str:
+        """The address of a style sheet or script."""
+        return f"/assets/{name}" if self.live else f"{'../' * self.depth}assets/{name}"
+
+    def file(self, name: str) -> str:
+        """The address of any other file of the static site."""
+        return "../" * self.depth + quote(name)
+
+    def paper(self, paper_id: int, slug: str) -> str | None:
+        """The address of a paper's page; None where this face has none."""
+        if self.papers is not None and paper_id not in self.papers:
+            return None
+        return self("papers", slug)

@@ -1,0 +1,223 @@
+"""Front page, all boards, the tree of tasks, a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..ranking import best_so_far, row_date
+from ..rows import Board, Task
+from .board_view import heading, metric_facts
+from .charts import plane_chart, spark
+from .face import Face
+from .queries import papers_page
+from .words import day, detail, tidy
+
+__all__ = ["BOARDS", "front_page", "sota_page", "task_page", "tasks_page"]
+
+BOARDS = 100
+"""Boards of one page of the list of all boards."""
+
+_NOTABLE = 6
+_DEEPEST = 12
+
+
+def front_page(face: Face) -> dict[str, Any]:
+    """Notable benchmarks, all SotA, newest papers."""
+    store = face.store
+    shown = face.shown(store.boards.all())
+    marked = face.shown(store.boards.notable())
+    notable = list({b.id: b for b in (*marked, *_fullest(face, shown))}.values())
+    return {
+        "totals": _totals(face, len(shown)),
+        "notable": [_card(face, b) for b in notable[:_NOTABLE]],
+        "sota": _by_task(face, shown[:BOARDS]),
+        "boards": len(shown),
+        "more": len(shown) > BOARDS,
+        "papers": [_paper_line(face, p) for p in papers_page(store, 6, 0, site=True)[0]],
+        "curated": bool(marked),
+        "picture": _picture(face),
+    }
+
+
+def _picture(face: Face) -> dict[str, Any] | None:
+    """The first published sweep over alpha, as a path in the plane of two of its data sets."""
+    rows = face.store.db.all(
+        "SELECT id FROM curve WHERE deleted IS NULL AND kind = 'published' AND toy = 0 "
+        "ORDER BY id LIMIT 5"
+    )
+    for r in rows:
+        curve = face.store.curves.by_id(r["id"])
+        series: dict[str, dict[float, float]] = {}
+        for p in curve.points:
+            series.setdefault(p.dataset, {})[p.alpha] = p.value
+        names = sorted(series, key=lambda n: ("shifts" in n, n == "ImageNet"), reverse=True)
+        if len(names) < 2 or len(series[names[0]]) < 5 or curve.method_id is None:
+            continue
+        up, across = names[0], next((n for n in names if n == "ImageNet"), names[1])
+        alphas = sorted(series[up].keys() & series[across].keys())
+        if len(alphas) < 5 or up == across:
+            continue
+        points = [(a, series[across][a], series[up][a]) for a in alphas]
+        title = tidy(curve.title, 100)
+        method = face.store.methods.by_id(curve.method_id)
+        return {
+            "chart": plane_chart("hero", title, (tidy(across, 40), tidy(up, 40)), points),
+            "title": title,
+            "kind": curve.kind,
+            "href": face.links("methods", method.slug),
+            "method": tidy(method.name, 60),
+        }
+    return None
+
+
+def _fullest(face: Face, boards: list[Board]) -> list[Board]:
+    sizes = face.sizes()
+    return sorted(boards, key=lambda b: (-sizes.get(b.id, 0), b.id))
+
+
+def _totals(face: Face, boards: int) -> list[tuple[str, int, str]]:
+    totals = face.store.totals()
+    return [
+        ("results", totals["results"], face.links("sota")),
+        ("boards", boards, face.links("sota")),
+        ("papers", totals["papers"], face.links("papers")),
+        ("methods", totals["methods"], face.links("methods")),
+        ("data sets", totals["datasets"], face.links("datasets")),
+    ]
+
+
+def _paper_line(face: Face, paper: Any) -> dict[str, Any]:
+    return {
+        "title": tidy(paper.title, 200),
+        "href": face.links.paper(paper.id, paper.slug),
+        "date": day(paper.date),
+        "venue": tidy(paper.venue, 60),
+    }
+
+
+def _card(face: Face, board: Board) -> dict[str, Any]:
+    """A notable benchmark: its best, and all results on a line."""
+    line = board_line(face, board)
+    rows = face.rows(board)
+    values = [
+        r.result.value for r in rows.rows if r.rank is not None and r.result.value is not None
+    ]
+    best = rows.best
+    drawn = None
+    if len(values) > 1 and best is not None and best.result.value is not None:
+        drawn = spark(values, best.result.value)
+    course = best_so_far([r for r in rows.rows if r.rank is not None], rows.metric)
+    return {**line, "spark": drawn, "steps": sum(p.best for p in course)}
+
+
+def board_line(face: Face, board: Board) -> dict[str, Any]:
+    """A board in a list: its name, its best row."""
+
+    def make() -> dict[str, Any]:
+        rows = face.rows(board)
+        best = rows.best
+        return {
+            "rows": len(rows.rows),
+            "metric": metric_facts(rows.metric),
+            "best": None if best is None else {
+                "id": best.entry.id,
+                "model": tidy(best.entry.model_name, 80),
+                "detail": detail(best.entry, best.result),
+                "raw": tidy(best.result.raw, 40),
+                "kind": best.entry.kind,
+                "oracle": best.result.selection == "oracle",
+                "date": day(row_date(best.entry)),
+                "paper_id": best.entry.paper_id,
+            },
+        }  # fmt: skip
+
+    facts = face.cache.get(("line", board.id, face.toy), make, lambda _: 1)
+    best = facts["best"]
+    if best is not None:
+        best = {**best, "href": face.links("rows", best["id"])}
+    return {"board": heading(face, board), **facts, "best": best}
+
+
+def _by_task(face: Face, boards: Iterable[Board]) -> list[dict[str, Any]]:
+    groups: dict[int, list[Board]] = {}
+    for board in boards:
+        groups.setdefault(board.task_id, []).append(board)
+    found = []
+    for task_id, some in groups.items():
+        task = face.store.tasks.by_id(task_id)
+        lines = [board_line(face, b) for b in _fullest(face, some)]
+        found.append({
+            "task": tidy(task.name), "href": face.links("tasks", task.slug), "lines": lines,
+        })  # fmt: skip
+    return found
+
+
+def sota_page(face: Face, page: int = 1) -> dict[str, Any]:
+    """Every board with its best result."""
+    shown = _fullest(face, face.shown(face.store.boards.all()))
+    pages = max(1, -(-len(shown) // BOARDS))
+    page = min(max(1, page), pages)
+    part = shown[(page - 1) * BOARDS : page * BOARDS]
+    return {"sota": _by_task(face, part), "boards": len(shown), "page": page, "pages": pages}
+
+
+# tasks
+
+
+def tasks_page(face: Face) -> dict[str, Any]:
+    """The tree of tasks with counts of boards and papers."""
+    store = face.store
+    alive = {t.id: t for t in store.tasks.all()}
+    below: dict[int, list[int]] = {}
+    for r in store.db.all("SELECT parent_id, child_id FROM task_parent"):
+        if r[0] in alive and r[1] in alive:
+            below.setdefault(r[0], []).append(r[1])
+    boards = _boards_of_tasks(face)
+    papers = {i: n for i, (_, n) in store.tasks.counts().items()}
+    hung = {c for some in below.values() for c in some}
+
+    def node(task: Task, above: tuple[int, ...]) -> dict[str, Any]:
+        under = sorted((alive[i] for i in below.get(task.id, ())), key=lambda t: t.name.lower())
+        deep = len(above) < _DEEPEST
+        kids = [node(t, (*above, task.id)) for t in under if t.id not in above] if deep else []
+        return {
+            "name": tidy(task.name, 120),
+            "href": face.links("tasks", task.slug),
+            "text": tidy(task.description, 160),
+            "boards": boards.get(task.id, 0),
+            "papers": papers.get(task.id, 0),
+            "below": sum(k["boards"] + k["below"] for k in kids),
+            "kids": kids,
+        }
+
+    roots = sorted((t for i, t in alive.items() if i not in hung), key=lambda t: t.name.lower())
+    return {"roots": [node(t, ()) for t in roots], "count": len(alive)}
+
+
+def _boards_of_tasks(face: Face) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for board in face.shown(face.store.boards.all()):
+        found[board.task_id] = found.get(board.task_id, 0) + 1
+    return found
+
+
+def task_page(face: Face, task: Task) -> dict[str, Any]:
+    """A task: its boards with their best, what hangs under it, papers."""
+    store = face.store
+
+    def link(t: Task) -> dict[str, str]:
+        return {"name": tidy(t.name, 120), "href": face.links("tasks", t.slug)}
+
+    boards = face.shown(store.boards.of_task(task.id))
+    papers = store.papers.of_task(task.id, limit=30)
+    return {
+        "name": tidy(task.name),
+        "text": tidy(task.description, 2000),
+        "synonyms": [tidy(s, 60) for s in task.synonyms][:20],
+        "parents": [link(t) for t in store.tasks.parents(task.id)],
+        "kids": [link(t) for t in store.tasks.children(task.id)],
+        "lines": [board_line(face, b) for b in boards[: 5 * BOARDS]],
+        "papers": [_paper_line(face, p) for p in papers],
+        "licence": task.licence,
+    }

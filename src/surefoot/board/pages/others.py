@@ -1,0 +1,189 @@
+"""Search, submit, about, history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..rows import Hit
+from ..submit import SubmissionForm, template
+from .face import Face
+from .links import web
+from .queries import papers_page
+from .things import declared
+from .words import KIND_WORDS, day, tidy
+
+__all__ = ["about_page", "hit_line", "search_index", "search_page", "submit_page"]
+
+_GROUPS = (
+    ("What was scored", ("task", "dataset", "split", "protocol", "metric", "value")),
+    ("The model", ("model_name", "backbone", "method", "setting", "extra_data")),
+    ("Where it is told", ("paper_title", "paper_url", "paper_date", "code_url")),
+    ("How sure it is", ("n", "low", "high")),
+    ("To run it again", ("recipe", "run_method", "run_split", "run_selection", "note")),
+)
+_LABELS = {
+    "dataset": "Data set", "model_name": "Model name", "extra_data": "Extra training data",
+    "paper_title": "Paper title", "paper_url": "Paper address", "paper_date": "Paper date",
+    "code_url": "Code address", "n": "Images", "low": "Lower end", "high": "Upper end",
+    "run_method": "Method of the score", "run_split": "Split of the score",
+    "run_selection": "Choice of α of the score",
+}  # fmt: skip
+_PATHS = {"task": "tasks", "dataset": "datasets", "method": "methods", "model": "boards"}
+_WORDS = {"task": "Task", "dataset": "Data set", "method": "Method", "paper": "Paper",
+          "model": "Model"}  # fmt: skip
+
+
+def hit_line(face: Face, hit: Hit) -> dict[str, Any]:
+    """A search result with its address."""
+    if hit.kind == "paper":
+        href = face.links.paper(hit.id, hit.slug)
+    elif hit.kind == "model":
+        href = face.links("rows", hit.id)
+    else:
+        href = face.links(_PATHS[hit.kind], hit.slug)
+    return {
+        "kind": _WORDS[hit.kind],
+        "title": tidy(hit.title, 200),
+        "text": tidy(hit.excerpt or "", 200),
+        "href": href,
+    }
+
+
+def search_page(face: Face, query: str = "") -> dict[str, Any]:
+    """Hits of a query (live); the static page looks through its index by script."""
+    words = tidy(query, 300)
+    hits = face.store.search(words, limit=15) if words and face.live else []
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for hit in hits:
+        line = hit_line(face, hit)
+        groups.setdefault(line["kind"], []).append(line)
+    return {"query": words, "groups": groups, "count": len(hits)}
+
+
+def search_index(face: Face) -> Iterator[tuple[str, str, str, str]]:
+    """(kind, title, more words, address) of everything that the static search finds."""
+    store = face.store
+    for task in store.tasks.each():
+        yield "Task", tidy(task.name, 160), "", face.links("tasks", task.slug)
+    for data in store.datasets.each():
+        if face.toy or not data.toy:
+            more = tidy(data.full_name, 120)
+            yield "Data set", tidy(data.name, 160), more, face.links("datasets", data.slug)
+    for method in store.methods.each():
+        more = tidy(method.full_name, 120)
+        yield "Method", tidy(method.name, 160), more, face.links("methods", method.slug)
+    total = papers_page(store, 0, 0, site=True)[1]
+    for start in range(0, total, 500):
+        for paper in papers_page(store, 500, start, site=True)[0]:
+            href = face.links.paper(paper.id, paper.slug)
+            if href:
+                more = tidy(", ".join(paper.authors), 300)
+                yield "Paper", tidy(paper.title, 200), more, href
+    names = face.names()
+    for board in face.shown(store.boards.all()):
+        name = names[board.id]
+        title = f"{tidy(name.task)} on {tidy(name.dataset)}"
+        yield "Board", title, tidy(board.split, 60), face.links("boards", board.slug)
+
+
+def submit_page(
+    face: Face, *, values: Mapping[str, str] | None = None,
+    problems: Mapping[str, str] | None = None, token: str = "", sent: int | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The form, or the template and the command.
+
+    Args:
+        face: Of the page.
+        values: What was typed.
+        problems: Field -> what is wrong.
+        token: Against forged requests.
+        sent: Number of the submission that was just taken.
+    """
+    given, wrong = dict(values or {}), dict(problems or {})
+    fields = SubmissionForm.model_fields
+    groups = [
+        (title, [_field(n, fields[n], given, wrong) for n in names]) for title, names in _GROUPS
+    ]
+    store = face.store
+    lists = {
+        "task": [t.name for t in store.tasks.all(limit=300)],
+        "dataset": [d.name for d in store.datasets.all(limit=300)],
+        "method": [m.name for m in store.methods.all(limit=300)],
+        "metric": [m.name for m in store.metrics.used()][:100],
+        "protocol": [r[0] for r in store.db.all("SELECT name FROM protocol LIMIT 300")],
+    }
+    queue = [
+        {
+            "id": s.id,
+            "status": s.status,
+            "model": tidy(s.payload.get("model_name", ""), 100),
+            "dataset": tidy(s.payload.get("dataset", ""), 80),
+            "value": tidy(s.payload.get("value", ""), 40),
+            "note": tidy(s.note, 200),
+            "created": day(s.created),
+            "href": face.links("rows", s.entry_id) if s.entry_id else None,
+        }
+        for s in store.submissions.queue(None)[-50:]
+    ]
+    return {
+        "groups": groups,
+        "lists": {k: [tidy(v, 120) for v in some] for k, some in lists.items()},
+        "template": template(),
+        "token": token,
+        "problems": wrong,
+        "other": [v for k, v in wrong.items() if k not in fields],
+        "sent": sent,
+        "queue": queue[::-1],
+        "labels": _LABELS,
+    }
+
+
+def _field(
+    name: str, field: Any, given: Mapping[str, str], wrong: Mapping[str, str]
+) -> dict[str, Any]:
+    default = "" if field.is_required() or field.default is None else str(field.default)
+    kinds = {"recipe": "area", "note": "area", "extra_data": "choice", "paper_date": "date",
+             "paper_url": "url", "code_url": "url", "n": "number"}  # fmt: skip
+    return {
+        "name": name,
+        "label": _LABELS.get(name, name.replace("_", " ").capitalize()),
+        "hint": field.description or "",
+        "value": given.get(name, default),
+        "required": field.is_required(),
+        "kind": kinds.get(name, "text"),
+        "problem": wrong.get(name, ""),
+    }
+
+
+def about_page(face: Face) -> dict[str, Any]:
+    """Licence, attribution, the metric registry, the rules of verification, history."""
+    store = face.store
+    imports = [
+        {"file": tidy(i.file, 120), "licence": tidy(i.licence, 60), "sha256": i.sha256[:16],
+         "started": day(i.started), "added": i.added, "quarantined": i.quarantined,
+         "complete": i.complete}
+        for i in store.imports.all()
+    ]  # fmt: skip
+    latest = [
+        {"at": day(r.at), "who": tidy(r.who, 60), "action": r.action, "entity": r.entity,
+         "name": _named(r.new or r.old), "note": tidy(r.note, 120)}
+        for r in store.history(limit=25)
+    ]  # fmt: skip
+    return {
+        "kinds": [(k, w) for k, w in KIND_WORDS.items()],
+        "metrics": declared(face),
+        "imports": imports,
+        "latest": latest,
+        "totals": {k: v for k, v in store.totals().items() if v},
+        "page": web("https://paperswithcode.com"),
+    }
+
+
+def _named(row: Mapping[str, Any] | None) -> str:
+    data = row or {}
+    for key in ("model_name", "title", "name", "url", "metric", "file"):
+        if data.get(key):
+            return tidy(data[key], 80)
+    return tidy(json.dumps(dict(data), ensure_ascii=False), 60) if data else ""

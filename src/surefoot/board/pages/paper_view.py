@@ -1,0 +1,140 @@
+"""A paper's page: the one that people knew, with ranks and sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..entries import PaperResult
+from ..ranking import row_date
+from ..rows import Paper
+from .face import Face
+from .links import web
+from .things import facts_of_curves
+from .words import alpha_words, day, detail, source_label, tidy
+
+__all__ = ["paper_page"]
+
+_MOST = 2000  # lines of the full table
+
+
+def paper_page(face: Face, paper: Paper) -> dict[str, Any]:
+    """A paper's page as plain data."""
+    store = face.store
+    table = [r for r in store.entries.paper_table(paper.id) if face.toy or not r.entry.toy]
+    own = {m.id for m in store.methods.of_paper(paper.id) if m.paper_id == paper.id}
+    short = _short(table, own)
+    summary = "summary" in str(paper.extra.get("abstract_is", ""))
+    return {
+        "title": tidy(paper.title, 400),
+        "authors": [tidy(a, 100) for a in paper.authors],
+        "date": day(paper.date),
+        "iso": paper.date,
+        "venue": tidy(paper.venue, 120),
+        "deleted": day(paper.deleted),
+        "tasks": [{"name": tidy(t.name, 80), "href": face.links("tasks", t.slug)}
+                  for t in store.tasks.of_paper(paper.id)],
+        "methods": [{"name": tidy(m.name, 80), "href": face.links("methods", m.slug),
+                     "own": m.id in own, "text": tidy(m.description, 160)}
+                    for m in store.methods.of_paper(paper.id)],
+        "datasets": [{"name": tidy(d.name, 80), "href": face.links("datasets", d.slug)}
+                     for d in store.datasets.of_paper(paper.id)],
+        "paper_links": _links(face, paper),
+        "abstract": tidy(paper.abstract, 8000),
+        "summary": summary,
+        "short": [_line(face, r) for r in short],
+        "lines": [_line(face, r) for r in table[:_MOST]] if len(table) > len(short) else [],
+        "oracle": any(r.result.selection == "oracle" for r in short),
+        "total": len(table),
+        "left_out": max(0, len(table) - _MOST),
+        "curves": facts_of_curves(face, paper.id),
+        "related": [_related(face, *r) for r in store.papers.related(paper.id)],
+        "licence": paper.licence,
+    }  # fmt: skip
+
+
+def _links(face: Face, paper: Paper) -> list[dict[str, Any]]:
+    links = [
+        {"words": "Paper", "url": web(paper.url_abs), "style": "main", "title": ""},
+        {"words": "PDF", "url": web(paper.url_pdf), "style": "", "title": ""},
+    ]
+    for code in face.store.code.of_paper(paper.id)[:8]:
+        words = "Code (official)" if code.official else "Code"
+        told = tidy(code.url, 100).partition("://")[2]
+        told += f", {tidy(code.framework, 30)}" if code.framework else ""
+        style = "code official" if code.official else "code"
+        links.append({"words": words, "url": web(code.url), "style": style, "title": told})
+    return [one for one in links if one["url"]]
+
+
+def _short(table: list[PaperResult], own: Iterable[int]) -> list[PaperResult]:
+    """One line per board: the headline where there is one, else the paper's own best there.
+
+    Rows with the headline's backbone and setting go first, so that the short table speaks of one
+    model where it can.
+    """
+    heads = [r for r in table if r.result.headline]
+    model = {(r.entry.model_name, r.entry.backbone, r.entry.setting) for r in heads}
+    like = {r.result.selection for r in heads}
+    own = set(own)
+    boards: dict[int, list[PaperResult]] = {}
+    for r in table:
+        boards.setdefault(r.board.id, []).append(r)
+    found = list(heads)
+    for board_id, rows in boards.items():
+        if any(h.board.id == board_id for h in heads):
+            continue
+        for fits in (
+            lambda r: (
+                (r.entry.model_name, r.entry.backbone, r.entry.setting) in model
+                and r.result.selection in like
+            ),
+            lambda r: (r.entry.model_name, r.entry.backbone, r.entry.setting) in model,
+            lambda r: r.entry.method_id in own,
+        ):
+            some = [r for r in rows if fits(r) and r.result.value is not None]
+            if some:
+                found.append(max(some, key=lambda r: r.result.value or 0.0))
+                break
+    return found
+
+
+def _line(face: Face, one: PaperResult) -> dict[str, Any]:
+    ranked = face.rows(one.board, one.metric)
+    rank = next((r.rank for r in ranked.rows if r.entry.id == one.entry.id), None)
+    of = sum(r.rank is not None for r in ranked.rows)
+    return {
+        "task": tidy(one.task, 80),
+        "task_href": face.links("tasks", face.names()[one.board.id].task_slug),
+        "dataset": tidy(one.dataset, 80),
+        "split": "" if one.board.split in ("unspecified", "test") else tidy(one.board.split, 40),
+        "board_href": face.links("boards", one.board.slug),
+        "metric": tidy(one.metric, 80),
+        "value": tidy(one.value, 60),
+        "key": one.result.value,
+        "model": tidy(one.model, 120),
+        "detail": detail(one.entry, one.result),
+        "alpha": alpha_words(one.result),
+        "href": face.links("rows", one.entry.id),
+        "kind": one.entry.kind,
+        "date": row_date(one.entry),
+        "rank": rank,
+        "of": of,
+        "headline": one.result.headline,
+        "source": source_label(one.entry.source),
+    }
+
+
+def _related(face: Face, paper: Paper, methods: int, tasks: int) -> dict[str, Any]:
+    shared = []
+    if methods:
+        shared.append(f"{methods} shared method{'s' if methods > 1 else ''}")
+    if tasks:
+        shared.append(f"{tasks} shared task{'s' if tasks > 1 else ''}")
+    return {
+        "title": tidy(paper.title, 200),
+        "href": face.links.paper(paper.id, paper.slug) or web(paper.url_abs),
+        "date": day(paper.date),
+        "venue": tidy(paper.venue, 60),
+        "shared": ", ".join(shared),
+    }

@@ -1,0 +1,154 @@
+"""Questions that only pages ask. Every SQL text is a constant; values are bound."""
+
+from __future__ import annotations
+
+from ..database import Database
+from ..entries import Curves
+from ..papers import Papers
+from ..rows import Curve, Dataset, Method, Paper
+from ..store import Store
+
+__all__ = [
+    "board_names",
+    "curves",
+    "curves_of_paper",
+    "datasets_page",
+    "method_counts",
+    "methods_page",
+    "paper_counts",
+    "papers_page",
+    "papers_with_results",
+    "reproduced_ids",
+    "shared_models",
+]
+
+_BY_NAME = "ORDER BY name COLLATE NOCASE, id LIMIT ? OFFSET ?"
+_SITE_PAPERS = (
+    "SELECT paper_id FROM entry WHERE deleted IS NULL AND paper_id IS NOT NULL "
+    "UNION SELECT paper_id FROM method WHERE deleted IS NULL AND paper_id IS NOT NULL "
+    "UNION SELECT paper_id FROM dataset WHERE deleted IS NULL AND paper_id IS NOT NULL "
+    "UNION SELECT paper_id FROM curve WHERE deleted IS NULL AND paper_id IS NOT NULL "
+    "UNION SELECT id FROM paper WHERE deleted IS NULL AND import_id IS NULL"
+)
+
+
+def board_names(db: Database) -> dict[int, tuple[str, str, str, str]]:
+    """Board id -> (task, its slug, data set, its slug)."""
+    rows = db.all(
+        "SELECT board.id, task.name, task.slug AS task_slug, dataset.name AS dataset, "
+        "dataset.slug AS dataset_slug FROM board JOIN task ON task.id = task_id "
+        "JOIN dataset ON dataset.id = dataset_id WHERE board.deleted IS NULL"
+    )
+    return {r["id"]: (r["name"], r["task_slug"], r["dataset"], r["dataset_slug"]) for r in rows}
+
+
+def papers_with_results(store: Store) -> set[int]:
+    """Ids of papers that belong on a site: with results, methods, data or curves, or seeded."""
+    return {r[0] for r in store.db.all(_SITE_PAPERS)}
+
+
+def papers_page(
+    store: Store, limit: int, offset: int, *, site: bool = False
+) -> tuple[list[Paper], int]:
+    """A page of papers, newest first, and how many there are; ``site``: only a site's."""
+    only = f"AND id IN ({_SITE_PAPERS})" if site else ""
+    table: Papers = store.papers
+    rows = store.db.all(
+        f"SELECT * FROM paper WHERE deleted IS NULL {only} ORDER BY date DESC, id LIMIT ? OFFSET ?",
+        limit,
+        offset,
+    )
+    total = store.db.count(f"SELECT count(*) FROM paper WHERE deleted IS NULL {only}")
+    return [table._read(r) for r in rows], total
+
+
+def paper_counts(store: Store, paper_ids: list[int]) -> dict[int, tuple[int, int]]:
+    """Paper id -> (results, code links)."""
+    marks = ", ".join("?" * len(paper_ids))
+    results = store.db.all(
+        f"SELECT paper_id, count(*) FROM entry WHERE deleted IS NULL AND paper_id IN ({marks}) "
+        "GROUP BY paper_id",
+        *paper_ids,
+    )
+    code = store.db.all(
+        f"SELECT paper_id, count(*) FROM code_link WHERE deleted IS NULL AND paper_id IN ({marks}) "
+        "GROUP BY paper_id",
+        *paper_ids,
+    )
+    have, links = {r[0]: r[1] for r in results}, {r[0]: r[1] for r in code}
+    return {i: (have.get(i, 0), links.get(i, 0)) for i in paper_ids}
+
+
+def methods_page(store: Store, limit: int, offset: int) -> list[Method]:
+    """Methods: those with curves or results first, then by name."""
+    rows = store.db.all(
+        "SELECT method.* FROM method LEFT JOIN (SELECT method_id, count(*) AS n FROM entry "
+        "WHERE deleted IS NULL GROUP BY method_id) AS used ON used.method_id = method.id "
+        "WHERE deleted IS NULL ORDER BY coalesce(n, 0) DESC, name COLLATE NOCASE, id "
+        "LIMIT ? OFFSET ?",
+        limit,
+        offset,
+    )
+    return [store.methods._read(r) for r in rows]
+
+
+def method_counts(store: Store) -> dict[int, tuple[int, int]]:
+    """Method id -> (results, curves), where there are any."""
+    found: dict[int, tuple[int, int]] = {}
+    for r in store.db.all(
+        "SELECT method_id, sum(results), sum(curves) FROM (SELECT method_id, 1 AS results, "
+        "0 AS curves FROM entry WHERE deleted IS NULL UNION ALL SELECT method_id, 0, 1 FROM curve "
+        "WHERE deleted IS NULL) WHERE method_id IS NOT NULL GROUP BY method_id"
+    ):
+        found[r[0]] = (int(r[1]), int(r[2]))
+    return found
+
+
+def datasets_page(store: Store, limit: int, offset: int) -> list[Dataset]:
+    """Data sets of their own (no parts) by name."""
+    rows = store.db.all(
+        f"SELECT * FROM dataset WHERE deleted IS NULL AND parent_id IS NULL {_BY_NAME}",
+        limit,
+        offset,
+    )
+    return [store.datasets._read(r) for r in rows]
+
+
+def curves(store: Store, row_id: int) -> Curve:
+    """One curve."""
+    table: Curves = store.curves
+    return table.by_id(row_id)
+
+
+def curves_of_paper(store: Store, paper_id: int) -> list[Curve]:
+    """Curves that a paper publishes."""
+    rows = store.db.all(
+        "SELECT * FROM curve WHERE paper_id = ? AND deleted IS NULL ORDER BY id", paper_id
+    )
+    return [store.curves._read(r) for r in rows]
+
+
+def reproduced_ids(store: Store, board_id: int) -> set[int]:
+    """Ids of results that a run repeats, of a board's rows."""
+    rows = store.db.all(
+        "SELECT DISTINCT again.reproduces_id FROM result AS again JOIN result AS first "
+        "ON first.id = again.reproduces_id JOIN entry ON entry.id = first.entry_id "
+        "WHERE entry.board_id = ? AND again.deleted IS NULL",
+        board_id,
+    )
+    return {r[0] for r in rows}
+
+
+def shared_models(store: Store, board_id: int) -> list[tuple[int, int]]:
+    """Boards that hold the same models as this one: (board id, how many), most first."""
+    rows = store.db.all(
+        "SELECT other.board_id, count(DISTINCT mine.id) AS n FROM entry AS mine JOIN entry AS other"
+        " ON other.model_name = mine.model_name AND other.backbone = mine.backbone "
+        "AND other.setting = mine.setting AND other.kind = mine.kind "
+        "AND other.paper_id IS mine.paper_id AND other.board_id <> mine.board_id "
+        "WHERE mine.board_id = ? AND mine.deleted IS NULL AND other.deleted IS NULL "
+        "AND (mine.backbone <> '' OR mine.method_id IS NOT NULL) "
+        "GROUP BY other.board_id HAVING n >= 3 ORDER BY n DESC, other.board_id LIMIT 24",
+        board_id,
+    )
+    return [(int(r[0]), int(r[1])) for r in rows]

@@ -1,0 +1,115 @@
+"""From plain data to HTML: one environment, autoescape on, for both faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from inspect import isroutine
+from pathlib import Path
+from typing import Any, Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ...drawing import stylesheet
+from .links import Links
+from .words import KIND_WORDS, clean, count, plural
+
+__all__ = ["ASSETS", "POLICY", "Chrome", "asset", "environment", "render"]
+
+_HERE = Path(__file__).parent
+ASSETS = ("board.css", "board.js", "search.js")
+"""Files that every page may ask for."""
+
+POLICY = (
+    "default-src 'none'; style-src 'self'{file}; script-src 'self'{file}; img-src 'self'{file} "
+    "data:; form-action 'self'{file}; base-uri 'none'"
+)
+"""Nothing but our own files; ``{file}`` lets a site that is opened from a disk load them."""
+
+_NAV = (
+    ("Tasks", "tasks"),
+    ("SotA", "sota"),
+    ("Data sets", "datasets"),
+    ("Methods", "methods"),
+    ("Papers", "papers"),
+    ("Submit", "submit"),
+    ("About", "about"),
+)
+
+
+class Chrome(Protocol):
+    """What stands around every page: a :class:`~.face.Face`, or less where no store is open."""
+
+    @property
+    def links(self) -> Links:
+        """Of the page."""
+
+    @property
+    def live(self) -> bool:
+        """Served, not written."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether results can be submitted here."""
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The templates. Every text is escaped; a name that a view forgot is an error."""
+    made = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        finalize=_shown,
+    )
+    made.filters["count"] = count
+    made.globals["plural"] = plural
+    made.globals["kind_words"] = KIND_WORDS
+    return made
+
+
+def _shown(value: Any) -> Any:
+    """Every text that a template shows goes through here before it is escaped."""
+    if isroutine(value):
+        raise TypeError(f"a template shows {value!r}: a key has the name of a method")
+    return clean(value) if type(value) is str else value
+
+
+@lru_cache(maxsize=8)
+def asset(name: str) -> str:
+    """A style sheet or script as text."""
+    text = (_HERE / "assets" / name).read_text(encoding="utf-8")
+    return stylesheet() + text if name == "board.css" else text
+
+
+def render(
+    face: Chrome, template: str, data: Mapping[str, Any], *, section: str = "", title: str = "",
+    robots: bool = True,
+) -> str:  # fmt: skip
+    """One page as HTML.
+
+    Args:
+        face: Of the page.
+        template: Name without its ending.
+        data: From a view.
+        section: Which part of the site it belongs to.
+        title: In the browser's tab.
+        robots: Whether search engines may list it.
+    """
+    links = face.links
+    page = environment().get_template(f"{template}.html.j2")
+    return page.render(
+        **data,
+        links=links,
+        live=face.live,
+        writable=face.writable,
+        nav=[(words, links(part), part == section) for words, part in _NAV],
+        home=links(),
+        title_words=title,
+        policy=Markup(POLICY.format(file=" file:")) if not face.live else "",
+        robots=robots,
+    )

@@ -1,0 +1,163 @@
+"""One row: everything that is known of it, where it comes from, its history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..ranking import Agreement
+from ..rows import Entry, Result, Revision, Source
+from .board_view import heading, metric_facts
+from .face import Face
+from .links import web
+from .words import KIND_WORDS, alpha_words, count, day, interval, number, signed, tidy
+
+__all__ = ["row_page"]
+
+_SOURCE_WORDS = {
+    "citation": "Paper", "table": "Table", "row": "Row", "quality": "Read from", "file": "File",
+    "sha256": "SHA-256", "json_path": "Place in the file", "run": "Run", "recipe": "Recipe hash",
+    "note": "Note",
+}  # fmt: skip
+_QUALITY = {
+    "primary": "the paper itself",
+    "secondary": "a later paper that quotes it",
+}
+
+
+def row_page(face: Face, entry: Entry) -> dict[str, Any]:
+    """A row's page as plain data."""
+    store = face.store
+    board = store.boards.by_id(entry.board_id)
+    paper = None
+    if entry.paper_id is not None:
+        cited = store.papers.by_id(entry.paper_id)
+        paper = {"title": tidy(cited.title), "href": face.links.paper(cited.id, cited.slug)
+                 or web(cited.url_abs)}  # fmt: skip
+    elif entry.paper_title:
+        paper = {"title": tidy(entry.paper_title, 300), "href": web(entry.paper_url)}
+    method = store.methods.by_id(entry.method_id) if entry.method_id is not None else None
+    return {
+        "title": f"{tidy(entry.model_name, 160)} on {tidy(face.names()[board.id].dataset)}",
+        "board": heading(face, board),
+        "kind": entry.kind,
+        "kind_words": KIND_WORDS[entry.kind],
+        "deleted": day(entry.deleted),
+        "toy": entry.toy,
+        "facts": _facts(face, entry),
+        "paper": paper,
+        "method": None if method is None else {
+            "name": tidy(method.name), "href": face.links("methods", method.slug)},
+        "code": _links(entry.code_links),
+        "models": _links(entry.model_links),
+        "results": [_result(face, r) for r in entry.results],
+        "checks": _checks(face, entry),
+        "source": _source(entry.source),
+        "also": [tidy(a, 200) for a in entry.source.also],
+        "licence": entry.licence,
+        "history": [_line(r) for r in _history(face, entry)],
+        "key": entry.row_key,
+    }  # fmt: skip
+
+
+def _facts(face: Face, entry: Entry) -> list[tuple[str, str]]:
+    facts = [
+        ("Backbone", tidy(entry.backbone, 300)),
+        ("Setting", tidy(entry.setting, 300)),
+        ("Extra training data", entry.extra_data),
+        ("Paper of", day(entry.paper_date)),
+        ("On this board since", day(entry.created)),
+    ]
+    return [(k, v) for k, v in facts if v]
+
+
+def _links(data: Any) -> list[dict[str, str]]:
+    rows = data if isinstance(data, (list, tuple)) else ()
+    found = [(web(c.get("url")), c.get("title")) for c in rows if isinstance(c, Mapping)]
+    return [{"url": u, "title": tidy(t or u, 120)} for u, t in found if u]
+
+
+def _result(face: Face, result: Result) -> dict[str, Any]:
+    parts = [
+        ("interval", f"95 % interval {interval(result)} ({result.interval})"
+         if result.low is not None else interval(result)),
+        ("n", f"{count(result.n)} images" if result.n else ""),
+        ("stderr", f"standard error {number(result.stderr)}" if result.stderr is not None else ""),
+        ("seeds", f"mean of {result.seeds} seeds" if result.seeds else ""),
+        ("alpha", alpha_words(result)),
+        ("manifest", f"data set {result.manifest} by its manifest"
+         if result.manifest != "unknown" else ""),
+    ]  # fmt: skip
+    return {
+        "metric": metric_facts(face.store.metrics.get(result.metric)),
+        "raw": tidy(result.raw, 200),
+        "told": [words for _, words in parts if words],
+        "unread": result.value is None,
+    }
+
+
+def _checks(face: Face, entry: Entry) -> list[dict[str, Any]]:
+    store = face.store
+    if entry.kind == "reproduced":
+        ids = [r.reproduces_id for r in entry.results if r.reproduces_id is not None]
+        firsts = {store.results.by_id(i).entry_id for i in ids}
+        pairs = [
+            (first, verdict)
+            for first in map(store.entries.full, sorted(firsts))
+            for other, verdict in store.agreements(first)
+            if other.id == entry.id
+        ]
+    else:
+        pairs = store.agreements(entry)
+    return [_check(face, other, verdict) for other, verdict in pairs]
+
+
+def _check(face: Face, other: Entry, verdict: Agreement) -> dict[str, Any]:
+    return {
+        "model": tidy(other.model_name, 120),
+        "kind": other.kind,
+        "href": face.links("rows", other.id),
+        "verdict": verdict.verdict,
+        "difference": "" if verdict.difference is None else signed(verdict.difference, 2),
+        "reason": tidy(verdict.reason, 300),
+        "numbers": ", ".join(tidy(r.raw, 40) for r in other.results),
+    }
+
+
+def _source(source: Source) -> list[tuple[str, str]]:
+    found = []
+    for name, words in _SOURCE_WORDS.items():
+        value = getattr(source, name)
+        if value:
+            told = _QUALITY.get(value, value) if name == "quality" else value
+            found.append((words, tidy(told, 500)))
+    return found
+
+
+def _history(face: Face, entry: Entry) -> list[Revision]:
+    lines = face.store.history("entry", entry.id)
+    for result in entry.results:
+        lines += face.store.history("result", result.id)
+    return sorted(lines, key=lambda r: r.id)
+
+
+def _line(one: Revision) -> dict[str, Any]:
+    changes = []
+    if one.action in ("update", "delete", "restore"):
+        old, new = one.old or {}, one.new or {}
+        changes = [(k, _short(old.get(k)), _short(new.get(k))) for k in sorted(new)]
+    return {
+        "at": tidy(one.at.replace("T", " ").replace("Z", " UTC")),
+        "who": tidy(one.who, 80) or "unknown",
+        "action": one.action,
+        "entity": one.entity,
+        "note": tidy(one.note, 300),
+        "changes": changes,
+    }
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return tidy(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 200)

@@ -1,0 +1,180 @@
+"""The static face: every page as a file, linked relatively, readable from a disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...records import write_atomic
+from ..errors import BoardError
+from ..store import Store
+from ..submit import template
+from .board_view import has_checks, partners
+from .face import Face
+from .links import Links, file_of
+from .others import search_index, search_page, submit_page
+from .queries import papers_with_results
+from .ranked import Cache
+from .render import ASSETS, asset, environment, render
+from .table import PAGE, make_rows
+from .views import LISTS, board_html, compare_html, list_html, row_html, rows_file, thing_html
+
+__all__ = ["Site", "export_site"]
+
+MARK = "surefoot-board.json"
+"""Lies in every exported site and lists its files, so that an export replaces only its own."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What was written.
+
+    Attributes:
+        folder: Where.
+        pages: HTML files.
+        files: All files.
+    """
+
+    folder: Path
+    pages: int
+    files: int
+
+
+def export_site(store: Store, folder: str | Path, *, toy: bool = False) -> Site:
+    """Write the board as a static site; open its ``index.html``.
+
+    Papers that nothing on the board refers to (of an imported archive) have no page of their own
+    and link to their address. Files of an earlier export that are not written again are removed;
+    no other file is touched.
+
+    Args:
+        store: What is shown.
+        folder: New, empty, or an earlier export.
+        toy: Whether toy data are shown.
+
+    Raises:
+        BoardError: The folder holds other files.
+    """
+    target = Path(folder)
+    before = _before(target)
+    papers = papers_with_results(store)
+    face = Face(store, Links(False, papers=papers), Cache(), toy)
+    written: list[str] = []
+    for name, text in _files(face, papers):
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, text)
+        written.append(name)
+    for name in sorted(before - set(written)):
+        (target / name).unlink(missing_ok=True)
+    write_atomic(target / MARK, json.dumps({"files": sorted(written)}, indent=0) + "\n")
+    return Site(target, sum(n.endswith(".html") for n in written), len(written) + 1)
+
+
+def _before(target: Path) -> set[str]:
+    """Files of an earlier export.
+
+    Raises:
+        BoardError: The folder holds other files and no export.
+    """
+    mark = target / MARK
+    if target.exists() and not target.is_dir():
+        raise BoardError(f"{target} is a file", expected="a folder")
+    if not mark.is_file():
+        if target.is_dir() and any(target.glob("*.html")):
+            raise BoardError(
+                f"{target} holds pages that this board did not write",
+                expected="a new or empty folder, or an earlier export",
+            )
+        return set()
+    try:
+        names = json.loads(mark.read_text(encoding="utf-8"))["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BoardError(f"{mark} cannot be read ({error})", fix="remove the folder") from error
+    inside = target.resolve()
+    return {
+        n for n in names if isinstance(n, str) and (target / n).resolve().is_relative_to(inside)
+    }
+
+
+def _files(face: Face, papers: set[int]) -> Iterator[tuple[str, str]]:
+    """(name, text) of every file."""
+    for name in ASSETS:
+        yield f"assets/{name}", asset(name)
+    index = list(search_index(face))
+    yield "assets/search-index.js", f"window.surefootIndex={_script(index)};\n"
+    yield "submission-template.json", template()
+    for name in LISTS:
+        page, pages = 1, 1
+        while page <= pages:
+            html, pages = list_html(face, name, page)
+            yield file_of(*([name] if name else []), page=page), html
+            page += 1
+    yield file_of("search"), render(face, "search", search_page(face), title="Search")
+    yield file_of("submit"), render(face, "submit", submit_page(face), section="submit",
+                                    title="Submit")  # fmt: skip
+    yield from _things(face.at(1), papers)
+    yield from _boards(face.at(1))
+
+
+def _things(face: Face, papers: set[int]) -> Iterator[tuple[str, str]]:
+    store = face.store
+    for task in store.tasks.each():
+        yield file_of("tasks", task.slug), thing_html(face, "tasks", task.slug)
+    for data in store.datasets.each():
+        if face.toy or not data.toy:
+            yield file_of("datasets", data.slug), thing_html(face, "datasets", data.slug)
+    for method in store.methods.each():
+        yield file_of("methods", method.slug), thing_html(face, "methods", method.slug)
+    for paper_id in sorted(papers):
+        slug = store.papers.by_id(paper_id).slug
+        yield file_of("papers", slug), thing_html(face, "papers", slug)
+
+
+def _boards(face: Face) -> Iterator[tuple[str, str]]:
+    """Boards with the rows of large ones beside them, scatters, and every row's page."""
+    store = face.store
+    pairs: set[tuple[int, int]] = set()
+    for board in face.shown(store.boards.all()):
+        page, pages = 1, 1
+        while page <= pages:
+            html, pages = board_html(face, board.slug, page=page)
+            yield file_of("boards", board.slug, page=page), html
+            page += 1
+        if pages > 1:
+            yield rows_file(board.slug), _rows(face, board.slug)
+        pairs |= {p["pair"] for p in partners(face, board)}
+        for one in face.rows(board).rows:
+            yield file_of("rows", one.entry.id), row_html(face, one.entry.id)
+        yield from _taken_off(face, board.id)
+    for across, up in sorted(pairs):
+        yield file_of("compare", f"{across}-{up}"), compare_html(face, across, up)
+
+
+def _taken_off(face: Face, board_id: int) -> Iterator[tuple[str, str]]:
+    """Rows that were taken off keep their page."""
+    rows = face.store.db.all(
+        "SELECT id, toy FROM entry WHERE board_id = ? AND deleted IS NOT NULL", board_id
+    )
+    for r in rows:
+        if face.toy or not r["toy"]:
+            yield file_of("rows", r["id"]), row_html(face, r["id"])
+
+
+def _rows(face: Face, slug: str) -> str:
+    """All rows of a board as a script, from the template that makes them in the page."""
+    board = face.store.boards.get(slug)
+    found = face.rows(board)
+    others = tuple(m for m in board.metrics if m != found.metric.name)[:4]
+    made = make_rows(face, board.id, found.metric, found.rows, size=max(PAGE, len(found.rows)),
+                     others=others)  # fmt: skip
+    row = environment().get_template("rows.html.j2").module.row  # type: ignore[attr-defined]
+    checks = has_checks(face, found)
+    return f"surefootRows({_script([str(row(i, checks)) for i in made.items])});\n"
+
+
+def _script(data: object) -> str:
+    """JSON that is safe inside a script element as well."""
+    return json.dumps(data, ensure_ascii=False).replace("</", "<\\/").replace("<!--", "<\\!--")

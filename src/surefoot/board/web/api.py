@@ -1,0 +1,373 @@
+"""The JSON API; its description is at ``/api/openapi.json``."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Request
+
+from ..entries import write_source
+from ..pages.face import Face
+from ..pages.queries import board_names
+from ..pages.table import Query as TableQuery
+from ..pages.table import select
+from ..ranking import Ranked
+from ..rows import Board, Dataset, Entry, Method, Paper, Result, Task
+from ..submit import SubmissionForm, submit
+from .pages import desk
+from .shapes import (
+    BoardOut,
+    BoardRowsOut,
+    DatasetOut,
+    HitOut,
+    MethodOut,
+    PaperOut,
+    PartOut,
+    Problem,
+    ResultOut,
+    RevisionOut,
+    RowOut,
+    SubmissionOut,
+    TaskOut,
+)
+from .tokens import foreign
+
+__all__ = ["router"]
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem, "description": words}
+    for code, words in (
+        (400, "Not to be read at all"),
+        (404, "Not on this board"),
+        (413, "Too large"),
+        (414, "Address too long"),
+        (421, "Another server's name"),
+        (422, "Not as it should be; `problems` names every field"),
+        (405, "Not by this HTTP method"),
+        (429, "Too many requests; `Retry-After` says how long to wait"),
+        (500, "Our mistake"),
+        (503, "The board's file cannot be read"),
+    )
+}
+_WRITES: dict[int | str, dict[str, Any]] = {
+    **_PROBLEMS,
+    403: {"model": Problem, "description": "Read-only, or sent from another site"},
+    409: {"model": Problem, "description": "Sent before"},
+}
+router = APIRouter(prefix="/api", responses=_PROBLEMS)
+
+Offset = Annotated[int, Query(ge=0, le=10_000_000)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Words = Annotated[str, Query(max_length=300)]
+
+
+@router.get("/tasks", tags=["tasks"])
+def tasks(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[TaskOut]:
+    """Tasks, in the order in which they came."""
+    with desk(request).face() as face:
+        table = face.store.tasks
+        counts = table.counts()
+        items = [_task(face, t, counts) for t in table.all(limit=limit, offset=offset)]
+        return PartOut(total=table.count(), offset=offset, items=items)
+
+
+@router.get("/tasks/{slug}", tags=["tasks"])
+def task(request: Request, slug: str) -> TaskOut:
+    """One task."""
+    with desk(request).face() as face:
+        return _task(face, _alive(face.store.tasks.get(slug)), face.store.tasks.counts())
+
+
+def _alive(row: Any) -> Any:
+    if row.deleted:
+        raise HTTPException(404, f"it was taken off the board on {row.deleted[:10]}")
+    return row
+
+
+def _task(face: Face, row: Task, counts: dict[int, tuple[int, int]]) -> TaskOut:
+    boards, papers = counts.get(row.id, (0, 0))
+    return TaskOut(
+        slug=row.slug,
+        name=row.name,
+        description=row.description,
+        parents=[p.slug for p in face.store.tasks.parents(row.id)],
+        boards=boards,
+        papers=papers,
+        licence=row.licence,
+    )
+
+
+@router.get("/boards", tags=["boards"])
+def boards(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[BoardOut]:
+    """Boards, in the order in which they came."""
+    with desk(request).face() as face:
+        table = face.store.boards
+        names = board_names(face.store.db)
+        rows = [b for b in table.all(limit=limit, offset=offset) if b.id in names]
+        items = [_board(face, b) for b in rows]
+        return PartOut(total=table.count(), offset=offset, items=items)
+
+
+def _board(face: Face, row: Board) -> BoardOut:
+    name = face.names()[row.id]
+    return BoardOut(
+        slug=row.slug,
+        task=name.task,
+        dataset=name.dataset,
+        split=row.split,
+        protocol=row.protocol,
+        metrics=list(row.metrics),
+        rows=face.sizes().get(row.id, 0),
+        notable=row.notable,
+        licence=row.licence,
+    )
+
+
+@router.get("/boards/{slug}", tags=["boards"])
+def board(
+    request: Request, slug: str, metric: Words = "", q: Words = "", kind: Words = "",
+    extra_data: Words = "", offset: Offset = 0, limit: Limit = 100,
+) -> BoardRowsOut:  # fmt: skip
+    """A board with its rows in order of a metric (the first by default)."""
+    with desk(request).face() as face:
+        row = _alive(face.store.boards.get(slug))
+        if metric and metric not in row.metrics:
+            raise HTTPException(404, f"the board has no metric {metric!r}")
+        found = face.rows(row, metric or None)
+        query = TableQuery(text=q, kind=kind, extra=extra_data)
+        kept = select(found.rows, query, lambda _: True)
+        part = kept[offset : offset + limit]
+        return BoardRowsOut(
+            board=_board(face, row),
+            metric=found.metric.name,
+            direction=found.metric.direction,
+            direction_known_from=found.metric.known_from,
+            total=len(kept),
+            offset=offset,
+            rows=[_ranked(row.slug, r) for r in part],
+        )
+
+
+def _ranked(slug: str, one: Ranked) -> RowOut:
+    return _row(slug, one.entry, one.rank, one.ties_best)
+
+
+def _row(slug: str, e: Entry, rank: int | None = None, tied: bool | None = None) -> RowOut:
+    return RowOut(
+        id=e.id,
+        board=slug,
+        kind=e.kind,
+        rank=rank,
+        tied_with_best=tied,
+        model=e.model_name,
+        backbone=e.backbone,
+        setting=e.setting,
+        extra_data=e.extra_data,
+        toy=e.toy,
+        paper_title=e.paper_title,
+        paper_url=e.paper_url,
+        paper_date=e.paper_date,
+        results=[_result(r) for r in e.results],
+        source=write_source(e.source),
+        licence=e.licence,
+        row_key=e.row_key,
+        deleted=e.deleted,
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _result(r: Result) -> ResultOut:
+    return ResultOut(
+        metric=r.metric,
+        raw=r.raw,
+        value=_finite(r.value),
+        n=r.n,
+        low=_finite(r.low),
+        high=_finite(r.high),
+        interval=r.interval,
+        stderr=_finite(r.stderr),
+        alpha=_finite(r.alpha),
+        selection=r.selection,
+    )
+
+
+@router.get("/rows/{row}", tags=["rows"])
+def row(request: Request, row: int) -> RowOut:
+    """One row, with its rank on its board; one that was taken off says when (``deleted``)."""
+    with desk(request).face() as face:
+        entry = face.store.entries.full(row)
+        board = face.store.boards.by_id(entry.board_id)
+        ranked = next((r for r in face.rows(board).rows if r.entry.id == entry.id), None)
+        rank, tied = (ranked.rank, ranked.ties_best) if ranked else (None, None)
+        return _row(board.slug, entry, rank, tied)
+
+
+@router.get("/rows/{row}/history", tags=["rows"])
+def history(request: Request, row: int) -> list[RevisionOut]:
+    """Every change of a row, oldest first; empty for one that an import brought."""
+    with desk(request).face() as face:
+        entry = face.store.entries.by_id(row)
+        lines = face.store.history("entry", entry.id)
+        return [
+            RevisionOut(
+                at=r.at,
+                who=r.who,
+                action=r.action,
+                entity=r.entity,
+                entity_id=r.entity_id,
+                old=None if r.old is None else dict(r.old),
+                new=None if r.new is None else dict(r.new),
+                note=r.note,
+            )
+            for r in lines
+        ]
+
+
+@router.get("/datasets", tags=["data sets"])
+def datasets(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[DatasetOut]:
+    """Data sets, in the order in which they came."""
+    with desk(request).face() as face:
+        table = face.store.datasets
+        items = [_dataset(face, d) for d in table.all(limit=limit, offset=offset)]
+        return PartOut(total=table.count(), offset=offset, items=items)
+
+
+@router.get("/datasets/{slug}", tags=["data sets"])
+def dataset(request: Request, slug: str) -> DatasetOut:
+    """One data set."""
+    with desk(request).face() as face:
+        return _dataset(face, _alive(face.store.datasets.get(slug)))
+
+
+def _dataset(face: Face, row: Dataset) -> DatasetOut:
+    return DatasetOut(
+        slug=row.slug,
+        name=row.name,
+        full_name=row.full_name,
+        description=row.description,
+        homepage=row.homepage,
+        licence_name=row.licence_name,
+        modalities=[str(m) for m in row.modalities],
+        splits=[dict(s) for s in row.splits],
+        boards=[b.slug for b in face.store.boards.of_dataset(row.id)],
+        toy=row.toy,
+        licence=row.licence,
+    )
+
+
+@router.get("/methods", tags=["methods"])
+def methods(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[MethodOut]:
+    """Methods, in the order in which they came."""
+    with desk(request).face() as face:
+        table = face.store.methods
+        items = [_method(m) for m in table.all(limit=limit, offset=offset)]
+        return PartOut(total=table.count(), offset=offset, items=items)
+
+
+@router.get("/methods/{slug}", tags=["methods"])
+def method(request: Request, slug: str) -> MethodOut:
+    """One method."""
+    with desk(request).face() as face:
+        return _method(_alive(face.store.methods.get(slug)))
+
+
+def _method(row: Method) -> MethodOut:
+    return MethodOut(
+        slug=row.slug,
+        name=row.name,
+        full_name=row.full_name,
+        description=row.description,
+        introduced=row.introduced,
+        surefoot=row.registry_name,
+        licence=row.licence,
+    )
+
+
+@router.get("/papers", tags=["papers"])
+def papers(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[PaperOut]:
+    """Papers, newest first."""
+    with desk(request).face() as face:
+        table = face.store.papers
+        items = [_paper(face, p) for p in table.newest(limit=limit, offset=offset)]
+        return PartOut(total=table.count(), offset=offset, items=items)
+
+
+@router.get("/papers/{slug}", tags=["papers"])
+def paper(request: Request, slug: str) -> PaperOut:
+    """One paper."""
+    with desk(request).face() as face:
+        return _paper(face, _alive(face.store.papers.get(slug)))
+
+
+@router.get("/papers/{slug}/results", tags=["papers"])
+def paper_results(request: Request, slug: str) -> list[RowOut]:
+    """Rows that cite a paper; ranks stand on their boards."""
+    with desk(request).face() as face:
+        found = _alive(face.store.papers.get(slug))
+        slugs = {b.id: b.slug for b in face.store.boards.all()}
+        rows = face.store.entries.of_paper(found.id)
+        return [_row(slugs[e.board_id], e) for e in rows if e.board_id in slugs]
+
+
+def _paper(face: Face, row: Paper) -> PaperOut:
+    return PaperOut(
+        slug=row.slug,
+        title=row.title,
+        authors=[str(a) for a in row.authors],
+        date=row.date,
+        venue=row.venue,
+        arxiv_id=row.arxiv_id,
+        abstract=row.abstract,
+        url_abs=row.url_abs,
+        url_pdf=row.url_pdf,
+        tasks=[t.slug for t in face.store.tasks.of_paper(row.id)],
+        code=[c.url for c in face.store.code.of_paper(row.id)],
+        licence=row.licence,
+    )
+
+
+@router.get("/search", tags=["search"])
+def search(
+    request: Request, q: Annotated[str, Query(max_length=300, description="Words")],
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> list[HitOut]:  # fmt: skip
+    """What holds every word, the last as a beginning; best first."""
+    with desk(request).face() as face:
+        return [
+            HitOut(kind=h.kind, slug=h.slug, title=h.title, excerpt=h.excerpt or "")
+            for h in face.store.search(q, limit=limit)
+        ]
+
+
+@router.get("/submissions/{number}", tags=["submissions"])
+def submission(request: Request, number: int) -> SubmissionOut:
+    """What became of a submission."""
+    with desk(request).face() as face:
+        found = _alive(face.store.submissions.by_id(number))
+        return SubmissionOut(
+            id=found.id,
+            status=found.status,
+            created=found.created,
+            row=found.entry_id,
+            note=found.note,
+        )
+
+
+@router.post("/submissions", status_code=201, tags=["submissions"], responses=_WRITES)
+def send(request: Request, form: SubmissionForm) -> SubmissionOut:
+    """Put a result into the queue; it is shown as submitted until somebody runs it again."""
+    at, told = desk(request), request.headers
+    if at.read_only:
+        raise HTTPException(403, "this board is read-only")
+    if foreign(told.get("origin"), told.get("sec-fetch-site"), told.get("host")):
+        raise HTTPException(403, "this was sent from another site's page")
+    with at.writing() as store:
+        done = submit(store, form.model_dump(), who="web", check_recipe=at.check_recipe)
+    return SubmissionOut(
+        id=done.id, status=done.status, created=done.created, row=done.entry_id, note=done.note
+    )

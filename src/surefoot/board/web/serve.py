@@ -1,0 +1,80 @@
+"""``surefoot board serve``: the live face on this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from ...registry import import_optional
+from ..errors import BoardError
+from ..submit import CheckRecipe
+from .limits import Limits
+
+__all__ = ["serve"]
+
+
+def serve(
+    path: str | Path,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    read_only: bool = False,
+    *,
+    limits: Limits | None = None,
+    names: Collection[str] = (),
+    secure: bool = False,
+    check_recipe: CheckRecipe | None = None,
+) -> None:
+    """Serve a board until interrupted.
+
+    Args:
+        path: The board's file.
+        host: Address to listen on; the default is reached from this machine only.
+        port: Likewise.
+        read_only: Refuse submissions.
+        limits: Of size and rate.
+        names: Further names under which it is asked for, such as that of a proxy in front. Without
+            any, a server that listens on more than this machine takes every name.
+        secure: It is reached over https: cookies say so.
+        check_recipe: Reads a submitted recipe; see :func:`~.app.create_app`.
+
+    Raises:
+        BoardError: No such board, or the address cannot be listened on.
+        MissingDependency: FastAPI or uvicorn is not installed.
+    """
+    for package in ("fastapi", "uvicorn", "python_multipart"):
+        import_optional(package, needed_for="`surefoot board serve`",
+                        package="python-multipart" if "_" in package else package)  # fmt: skip
+    import uvicorn
+
+    from .app import LOOPBACK, create_app
+
+    allowed = None if _open(host) and not names else {*LOOPBACK, host, *names}
+    app: Any = create_app(path, read_only=read_only, limits=limits, hosts=allowed, secure=secure,
+                          check_recipe=check_recipe)  # fmt: skip
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=5,
+        limit_concurrency=200,
+    )
+    try:
+        uvicorn.Server(config).run()
+    except SystemExit as error:
+        raise BoardError(
+            f"{host}:{port} cannot be listened on",
+            fix="take another port with --port, or end what uses this one",
+        ) from error
+
+
+def _open(host: str) -> bool:
+    """Whether an address is reached from other machines."""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"

@@ -1,0 +1,104 @@
+"""``surefoot board submit`` and ``verify``: the queue and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .board_common import board_file, check_recipe, read_yaml, who
+from .common import say, typed
+
+if TYPE_CHECKING:
+    from ..board.rows import Submission
+
+__all__ = ["submit_command", "verify_command"]
+
+
+@click.command("submit")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
+@board_file
+@click.option("--template", is_flag=True, help="Print a form to fill in, and stop.")
+def submit_command(file: str | None, board: str, template: bool) -> None:
+    """Send FILE, a filled-in form (JSON), to the queue; it is shown as submitted, unverified."""
+    from ..board.errors import BoardError
+    from ..board.store import Store
+    from ..board.submit import submit
+    from ..board.submit import template as form
+
+    if template:
+        click.echo(form(), nl=False)
+        return
+    if file is None:
+        raise click.UsageError("FILE is missing; `--template` prints a form to fill in")
+    try:
+        payload = json.loads(Path(file).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BoardError(f"{file} is not JSON ({error})", expected="a filled-in form") from error
+    if not isinstance(payload, dict):
+        raise BoardError(f"{file} holds no form", expected="one JSON object")
+    with Store.open(board, who=who()) as store:
+        sent = submit(store, payload, who=who(), check_recipe=check_recipe)
+    click.echo(f"submission {sent.id} is queued")
+
+
+@click.command("verify")
+@click.argument("submission", required=False, type=int)
+@board_file
+@click.option("--run", type=click.Path(exists=True), help="A finished run, instead of running.")
+@click.option("--out", help="Folder of the run that is made; default runs/submission-N.")
+@click.option("--resume", is_flag=True, help="Go on in that folder.")
+@click.option("--whole", is_flag=True, help="You checked that the data set is complete.")
+@click.option(
+    "--same-protocol", is_flag=True, help="You checked that the run follows its protocol."
+)
+def verify_command(
+    submission: int | None,
+    board: str,
+    run: str | None,
+    out: str | None,
+    resume: bool,
+    whole: bool,
+    same_protocol: bool,
+) -> None:
+    """Run a SUBMISSION's recipe again and compare; without one, list the queue.
+
+    A recipe is data, not code; it names the data and weights that are loaded. They are shown first.
+    """
+    from ..board.store import Store
+    from ..board.verify import Checked, judge, verify
+
+    def rerun(sent: Submission) -> Path:
+        return _rerun(sent, out or f"runs/submission-{sent.id}", resume)
+
+    with Store.open(board, who=who()) as store:
+        if submission is None:
+            for one in store.submissions.queue(None):
+                named = {k: one.payload.get(k) for k in ("model_name", "dataset", "value")}
+                note = f"  ({one.note})" if one.note else ""
+                words = " | ".join(map(str, named.values()))
+                click.echo(f"{one.id}  {one.status}  {words}{note}")
+            return
+        checked = Checked(whole, same_protocol)
+        if run is not None:
+            verdict = judge(store, submission, run, checked)
+        else:
+            verdict = verify(store, submission, rerun, checked)
+    click.echo(f"{verdict.verdict}: {verdict.reason}")
+
+
+def _rerun(sent: Submission, out: str, resume: bool) -> Path:
+    """Carry a submitted recipe out."""
+    from ..recipes.recipe import parse_recipe
+    from ..recipes.study import carry_out
+
+    data = read_yaml(str(sent.payload["recipe"]))
+    recipe = parse_recipe(data, where=f"the recipe of submission {sent.id}")
+    spec = recipe.spec
+    say(
+        f"model {spec.model}; data {spec.data.train}, {', '.join(spec.data.shifts.values()) or '-'}"
+    )
+    carry_out(recipe, out, resume=resume, command=typed(), say=say)
+    return Path(out)

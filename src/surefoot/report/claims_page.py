@@ -1,0 +1,143 @@
+"""The page and the document of ``surefoot claims``: verdicts with their numbers. No torch here.
+
+Both are made from what ``claims.json`` holds, so they can be made again from the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from ..drawing import stylesheet
+from .claims_charts import forest
+from .page import page_policy
+
+__all__ = ["claims_document", "claims_page"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_PICKS = {"start": "start", "half": "α 0.5", "id_val": "α on ID validation", "end": "tuned"}
+_KINDS = {"holds": "yes", "does not hold": "no"}
+
+
+def claims_page(result: Mapping[str, Any]) -> str:
+    """The page as HTML text.
+
+    Args:
+        result: What ``surefoot.claims.run_claims`` returned, or ``claims.json`` holds.
+    """
+    own = (_TEMPLATES / "claims.css").read_text(encoding="utf-8")
+    style = stylesheet() + (_TEMPLATES / "style.css").read_text(encoding="utf-8") + own
+    script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
+    environ = _environment(escape=True)
+    claims = [{**row, "chart": _chart(row, i)} for i, row in enumerate(result["claims"])]
+    return environ.get_template("claims.html.j2").render(
+        **_facts(result),
+        claims=claims,
+        style=Markup(style),
+        script=Markup(script),
+        policy=page_policy(style, script),
+    )
+
+
+def claims_document(result: Mapping[str, Any]) -> str:
+    """docs/claims.md as Markdown text."""
+    text = (
+        _environment(escape=False)
+        .get_template("claims.md.j2")
+        .render(**_facts(result), claims=result["claims"])
+    )
+    return text.strip() + "\n"
+
+
+def _environment(*, escape: bool) -> Environment:
+    environ = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(default=True, default_for_string=True) if escape else False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environ.filters["points"] = _points
+    environ.filters["percent"] = lambda value: f"{100 * value:.1f}"
+    environ.filters["p"] = _p
+    return environ
+
+
+def _points(value: float) -> str:
+    """A difference in points with its sign."""
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
+def _p(value: float) -> str:
+    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+def _facts(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What both faces show."""
+    grid = _grid(result["claims"])
+    return {
+        "result": result,
+        "plan": result["plan"],
+        "grid": grid,
+        "sets": _sets(result["claims"]),
+        "kinds": _KINDS,
+        "headline": _headline(result),
+        "accuracy": _accuracy(result["accuracy"]),
+        "picks": _PICKS,
+        "costs": _costs(result["cost"]),
+    }
+
+
+def _headline(result: Mapping[str, Any]) -> str:
+    if result["size"] != "full":
+        return "A small run: everything works, nothing is decided"
+    asked = [r for r in result["claims"] if r["verdict"] not in ("does not apply", "not decided")]
+    held = sum(r["verdict"] == "holds" for r in asked)
+    return f"{held} of {len(asked)} answers are “holds”"
+
+
+def _sets(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(r["set"] for r in rows if r["verdict"] != "does not apply"))
+
+
+def _grid(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Claim x data set: one row per claim, a verdict per set."""
+    sets = _sets(rows)
+    out: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        entry = out.setdefault(row["number"], {"text": row["text"], "cells": {}})
+        entry["cells"][row["set"]] = row["verdict"]
+    return [
+        {
+            "number": n,
+            "text": e["text"],
+            "cells": [e["cells"].get(s, "does not apply") for s in sets],
+        }
+        for n, e in sorted(out.items())
+    ]
+
+
+def _chart(row: Mapping[str, Any], place: int) -> Any:
+    if not row["parts"]:
+        return None
+    return forest(f"claim-{place}", f"Claim {row['number']} on {row['set']}", row["parts"])
+
+
+def _accuracy(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Set -> its splits and one line per method and point."""
+    out: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        table = out.setdefault(row["set"], {"splits": list(row["top1"]), "rows": []})
+        cells = [row["top1"][s] for s in table["splits"]]
+        table["rows"].append({"method": row["method"], "pick": row["pick"], "cells": cells})
+    return out
+
+
+def _costs(cost: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    if cost is None:
+        return []
+    return sorted(cost["table"], key=lambda r: r.get("fit_seconds", float("inf")))

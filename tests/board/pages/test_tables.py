@@ -1,0 +1,168 @@
+"""What a board's table says: ranks, ties, kinds, differences, filters, pages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from surefoot.board import Store
+from surefoot.board.pages import Cache, Face, Links
+from surefoot.board.pages.board_view import board_page, compare_page, is_id, order
+from surefoot.board.pages.lists import front_page, tasks_page
+from surefoot.board.pages.table import Query, make_rows, select
+from surefoot.board.pages.views import board_html
+
+from .conftest import RICH
+from .make import add
+from .read import Page
+
+
+@pytest.fixture
+def face(rich):
+    return Face(rich, Links(True), Cache())
+
+
+def board(face, protocol):
+    return face.store.boards.find("protocol", protocol)
+
+
+def rows(face, protocol, **query):
+    found = board_page(face, board(face, protocol), query=Query(**query))
+    return found["rows"].items
+
+
+def test_equal_values_share_a_rank_and_statistical_ties_are_marked(face):
+    items = rows(face, "mine-test")
+    assert [(r["model"], r["rank"], r["shared"], r["tied"]) for r in items] == [
+        ("Model A", 1, False, False),
+        ("Model B", 2, False, True),
+        ("Model C", 3, True, False),
+        ("Model D", 3, True, False),
+        ("Claim", None, False, False),
+    ]
+    assert items[-1]["reason"] == "submitted, not verified"
+    page = Page.of(board_html(face, board(face, "mine-test").slug)[0])
+    shown = [r[0] for r in page.table()[1:6]]
+    assert shown == ["1", "2 ≈1", "3=", "3=", "–not ranked: submitted, not verified"]
+
+
+def test_lower_is_better_and_what_has_no_number_comes_last(face):
+    items = rows(face, "mine-error")
+    assert [(r["raw"], r["rank"]) for r in items] == [("0.25 ± 0.01", 1), ("0.5", 2), ("n/a", None)]
+    page = board_page(face, board(face, "mine-error"))
+    assert page["metric"]["arrow"] == "↓"
+    assert page["metric"]["known_from"] == "inferred"
+
+
+def test_an_unknown_direction_is_not_ranked(face):
+    page = board_page(face, board(face, "mine-odd"))
+    assert [r["rank"] for r in page["rows"].items] == [None]
+    assert page["best"] is None
+    assert page["chart"] is None
+    html = board_html(face, board(face, "mine-odd").slug)[0]
+    assert "Nothing is ranked" in html
+
+
+def test_published_and_reproduced_numbers_stand_side_by_side(face):
+    items = {r["id"]: r for r in rows(face, "objectnet-113-top1")}
+    for name in ("headline", "again"):
+        check = items[RICH[name]]["check"]
+        assert (check["published"], check["reproduced"]) == ("72.1", "72.2")
+        assert (check["difference"], check["verdict"]) == ("+0.10", "matches")
+    assert items[RICH["headline"]]["check"]["href"] == f"/rows/{RICH['again']}"
+    assert items[RICH["again"]]["check"]["href"] == f"/rows/{RICH['headline']}"
+    assert items[RICH["again"]]["kind"] == "reproduced"
+    page = Page.of(board_html(face, "image-classification-on-objectnet")[0])
+    assert page.table()[0][4:7] == ["Published", "Reproduced", "Difference"]
+    assert "Published" not in Page.of(board_html(face, "image-classification-on-imagenet")[0]
+                                      ).table()[0]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_filter_and_sort_agree_with_a_plain_reading(rich_file, data):
+    with Store.open(rich_file, read_only=True) as store:
+        face = Face(store, Links(True))
+        ranked = face.rows(store.boards.get("image-classification-on-objectnet")).rows
+        sort = data.draw(st.sampled_from(["rank", "model", "value", "date", "extra", "kind"]))
+        down, code = data.draw(st.booleans()), data.draw(st.booleans())
+        text = data.draw(st.sampled_from(["", "wise", "BASIC-L zero", "nothing like it", "ViT"]))
+        kind = data.draw(st.sampled_from(["", "published", "reproduced"]))
+        query = Query(sort, down, text, kind, code=code)
+        has = {r.entry.id for r in ranked[::2]}
+        got = select(ranked, query, lambda e: e.id in has)
+    want = [
+        r
+        for r in ranked
+        if (not kind or r.entry.kind == kind)
+        and (not code or r.entry.id in has)
+        and all(w.lower() in f"{r.entry.model_name} {r.entry.backbone} {r.entry.setting} "
+                f"{r.entry.paper_title} {r.entry.kind}".lower() for w in text.split())
+    ]  # fmt: skip
+    assert {r.entry.id for r in got} == {r.entry.id for r in want}
+    if sort == "value":
+        values = [r.result.value for r in got]
+        assert values == sorted(values, reverse=down)
+    if sort == "rank":
+        ranks = [r.rank for r in got]
+        assert ranks == sorted(ranks, reverse=down)
+
+
+def test_pages_cut_a_long_table(own):
+    target = own.boards.get("image-classification-on-objectnet")
+    with own.transaction():
+        for i in range(450):
+            add(own, target, "published", f"Row {i}", f"{i / 10:.1f}", paper_date="2020-01-01")
+    face = Face(own, Links(True))
+    found = face.rows(target)
+    seen = []
+    for page in (1, 2, 3, 99):
+        part = make_rows(face, target.id, found.metric, found.rows, page=page)
+        assert part.pages == 3
+        assert part.page == min(page, 3)
+        seen += [r["id"] for r in part.items] if page < 99 else []
+    assert seen == [r.entry.id for r in found.rows]
+    html, pages = board_html(face, target.slug, page=2, query=Query(text="row"))
+    assert pages == 3
+    assert "Page 2 of 3" in html
+    assert "450 of 479 rows" in html
+
+
+def test_the_cache_follows_the_file(own):
+    cache = Cache()
+    face = Face(own, Links(True), cache)
+    target = own.boards.get("image-classification-on-objectnet")
+    cache.at(1)
+    before = len(face.rows(target).rows)
+    add(own, target, "published", "New", "1.0")
+    assert len(face.rows(target).rows) == before
+    cache.at(2)
+    assert len(face.rows(target).rows) == before + 1
+
+
+def test_in_distribution_goes_across(face):
+    get = face.store.boards.get
+    net, shift = get("image-classification-on-imagenet"), get("image-classification-on-objectnet")
+    assert is_id(face, net)
+    assert not is_id(face, shift)
+    assert order(face, shift, net) == order(face, net, shift) == (net, shift)
+    assert is_id(face, board(face, "wilds-fmow-id"))
+    assert not is_id(face, board(face, "wilds-fmow-ood-worst-region"))
+    page = compare_page(face, net, shift)
+    line = next(x for x in page["lines"] if x["y"] == "72.1")
+    assert (line["x"], line["href"]) == ("87.1", f"/rows/{RICH['headline']}")
+    assert page["odds"]
+
+
+def test_front_page_and_tree_count_what_is_there(face):
+    page = front_page(face)
+    assert [c["board"]["dataset"] for c in page["notable"]][:2] == [
+        "ObjectNet", "ImageNet distribution shifts"]  # fmt: skip
+    assert len(page["notable"]) == 6
+    assert page["picture"]["method"] == "WiSE-FT"
+    assert dict((w, n) for w, n, _ in page["totals"])["results"] == face.store.results.count()
+    tree = tasks_page(face)["roots"]
+    vision = next(n for n in tree if n["name"] == "Computer Vision")
+    assert vision["boards"] == 0
+    assert vision["below"] == len(face.shown(face.store.boards.all()))
