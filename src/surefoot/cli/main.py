@@ -29,8 +29,15 @@ _COMMANDS = {
     "merge": ("files", "Interpolate two checkpoints into one file."),
     "export": ("files", "Write a run's model for open_clip, timm or transformers."),
     "check": ("files", "Check recipes or data folders; nothing is run."),
+    "data": ("data", "Check a copy of a published data set, or make a miniature."),
     "cp": ("files", "Copy a method or a recipe into a file, to edit."),
+    "board": (
+        "board",
+        "Results with provenance: init, add, import, export, serve, submit, verify.",
+    ),
+    "align": ("align", "Teach a vision encoder by captions; kNN at every alpha."),
     "theory": ("theory", "Why LP-FT works: five statements tried on a linear network."),
+    "claims": ("claims", "Every claim of the papers, asked of real images."),
     "ls": ("info", "List methods, models, data sets or recipes."),
     "show": ("info", "Describe one of them: fields, defaults, paper, licence."),
 }
@@ -63,18 +70,24 @@ class _Lazy(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
+_HELP = """Fine-tune vision models that keep their footing when the data shifts.
+
+\b
+surefoot demo                                   see the effect in two minutes
+surefoot fit --model tiny-clip --train DIR --test DIR --shift NAME=DIR \\
+    --method lp-ft --wise                       the same on your own images
+surefoot ls; surefoot show NAME                 what there is, and what it is
+"""
+
+
 @click.group(
-    cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=_Lazy,
+    help=_HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="surefoot")
 def cli() -> None:
-    r"""Fine-tune vision models that keep their footing when the data shifts.
-
-    \b
-    surefoot demo                                            see the effect in two minutes
-    surefoot fit --model tiny-clip --train DIR --test DIR \
-        --shift NAME=DIR --method lp-ft --wise               the same on your own images
-    """
+    """The group; see ``_HELP``."""
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -23,7 +23,7 @@ _Z = 1.959963984540054
 _STYLE = """
 .robust { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
 .robust th, .robust td { padding: 7px 18px 7px 0; text-align: right; border-bottom: 1px solid var(--hair); font-weight: 400; }
-.robust th:first-child { text-align: left; } .robust thead th { color: var(--soft); }
+.robust th:first-child { text-align: left; } .robust thead th { color: var(--soft); } .lead.line { margin-top: 14px; }
 """  # noqa: E501
 
 
@@ -58,7 +58,6 @@ def robustness_page(found: Sequence[Distance], source: str) -> str:
     shifts = list(dict.fromkeys(d.shift for d in found))
     return env.get_template("robustness.html.j2").render(
         headline=_headline(found),
-        models=found[0].line.n,
         source=source,
         shifts=[_section(i, [d for d in found if d.shift == s]) for i, s in enumerate(shifts)],
         style=Markup(style),

@@ -11,7 +11,7 @@ from ...drawing.labels import Box, place, shorten
 from ...drawing.marks import cross, point, text
 from ...drawing.scale import Logit, logit
 from ...drawing.svg import Node, clip, el, figure, path
-from .guides import Baseline, guides
+from .guides import Baseline, guides, line_boxes
 from .plane import Dot
 
 __all__ = ["Above", "robust_chart"]
@@ -63,6 +63,9 @@ def robust_chart(
     frame = Frame(Logit(*_ends(xs), 46, width - 14), Logit(*_ends(ys), height - 48, 26))
     b = frame.box
     back, soft = guides(frame, [baseline])
+    for m in models:
+        x = frame.x(m.dot.x[0])
+        soft += line_boxes([(x, frame.y(m.dot.y[0])), (x, frame.y(m.foot))])
     faint = [
         el("circle", el("title", f"{who}: ID {100 * x:.1f} %, shift {100 * y:.1f} %"),
            cx=frame.x(x), cy=frame.y(y), r=2.4)

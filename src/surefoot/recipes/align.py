@@ -1,0 +1,232 @@
+"""Language supervision of a vision encoder, looked at by kNN along the path: a whole study.
+
+For every adapter, control and seed: train on image-text pairs, then score every theta(alpha)
+between the pretrained and the tuned encoder by k nearest neighbours, bank and queries embedded
+anew. With ``out`` it is a study folder like any other, which `surefoot report` draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path as File
+from typing import Any
+
+from ..context import RunContext, cap_threads
+from ..data.captions import PairsSubset, caption_table, class_prompts, pairs_subset
+from ..data.dataset import Split, Task
+from ..errors import RunError
+from ..models.model import Model
+from ..models.text_encoders import TextEncoder, text_encoder
+from ..predictions import Predictions
+from ..records import Score, write_atomic
+from ..runs import Run, Study, open_study
+from ..weights.fingerprint import fingerprint
+from .align_compare import Comparison, compare
+from .align_run import Fitted, Work
+from .align_spec import AlignSpec
+from .study import task_facts
+
+__all__ = ["AlignSpec", "Aligned", "Fitted", "align"]
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """What :func:`align` found.
+
+    Attributes:
+        fits: In the order of methods within seeds.
+        comparisons: Paired differences, each method to the pretrained encoder and to its
+            controls.
+        facts: Pairs (count, hash of ids, label information), text encoder, kNN protocol.
+        study: The folder, where one was asked for.
+    """
+
+    fits: tuple[Fitted, ...]
+    comparisons: tuple[Comparison, ...]
+    facts: Mapping[str, Any]
+    study: Study | None = None
+
+    def results(self) -> dict[tuple[str, int, float, str], tuple[Predictions, Score]]:
+        """(method key, seed, alpha, split) -> predictions and score, of every point."""
+        return {
+            (fit.key, fit.seed, alpha, split): (said, fit.score(alpha, split))
+            for fit in self.fits
+            for (alpha, split), said in fit.predictions.items()
+        }
+
+
+def align(
+    start: Model,
+    pairs: Split,
+    task: Task,
+    spec: AlignSpec | None = None,
+    *,
+    text: TextEncoder | None = None,
+    out: str | File | None = None,
+    resume: bool = False,
+    context: RunContext | None = None,
+    batch_size: int = 256,
+    command: str = "",
+    say: Say | None = None,
+) -> Aligned:
+    """Train on pairs, then see what nearest neighbours say at every alpha.
+
+    Everything is in memory: a model, a split with captions, a task. Test sets and shifts of the
+    task are queries only; alpha is chosen by kNN on its validation split.
+
+    Args:
+        start: The pretrained encoder; left as it is.
+        pairs: Images with captions, or with labels, whose class names then become prompts.
+        task: ``train`` is the bank of neighbours and needs labels; ``val``, ``test`` and
+            ``shifts`` are the queries.
+        spec: What to do; the defaults of :class:`AlignSpec` when left out.
+        text: The encoder that ``spec.text`` names, where it is in memory already.
+        out: A new study folder; None keeps everything in memory.
+        resume: Go on in a folder that is there; finished runs are read, not made again.
+        context: Device, precision, progress, workers.
+        batch_size: Images per forward pass in evaluation.
+        command: As typed, for the record.
+        say: Takes lines for people.
+
+    Raises:
+        RunError: The folder exists and ``resume`` was not asked for, or belongs to another study.
+        ModelError: The encoder has no place for an adapter, or the text encoder is none.
+        DataError: The pairs have no captions, or the bank no labels.
+    """
+    cap_threads()
+    spec, say = spec or AlignSpec(), say or (lambda line: None)
+    task.train.require_labels()
+    part = pairs_subset(_captioned(pairs, task), spec.pairs, seed=spec.pairs_seed)
+    memo: dict[str, Any] = {f"text:{spec.text}": text or text_encoder(spec.text)}
+    if out is not None:
+        memo["captions"] = File(out) / "captions"
+    facts = _facts(start, part, task, memo[f"text:{spec.text}"], spec)
+    folder = None if out is None else _folder(File(out), facts, part, resume)
+    context = replace(context or RunContext(), memo=memo, resume=resume)
+    work = Work(start, _training(task, part.split), task, spec, context, batch_size, facts, say)
+    fits = []
+    for seed in spec.seeds:
+        for key, method in spec.keyed().items():
+            name = key if len(spec.seeds) == 1 else f"{key}-s{seed}"
+            place = None if folder is None else folder / name
+            fits.append(work.one(method, key, seed, place, command))
+    compared = tuple(compare(fits))
+    if folder is None:
+        return Aligned(tuple(fits), compared, facts)
+    _write_study(folder, fits, compared, facts, task, spec, command)
+    return Aligned(tuple(fits), compared, facts, open_study(folder))
+
+
+def _captioned(pairs: Split, task: Task) -> Split:
+    """The pairs; prompts stand in for captions where there are none."""
+    if pairs.captions is not None:
+        return pairs
+    same = pairs.class_names == task.class_names
+    names = task.names_in_prompts if same else None
+    return class_prompts(pairs, task.templates, prompt_names=names)
+
+
+def _training(task: Task, pairs: Split) -> Task:
+    """The task whose training split is the pairs; labels of other classes are left out."""
+    if pairs.class_names != task.class_names:
+        pairs = replace(pairs, labels=None, class_names=())
+    return replace(task, train=pairs)
+
+
+def _facts(
+    start: Model, part: PairsSubset, task: Task, encoder: TextEncoder, spec: AlignSpec
+) -> dict[str, Any]:
+    """What the numbers depend on, and what the reader must know."""
+    table = caption_table(part.split)
+    facts = {
+        "model": start.spec.name,
+        "model_saw_text": start.spec.saw_text,
+        "weights": fingerprint(start.encoder),
+        "pairs": len(part.split),
+        "pairs_source": part.split.source,
+        "pairs_sha256": part.sha256,
+        "captions": len(table.texts),
+        "captions_repeat": table.repeats,
+        "label_share": table.label_share,
+        "text": encoder.name,
+        "text_saw_images": encoder.saw_images,
+        "text_fingerprint": encoder.fingerprint(),
+        "k": spec.k,
+        "protocol": spec.protocol,
+        "bank": len(task.train),
+    }
+    splits = {n: s.split.manifest().sha256 for n, s in task.scored().items()}
+    data = [part.split.manifest().sha256, task.train.manifest().sha256, splits]
+    return {**facts, "notes": _notes(facts, encoder), "recipe": spec.hash(facts=facts, data=data)}
+
+
+def _notes(facts: Mapping[str, Any], encoder: TextEncoder) -> list[str]:
+    """Sentences for the report."""
+    notes = [
+        f"language supervision: {facts['pairs']:,} pairs, {facts['captions']:,} distinct captions",
+        encoder.note(),
+        f"scores are of k nearest neighbours, k = {facts['k']}, a bank of {facts['bank']:,} "
+        "images; bank and queries are embedded anew at every alpha",
+    ]
+    share = facts["label_share"]
+    if share:
+        notes.append(
+            f"{100 * share:.0f} % of the images have a caption that names their class: "
+            "label information"
+        )
+    if facts["model_saw_text"]:
+        notes.append(f"{facts['model']} has seen text before: not what this study is about")
+    return notes
+
+
+def _folder(folder: File, facts: Mapping[str, Any], part: PairsSubset, resume: bool) -> File:
+    """Make the study's folder, or check that it is this study's; the id list goes into it."""
+    if folder.exists() and any(folder.iterdir()):
+        if not resume:
+            raise RunError(
+                f"the folder {folder} exists already",
+                expected="a new folder, so that nothing is overwritten",
+                fix="choose another with --out, remove it, or go on in it with --resume",
+            )
+        kept = Run(folder).read_json("align.json")
+        if kept is None or kept["recipe"] != facts["recipe"]:
+            raise RunError(
+                f"{folder} was made with other settings, pairs, data or weights",
+                expected=f"the study described in {folder / 'align.json'}",
+                fix="resume with those, or choose another folder",
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / "pairs.txt", "\n".join(part.ids) + "\n")
+    Run(folder).write_json("align.json", dict(facts))
+    return folder
+
+
+def _write_study(
+    folder: File,
+    fits: Sequence[Fitted],
+    compared: Sequence[Comparison],
+    facts: Mapping[str, Any],
+    task: Task,
+    spec: AlignSpec,
+    command: str,
+) -> None:
+    """study.json, comparisons.json."""
+    many = len(spec.seeds) > 1
+    task_notes = [*task.notes, *facts["notes"]]
+    Run(folder).write_json("comparisons.json", [c.to_json() for c in compared])
+    Run(folder).write_json(
+        "study.json",
+        {
+            "title": f"Language supervision of {facts['model']}",
+            "members": [f"{f.key}-s{f.seed}" if many else f.key for f in fits],
+            "headline_method": fits[0].key,
+            "task": {**task_facts(task), "notes": task_notes},
+            "align": {**facts, **spec.to_dict()},
+            "command": command,
+            "model": facts["model"],
+            "notes": task_notes,
+        },
+    )
