@@ -53,7 +53,10 @@ def test_whatever_yaml_writes_is_read_back(pairs: dict[str, str]) -> None:
         ("a: no\n", r"line 1 of .* holds 'no', which YAML reads as a bool"),
         ("a: b\nc:\n", r"line 2 of .* holds an empty class name"),
         ("a: ''\n", "an empty class name"),
-        ("a: b\nc: [d]\n", r"line 2 of .* holds a nested value"),
+        ("a: b\nc: {d: e}\n", r"line 2 of .* holds a nested value"),
+        ("a: b\nc: [d, [e]]\n", r"line 2 of .* holds a nested value"),
+        ("a: b\nc: []\n", r"line 2 of .* holds a list that is empty"),
+        ("a: b\nc: [d, d]\n", r"line 2 of .* names a class twice"),
         ("a: b: c\n", "cannot be read"),
     ],
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from surefoot.data.prompts import PICTOGRAM_TEMPLATES, TEMPLATE_SETS, templates
-from surefoot.errors import DataError, UnknownName
+from surefoot.errors import DataError, MissingDependency, UnknownName
 
 
 def test_open_clips_sets_are_its_own() -> None:
@@ -44,3 +46,37 @@ def test_a_file(tmp_path: Path) -> None:
 def test_a_misspelt_name() -> None:
     with pytest.raises(UnknownName, match="Did you mean 'pictograms'"):
         templates("pictogram")
+
+
+def test_the_wilds_sets_have_the_counts_of_their_source() -> None:
+    assert [len(templates(name)) for name in ("iwildcam", "fmow")] == [2, 16]
+    assert templates("fmow")[4:6] == (
+        "satellite photo of a {} in asia.",
+        "aerial photo of a {} in asia.",
+    )
+
+
+def test_clip_benchmarks_sets_are_read_from_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package of that shape: the real one is no dependency."""
+    home = tmp_path / "clip_benchmark" / "datasets"
+    home.mkdir(parents=True)
+    (tmp_path / "clip_benchmark" / "__init__.py").write_text("")
+    (home / "en_zeroshot_classification_templates.json").write_text(
+        json.dumps({"cars": ["a photo of a {c}.", "i love my {c}!"], "odd": {"a": ["x"]}})
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "clip_benchmark", raising=False)
+    assert templates("clip_benchmark:cars") == ("a photo of a {}.", "i love my {}!")
+    with pytest.raises(UnknownName, match="cars"):
+        templates("clip_benchmark:carz")
+    with pytest.raises(UnknownName, match="cars"):
+        templates("clip_benchmark:odd")
+    monkeypatch.delitem(sys.modules, "clip_benchmark", raising=False)
+
+
+def test_clip_benchmark_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "clip_benchmark", None)
+    with pytest.raises(MissingDependency, match="clip_benchmark"):
+        templates("clip_benchmark:cars")

@@ -23,6 +23,8 @@ _PATTERNS = {
         "FILE                     a checkpoint whose architecture can be told",
     ],
     "datasets": [
+        "NAME, NAME:SPLIT         one of the published ones above, below --data-root or in",
+        "                         the folder that SUREFOOT_DATA names; NAME@DIR says where",
         "DIR                      a folder of class folders",
         "FILE.csv, FILE.parquet   path, label and/or caption, any metadata columns",
         "hf:NAME_OR_DIR[:SPLIT]   a Hugging Face data set",
@@ -68,8 +70,8 @@ def show_command(name: str) -> None:
         click.echo(_card(name))
     elif name == "pictograms":
         click.echo(_pictograms())
-    elif name in DATASETS:
-        click.echo((DATASETS.get(name).__doc__ or name).strip())
+    elif (described := _dataset(name)) is not None:
+        click.echo(described)
     elif name in recipe_names():
         click.echo(recipe_file(name).read_text().rstrip())
     elif name == "recipe":
@@ -79,6 +81,21 @@ def show_command(name: str) -> None:
         near = nearest(name, known)
         guess = f" Did you mean {' or '.join(near)}?" if near else ""
         raise click.UsageError(f"There is nothing named {name!r}.{guess} `surefoot ls` lists all.")
+
+
+def _dataset(name: str) -> str | None:
+    """A published data set in words, by any of its names; another object's docstring."""
+    from ..data.known.describe import describe
+    from ..data.known.find import ALIASES, known_dataset
+    from ..errors import UnknownName
+
+    plain = name.lower().replace("_", "-")
+    if plain not in DATASETS and plain not in ALIASES:
+        return None
+    try:
+        return describe(known_dataset(plain))
+    except UnknownName:  # a data set that another package registered, of its own kind
+        return (DATASETS.get(plain).__doc__ or plain).strip()
 
 
 def _method(name: str) -> str:

@@ -13,11 +13,13 @@ from .dataset import ClassMap
 __all__ = ["read_class_map"]
 
 _EXPECTED = "lines `shift class: task class`, such as `tabby_cat: cat`"
+_SEVERAL = "one task class, or a list of those that count as one: [tabby_cat, tiger_cat]"
 
 
 def read_class_map(path: str | os.PathLike[str]) -> ClassMap:
     """A class map from a YAML file of lines ``shift class: task class``.
 
+    A list, ``shift class: [task class, task class]``, makes task classes count as one.
     Numbers and words such as ``no`` must be quoted: YAML would read ``007`` as 7 and ``no`` as
     false, and the class folder of that name would not be found.
 
@@ -41,9 +43,9 @@ def read_class_map(path: str | os.PathLike[str]) -> ClassMap:
         raise DataError(
             f"the class map {file} is {'empty' if empty else 'not a mapping'}", expected=_EXPECTED
         )
-    pairs: dict[str, str] = {}
+    pairs: dict[str, str | tuple[str, ...]] = {}
     for key, value in root.value:
-        name, target = _string(key, file), _string(value, file)
+        name, target = _string(key, file), _target(value, file)
         if name in pairs:
             raise DataError(
                 f"line {_line(key)} of {file} names the shift class {name!r} a second time",
@@ -52,6 +54,19 @@ def read_class_map(path: str | os.PathLike[str]) -> ClassMap:
             )
         pairs[name] = target
     return ClassMap(pairs)
+
+
+def _target(node: yaml.Node, file: Path) -> str | tuple[str, ...]:
+    """One task class, or several from a list."""
+    if not isinstance(node, yaml.SequenceNode):
+        return _string(node, file)
+    names = tuple(_string(item, file) for item in node.value)
+    if not names or len(set(names)) < len(names):
+        raise DataError(
+            f"line {_line(node)} of {file} holds a list that is empty or names a class twice",
+            expected=_SEVERAL,
+        )
+    return names[0] if len(names) == 1 else names
 
 
 def _string(node: yaml.Node, file: Path) -> str:

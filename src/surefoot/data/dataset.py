@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import ClassMismatch, DataError
+from .joining import ClassMap, check_groups
 
 __all__ = ["ClassMap", "Domain", "Images", "Manifest", "Shift", "Split", "Task", "Use"]
 
@@ -64,7 +65,9 @@ class Split:
         domain: In or out of the training distribution.
         use: What it may be used for.
         captions: n texts, or None.
-        metadata: Column name -> (n,) array; "set" of pictograms, "location" of iWildCam.
+        metadata: Column name -> (n,) array; "set" of pictograms, "location" of iWildCam. Frames
+            of a video have "anchor" and "offset", and may have "accepted" (names of task
+            classes joined by "|"), which the metrics pm0 and pm10 read.
         cluster: The metadata column whose members hang together, for the bootstrap over clusters.
         version: Of the data set.
         licence: Of the images.
@@ -195,42 +198,6 @@ class _Taken:
         return self._images.id(int(self._at[index]))
 
 
-@dataclass(frozen=True)
-class ClassMap:
-    """Joins the classes of a shifted set to those of the task.
-
-    Attributes:
-        pairs: Shift class name -> task class name. Several shift classes may share a task class.
-            Classes of the shift that are absent are left out of its score.
-    """
-
-    pairs: Mapping[str, str]
-
-    def check(self, shift_classes: Sequence[str], task_classes: Sequence[str]) -> None:
-        """Raise unless every pair joins two classes that exist.
-
-        Raises:
-            ClassMismatch: A name on either side does not exist, or nothing is joined.
-        """
-        ghosts = [k for k in self.pairs if k not in shift_classes]
-        lost = [v for v in self.pairs.values() if v not in task_classes]
-        if ghosts or lost or not self.pairs:
-            what = (
-                f"the class map names {ghosts[0]!r}, which is no class of the shifted set"
-                if ghosts
-                else f"the class map leads to {lost[0]!r}, which is no class of the task"
-                if lost
-                else "the class map is empty"
-            )
-            raise ClassMismatch(
-                what,
-                expected="lines `shift class: task class`; shift classes are "
-                f"{', '.join(list(shift_classes)[:12])}; task classes are "
-                f"{', '.join(list(task_classes)[:12])}",
-                fix="correct the class map (YAML)",
-            )
-
-
 @dataclass(frozen=True, eq=False)
 class Shift:
     """An out-of-distribution target: it asks.
@@ -241,12 +208,20 @@ class Shift:
         metric: A name of ``surefoot.metrics``: "top1", "macro_f1", "worst_group", "per_class".
         classes: Indices (ascending) of the task's classes that the target can contain; logits of
             the others are masked before scoring (ImageNet-R: 200 of 1,000). None: all.
+        groups: Indices (ascending) of task classes that count as one, so that the largest logit
+            of a group speaks for it and its labels are its first index (ObjectNet: one class is
+            several of ImageNet's). Groups share no class. None: every class is its own.
     """
 
     name: str
     split: Split
     metric: str = "top1"
     classes: tuple[int, ...] | None = None
+    groups: tuple[tuple[int, ...], ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.groups is not None:
+            check_groups(self.groups, self.classes, self.split.labels, where=self.name)
 
     @classmethod
     def of(
@@ -260,7 +235,8 @@ class Shift:
         """A shift whose labels are translated into the task's classes.
 
         Without a class map the names must agree: every class of the shift must be one of the
-        task's. With one, images of classes that it does not name are left out.
+        task's. With one, images of classes that it does not name are left out, and a
+        class that leads to several of the task's makes a group of them.
 
         Raises:
             ClassMismatch: Names differ and no map joins them, or the map is wrong.
@@ -277,11 +253,11 @@ class Shift:
                     fix="join them by a class map, a YAML file of lines `shift class: task class` "
                     "(--class-map NAME=FILE)",
                 )
+            if split.class_names == tuple(names):  # also where two classes share a name
+                return cls(split.name, replace(split, domain="OOD"), metric)
             class_map = ClassMap({c: c for c in split.class_names})
-        class_map.check(split.class_names, names)
-        joined_to = [class_map.pairs.get(c) for c in split.class_names]
-        table = np.array([-1 if c is None else names.index(c) for c in joined_to], dtype=np.int64)
-        translated = table[labels]
+        joined = class_map.join(split.class_names, names)
+        translated = joined.table[labels]
         kept = np.flatnonzero(translated >= 0)
         out = len(labels) - len(kept)
         if not len(kept):
@@ -291,9 +267,9 @@ class Shift:
             )
         note = f"{out} images of classes outside the class map are left out" if out else ""
         taken = split.take(kept, note=note) if out else split
-        joined = replace(taken, labels=translated[kept], class_names=tuple(names), domain="OOD")
-        present = tuple(sorted(set(table[table >= 0].tolist())))
-        return cls(split.name, joined, metric, None if len(present) == len(names) else present)
+        ours = replace(taken, labels=translated[kept], class_names=tuple(names), domain="OOD")
+        every = len(joined.present) == len(names)
+        return cls(split.name, ours, metric, None if every else joined.present, joined.groups)
 
 
 @dataclass(frozen=True, eq=False)

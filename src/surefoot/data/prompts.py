@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 
 from ..errors import DataError, UnknownName
 from ..registry import import_optional, nearest
 
-__all__ = ["PICTOGRAM_TEMPLATES", "SINGLE", "TEMPLATE_SETS", "check_templates", "templates"]
+__all__ = [
+    "FMOW_TEMPLATES",
+    "IWILDCAM_TEMPLATES",
+    "PICTOGRAM_TEMPLATES",
+    "SINGLE",
+    "TEMPLATE_SETS",
+    "check_templates",
+    "templates",
+]
 
 SINGLE = ("a photo of a {}.",)
 """One plain template: the first that CLIP's paper tries (arXiv 2103.00020, section 3.1.4)."""
@@ -24,29 +34,60 @@ PICTOGRAM_TEMPLATES = (
 )
 """How pictograms are called; no template names a style, so that none favours a domain."""
 
-TEMPLATE_SETS = ("openai_imagenet", "pictograms", "simple", "single")
-"""``openai_imagenet`` (80) and ``simple`` (7) are read from the installed open_clip."""
+IWILDCAM_TEMPLATES = ("a photo of {}.", "{} in the wild.")
+"""The two of WiSE-FT and FLYP: github.com/mlfoundations/wise-ft, src/templates."""
+
+_PLACES = ("", "", *(f" in {c}" for c in ("asia", "africa", "the americas", "europe", "oceania")))
+FMOW_TEMPLATES = (
+    *(f"{kind} photo of a {{}}{where}." for where in _PLACES for kind in ("satellite", "aerial")),
+    "a photo of a {}.",
+    "{}.",
+)
+"""The 16 of WiSE-FT and FLYP: github.com/mlfoundations/wise-ft, src/templates.
+
+The first two stand twice: there the second pair writes "an" before a vowel, which a template with
+one place for the name cannot.
+"""
+
+_OWN = {
+    "fmow": FMOW_TEMPLATES,
+    "iwildcam": IWILDCAM_TEMPLATES,
+    "pictograms": PICTOGRAM_TEMPLATES,
+    "single": SINGLE,
+}
+_OPEN_CLIP = {
+    "openai_imagenet": "OPENAI_IMAGENET_TEMPLATES",
+    "simple": "SIMPLE_IMAGENET_TEMPLATES",
+}
+_CLIP_BENCHMARK = "clip_benchmark:"
+_CLIP_BENCHMARK_FILE = "en_zeroshot_classification_templates.json"
+
+TEMPLATE_SETS = tuple(sorted((*_OWN, *_OPEN_CLIP)))
+"""``openai_imagenet`` (80) and ``simple`` (7) are read from the installed open_clip;
+``clip_benchmark:NAME`` (cars, dtd, food101, ...: OpenAI's set for each) from the installed package
+of that name."""
 
 
 def templates(name_or_path: str | os.PathLike[str]) -> tuple[str, ...]:
     """The templates of a set, or of a text file with one template a line.
 
     Args:
-        name_or_path: "single", "pictograms", "openai_imagenet" (open_clip's 80), "simple"
-            (open_clip's 7), or a file; empty lines and lines that begin with # are left out.
+        name_or_path: "single", "pictograms", "iwildcam", "fmow", "openai_imagenet" (open_clip's
+            80), "simple" (open_clip's 7), "clip_benchmark:NAME" (that package's set for a data
+            set), or a file; empty lines and lines that begin with # are left out.
 
     Raises:
         UnknownName: Neither a set nor a file; the nearest names are given.
         DataError: The file holds no template, or one without ``{}``.
-        MissingDependency: The set is open_clip's, which is not installed.
+        MissingDependency: The set is open_clip's or clip_benchmark's, which is not installed.
     """
     name = os.fspath(name_or_path)
-    if name == "single":
-        return SINGLE
-    if name == "pictograms":
-        return PICTOGRAM_TEMPLATES
-    if name in ("openai_imagenet", "simple"):
+    if name in _OWN:
+        return _OWN[name]
+    if name in _OPEN_CLIP:
         return _open_clip(name)
+    if name.startswith(_CLIP_BENCHMARK):
+        return _clip_benchmark(name.removeprefix(_CLIP_BENCHMARK))
     path = Path(name)
     if path.is_file():
         return _from_file(path)
@@ -59,8 +100,21 @@ def _open_clip(name: str) -> tuple[str, ...]:
     library = import_optional(
         "open_clip", needed_for=f"the template set {name!r}", package="open_clip_torch"
     )
-    table = {"openai_imagenet": "OPENAI_IMAGENET_TEMPLATES", "simple": "SIMPLE_IMAGENET_TEMPLATES"}
-    return tuple(write("{}") for write in getattr(library, table[name]))
+    return tuple(write("{}") for write in getattr(library, _OPEN_CLIP[name]))
+
+
+def _clip_benchmark(name: str) -> tuple[str, ...]:
+    """clip_benchmark (MIT) keeps them in one JSON file, with {c} where the name goes."""
+    import_optional("clip_benchmark", needed_for=f"the template set {_CLIP_BENCHMARK}{name}")
+    file = resources.files("clip_benchmark") / "datasets" / _CLIP_BENCHMARK_FILE
+    table = json.loads(file.read_text(encoding="utf-8"))
+    # Where prompts differ by class (waffle and language-model prompts) they are no plain list.
+    sets = {k: v for k, v in table.items() if isinstance(v, list)}
+    if name not in sets:
+        raise UnknownName("template set of clip_benchmark", name, sorted(sets),
+                          nearest(name, sorted(sets)))  # fmt: skip
+    written = [str(t).replace("{c}", "{}") for t in sets[name]]
+    return check_templates(written, where=f"{_CLIP_BENCHMARK}{name}")
 
 
 def _from_file(path: Path) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from .dataset import Domain, Split, Use
 from .folder import LAYOUT, from_folder
 from .grouping import relabelled
 from .huggingface import from_hf
+from .known.find import as_known, known_names, read_known
 from .table import TABLE, from_table
 from .webdataset import from_webdataset
 
@@ -23,7 +24,9 @@ ACCEPTED = (
     f"one of\n    - {LAYOUT}\n    - {TABLE}: FILE.csv, FILE.parquet, FILE.csv:split=train\n"
     "    - a Hugging Face data set: hf:DIR (saved on disk) or hf:NAME, perhaps with :SPLIT\n"
     "    - WebDataset shards: wds:shards/{000..009}.tar\n"
-    "    - the built-in set: pictograms, pictograms:DOMAIN, pictograms:DOMAIN:SPLIT"
+    "    - the built-in set: pictograms, pictograms:DOMAIN, pictograms:DOMAIN:SPLIT\n"
+    "    - a published data set (`surefoot ls datasets`): NAME, NAME:SPLIT, NAME@DIR, below "
+    "--data-root or SUREFOOT_DATA"
 )
 _TABLE = re.compile(r"^(?P<file>.+\.(?:csv|parquet))(?::(?P<where>[^:/\\]+=.+))?$", re.IGNORECASE)
 _HF = re.compile(r"^hf:(?P<name>.+?)(?::(?P<split>[\w.\[\]%+:-]+))?$")
@@ -37,18 +40,22 @@ def read_split(
     use: Use,
     class_names: Sequence[str] | None = None,
     skip_missing: bool = False,
+    root: str | os.PathLike[str] | None = None,
 ) -> Split:
     """A split from what a user typed.
 
     Args:
         spec: A folder of class folders; ``FILE.csv`` or ``FILE.parquet``, perhaps with a filter
             behind it (``FILE.csv:split=train``); ``hf:NAME_OR_DIR[:split]``; ``wds:PATTERN``;
-            ``pictograms[:domain[:split]]`` (a folder of that name is ``./pictograms``).
+            ``pictograms[:domain[:split]]`` (a folder of that name is ``./pictograms``); a
+            published data set, ``imagenet-r``, ``imagenet:val``, ``objectnet@DIR``.
         name: Of the split.
         domain: "ID" or "OOD".
         use: "train", "val" or "test".
         class_names: The label order wanted (that of the training set).
         skip_missing: Leave out rows of a table whose file is missing.
+        root: The folder that holds published data sets; else the environment variable
+            SUREFOOT_DATA, else the current folder.
 
     Raises:
         DataError: Nothing of the kind is there; the message lists what is accepted.
@@ -57,6 +64,10 @@ def read_split(
     text = os.fspath(spec)
     if text == "pictograms" or text.startswith("pictograms:"):
         return _pictograms(text, name, domain, use, class_names)
+    known = as_known(text, root)
+    if known is not None:
+        published = read_known(known, use=use, root=root)
+        return relabelled(published, class_names, name=name, domain=domain, use=use)
     if text.startswith("wds:") or text.endswith(".tar"):
         return from_webdataset(
             text.removeprefix("wds:"), name=name, domain=domain, use=use, class_names=class_names
@@ -83,8 +94,9 @@ def read_split(
 def _nothing_there(text: str, name: str) -> DataError:
     path = Path(text)
     hint = ""
-    if nearest(text.split(":")[0], ["pictograms"]):
-        hint = "; did you mean 'pictograms'?"
+    near = nearest(text.split(":")[0].split("@")[0], ["pictograms", *known_names()], 1)
+    if near and os.sep not in text:
+        hint = f"; did you mean {near[0]!r}?"
     elif not path.exists() and path.absolute().parent.is_dir():
         beside = [p.name for p in path.absolute().parent.iterdir()]
         close = nearest(path.name, beside, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,9 @@ from .check import Progress, require_good
 from .class_map import read_class_map
 from .corruptions import corruptions
 from .dataset import ClassMap, Domain, Shift, Split, Task, Use
+from .known.find import KnownSpec, as_known
+from .known.roles import own_role, own_shifts
+from .known.targets import known_shift
 from .overlap import overlap_note
 from .prompts import check_templates
 from .prompts import templates as template_set
@@ -37,7 +40,7 @@ def make_task(
     class_maps: Mapping[str, Spec] | None = None,
     templates: str | Sequence[str] | None = None,
     prompt_names: Mapping[str, str] | Sequence[str] | None = None,
-    metric: str = "top1",
+    metric: str | None = None,
     val_fraction: float = 0.1,
     seed: int = 0,
     skip_bad: bool = False,
@@ -45,8 +48,13 @@ def make_task(
     workers: int = 0,
     progress: Progress | None = None,
     name: str | None = None,
+    root: Spec | None = None,
 ) -> Task:
     """A task from specs (see :func:`read_split`).
+
+    A published data set brings what it defines: the splits of its roles, the names and templates
+    of its prompts, and as a shift its class map, mask, groups, metric and version. Its images are
+    not decoded here unless ``skip_bad`` is on: `surefoot data check NAME ROOT --full` does that.
 
     Args:
         train: Training set; its classes are the task's. "pictograms" brings its own validation,
@@ -58,7 +66,8 @@ def make_task(
         templates: Name of a set ("single", "simple", "openai_imagenet", "pictograms"), a text
             file, or the templates themselves.
         prompt_names: How classes are called in prompts: class -> name, or one per class.
-        metric: Of every split.
+        metric: Of every split but published shifts, which bring their own; None: that of the
+            published training set, else "top1".
         val_fraction: Share of every class that a missing part takes.
         seed: Of the cuts and the corruptions.
         skip_bad: Go on without images that cannot be decoded.
@@ -66,19 +75,25 @@ def make_task(
         workers: Threads of the check.
         progress: Called by the check with (done, all), split after split.
         name: Of the task; the training spec's last part by default.
+        root: The folder that holds published data sets; else the environment variable
+            SUREFOOT_DATA, else the current folder.
 
     Raises:
         DataError: Something is missing or wrong; :class:`BadImages`, :class:`ClassMismatch` and
             :class:`UnknownName` say what.
     """
-    reader = _Reader(skip_bad, check, workers, progress)
+    reader = _Reader(skip_bad, check, workers, progress, root)
     base = pictograms() if os.fspath(train) == "pictograms" else None
+    known = None if base else as_known(train, root)
+    metric = metric or (known.known.metric_of(known.split_for("train")) if known else "top1")
     whole = base.train if base else reader.read(train, "train", "ID", "train")
     _require_labels(whole, train)
     classes = whole.class_names
     notes: list[str] = list(base.notes) if base else []
     ends: dict[Use, Split] = {}
-    roles: tuple[tuple[Use, Spec | None], ...] = (("test", test), ("val", val))
+    roles: tuple[tuple[Use, Spec | None], ...] = (
+        ("test", test or own_role(known, "test")), ("val", val or own_role(known, "val"))
+    )  # fmt: skip
     for role, spec in roles:
         if spec is not None:
             ends[role] = reader.read(spec, role, "ID", role, classes)
@@ -87,27 +102,33 @@ def make_task(
         else:
             whole, ends[role] = cut(whole, val_fraction, seed, name=role, use=role)
             notes.append(f"no {role} set was given: {ends[role].notes[-1]}")
-    asked = _shifts(reader, shifts or {}, class_maps or {}, classes, metric)
+    given = shifts or own_shifts(known)
+    asked = _shifts(reader, given, class_maps or {}, classes, metric)
     if not asked and base is not None:
         asked = base.shifts
     elif not asked:
         asked = tuple(Shift(s.name, s, metric) for s in corruptions(ends["test"], seed=seed))
         notes.append("no shifted set was given: the shifts are corruptions of the ID test, made "
                      "by a program")  # fmt: skip
-    for other in (ends["val"], ends["test"], *(s.split for s in asked if not s.split.synthetic)):
+    for other in (ends["val"], ends["test"], *(s.split for s in asked if _collected(s))):
         notes += filter(None, [overlap_note(whole, other)])
     return Task(
-        name=name or (base.name if base else _name(train)),
+        name=name or (base.name if base else known.known.name if known else _name(train)),
         train=whole,
         val=ends["val"],
         test=ends["test"],
         shifts=asked,
         class_names=classes,
-        templates=_templates(templates, base),
-        prompt_names=_prompt_names(prompt_names, classes),
+        templates=_templates(templates, base, known),
+        prompt_names=_prompt_names(prompt_names, classes, known),
         metric=metric,
         notes=tuple(notes),
     )
+
+
+def _collected(shift: Shift) -> bool:
+    """Is it worth looking for training images in it? Not in what was made from ID images."""
+    return not shift.split.synthetic and shift.split.domain == "OOD"
 
 
 def _name(spec: Spec) -> str:
@@ -133,6 +154,7 @@ class _Reader:
     check: Check
     workers: int
     progress: Progress | None
+    root: Spec | None = None
 
     def read(
         self,
@@ -144,10 +166,20 @@ class _Reader:
     ) -> Split:
         split = read_split(
             spec, name=name, domain=domain, use=use, class_names=class_names,
-            skip_missing=self.skip_bad,
+            skip_missing=self.skip_bad, root=self.root,
         )  # fmt: skip
+        return self.checked(split, published=as_known(spec, self.root) is not None)
+
+    def checked(self, split: Split, *, published: bool) -> Split:
+        """The split, its images decoded once.
+
+        The packaged file is checked when it is built; published data sets have a command for it
+        (decoding ImageNet takes hours).
+        """
         if not self.check or split.source.startswith("pictograms:"):
-            return split  # the packaged file is checked when it is built
+            return split
+        if published and not self.skip_bad:
+            return split
         return require_good(
             split, self.skip_bad, workers=self.workers, progress=self.progress,
             quick=self.check == "quick",
@@ -166,27 +198,45 @@ def _shifts(
         raise UnknownName("shift", strangers[0], list(specs), nearest(strangers[0], list(specs)))
     read: dict[str, ClassMap] = {shift: read_class_map(file) for shift, file in maps.items()}
     return tuple(
-        Shift.of(
-            reader.read(spec, shift, "OOD", "test"),
-            classes,
-            class_map=read.get(shift),
-            metric=metric,
-        )
-        for shift, spec in specs.items()
+        _shift(reader, name, spec, read.get(name), classes, metric) for name, spec in specs.items()
     )
 
 
-def _templates(given: str | Sequence[str] | None, base: Task | None) -> tuple[str, ...]:
+def _shift(
+    reader: _Reader,
+    name: str,
+    spec: Spec,
+    class_map: ClassMap | None,
+    classes: Sequence[str],
+    metric: str,
+) -> Shift:
+    known = as_known(spec, reader.root)
+    if known is None:
+        split = reader.read(spec, name, "OOD", "test")
+        return Shift.of(split, classes, class_map=class_map, metric=metric)
+    shift = known_shift(known, name, classes, class_map=class_map, root=reader.root)
+    return replace(shift, split=reader.checked(shift.split, published=True))
+
+
+def _templates(
+    given: str | Sequence[str] | None, base: Task | None, known: KnownSpec | None
+) -> tuple[str, ...]:
     if given is None:
-        return base.templates if base else template_set("single")
+        own = known.known.templates if known else None
+        return base.templates if base else template_set(own or "single")
     if isinstance(given, (str, os.PathLike)):
         return template_set(given)
     return check_templates(given, where="the templates given")
 
 
 def _prompt_names(
-    given: Mapping[str, str] | Sequence[str] | None, classes: Sequence[str]
+    given: Mapping[str, str] | Sequence[str] | None,
+    classes: Sequence[str],
+    known: KnownSpec | None,
 ) -> tuple[str, ...] | None:
+    if given is None and known is not None and known.known.prompt_names is not None:
+        names = known.known.prompt_names()
+        return tuple(names.get(c, c.replace("_", " ")) for c in classes)
     if given is None:
         return None
     if isinstance(given, Mapping):

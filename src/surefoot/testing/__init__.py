@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from .evals import check_eval
 from .methods import Checked, check_method
+from .miniature import make_miniature
 from .models import check_model
 from .samples import small_clip, small_task, small_vit
 from .shifts import check_shift
@@ -22,6 +23,7 @@ __all__ = [
     "check_method",
     "check_model",
     "check_shift",
+    "make_miniature",
     "small_clip",
     "small_task",
     "small_vit",

@@ -18,8 +18,18 @@ HOSTILE = (
 
 def add(store, board, kind, model, value, **more):
     """One row with one result; what belongs to the result is told by its name."""
-    result = {k: more.pop(k) for k in ("stderr", "low", "high", "n", "manifest", "selection",
-                                       "reproduces_id", "alpha", "interval") if k in more}  # fmt: skip
+    own = (
+        "stderr",
+        "low",
+        "high",
+        "n",
+        "manifest",
+        "selection",
+        "reproduces_id",
+        "alpha",
+        "interval",
+    )
+    result = {k: more.pop(k) for k in own if k in more}
     metric = more.pop("metric", "Top-1 Accuracy")
     source = more.pop("source", Source("run", run=f"run-{model}"))
     row = Entry(board.id, kind, model, source, results=(make_result(metric, value, **result),),

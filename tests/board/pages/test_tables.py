@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from surefoot.board import Store
 from surefoot.board.pages import Cache, Face, Links
-from surefoot.board.pages.board_view import board_page, compare_page, is_id, order
+from surefoot.board.pages.board_view import board_page
+from surefoot.board.pages.compare_view import compare_page, is_id, order
 from surefoot.board.pages.lists import front_page, tasks_page
 from surefoot.board.pages.table import Query, make_rows, select
 from surefoot.board.pages.views import board_html
@@ -129,6 +130,19 @@ def test_pages_cut_a_long_table(own):
     assert "450 of 479 rows" in html
 
 
+def test_of_many_marks_some_are_drawn_and_the_best_always(own):
+    target = own.boards.get("image-classification-on-objectnet")
+    with own.transaction():
+        for i in range(1500):
+            add(own, target, "published", f"Row {i}", f"{50 + i / 40:.3f}",
+                paper_date=f"20{10 + i // 150}-{i % 12 + 1:02d}-01")  # fmt: skip
+    chart = board_page(Face(own, Links(True)), target)["chart"]
+    assert "1529 dated results" in chart
+    assert 300 < chart.count("<a ") < 900
+    best = [p for p in own.series(target) if p.best]
+    assert all(f'href="/rows/{p.entry.id}"' in chart for p in best)
+
+
 def test_the_cache_follows_the_file(own):
     cache = Cache()
     face = Face(own, Links(True), cache)
@@ -161,7 +175,7 @@ def test_front_page_and_tree_count_what_is_there(face):
         "ObjectNet", "ImageNet distribution shifts"]  # fmt: skip
     assert len(page["notable"]) == 6
     assert page["picture"]["method"] == "WiSE-FT"
-    assert dict((w, n) for w, n, _ in page["totals"])["results"] == face.store.results.count()
+    assert {w: n for w, n, _ in page["totals"]}["results"] == face.store.results.count()
     tree = tasks_page(face)["roots"]
     vision = next(n for n in tree if n["name"] == "Computer Vision")
     assert vision["boards"] == 0

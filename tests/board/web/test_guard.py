@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import stat
 
 import pytest
@@ -17,7 +19,8 @@ from surefoot.board.web.tokens import foreign
 from .conftest import GOOD, MANY
 
 PAGES = ["/", "/tasks", "/tasks/image-classification", "/sota", "/datasets", "/datasets/objectnet",
-         "/methods", "/methods/wise-ft", "/papers", "/papers/robust-fine-tuning-of-zero-shot-models",
+         "/methods", "/methods/wise-ft", "/papers",
+         "/papers/robust-fine-tuning-of-zero-shot-models",
          "/boards/image-classification-on-objectnet", "/rows/1", "/compare/1-5", "/search?q=wise",
          "/submit", "/about", "/assets/board.css", "/assets/board.js"]  # fmt: skip
 
@@ -34,7 +37,7 @@ def test_every_answer_has_the_security_headers(client, path):
     assert "file:" not in policy
     assert told["x-content-type-options"] == "nosniff"
     assert told["x-frame-options"] == "DENY"
-    assert told["referrer-policy"] == "no-referrer"
+    assert told["referrer-policy"] == "same-origin"
     assert "access-control-allow-origin" not in told
     assert "server" not in told
     head = client.head(path)
@@ -132,7 +135,7 @@ def test_a_mistake_of_ours_says_nothing_of_itself(serve, monkeypatch, caplog):
     def broken(*args, **more):
         raise RuntimeError("secret /path")
 
-    monkeypatch.setattr("surefoot.board.web.api._task", broken)
+    monkeypatch.setattr("surefoot.board.web.api.task_out", broken)
     answer = serve().get("/api/tasks")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
@@ -167,3 +170,20 @@ def test_what_listens_on_more_than_this_machine():
     assert _open("0.0.0.0")
     assert _open("board.example.org")
     assert MANY.body == Limits().body
+
+
+def test_it_listens_says_where_and_says_when_it_cannot(board_file):
+    said = []
+
+    def stop(address):
+        said.append(address)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        serve_forever(board_file, port=0, ready=stop)
+    assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+/", said[0])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(BoardError, match="cannot be listened on"):
+            serve_forever(board_file, port=taken.getsockname()[1])

@@ -34,7 +34,7 @@ def api(tmp_path_factory):
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
           response_schema_conformance]  # fmt: skip
-ASKED = settings(max_examples=12, deadline=None, phases=[Phase.generate], derandomize=True,
+ASKED = settings(max_examples=8, deadline=None, phases=[Phase.generate], derandomize=True,
                  suppress_health_check=list(HealthCheck), database=None)  # fmt: skip
 
 

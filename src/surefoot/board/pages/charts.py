@@ -14,21 +14,14 @@ from ...drawing.axes import Frame
 from ...drawing.labels import Box as Area
 from ...drawing.labels import shorten, text_width
 from ...drawing.marks import line, point, text
-from ...drawing.scale import Linear, Logit, Scale, span
-from ...drawing.svg import Node, clip, el, figure, num, path
+from ...drawing.scale import Linear, span
+from ...drawing.svg import Node, el, num, path
 
-__all__ = [
-    "Dot",
-    "LinePoints",
-    "alpha_chart",
-    "best_chart",
-    "plane_chart",
-    "scatter_chart",
-    "spark",
-]
+__all__ = ["MOST", "Dot", "best_chart", "group_chart", "mark", "spark"]
 
 WIDE, TALL = 980, 300
-_MOST = 600  # marks of results that were not the best of their time
+MOST = 600
+"""Marks of results that were not the best of their time, about; more is not seen."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +47,9 @@ class Dot:
     strong: bool = False
 
 
-@dataclass(frozen=True)
-class LinePoints:
-    """One line over alpha."""
-
-    label: str
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    hue: int = 0
-    strong: bool = False
-
-
-def _chart(name: str, size: tuple[float, float], title: str, desc: str, parts: list[Node]) -> Node:
+def group_chart(
+    name: str, size: tuple[float, float], title: str, desc: str, parts: list[Node]
+) -> Node:
     """As ``figure``, but a group: what is inside an image cannot be reached."""
     return el(
         "svg",
@@ -82,7 +66,8 @@ def _chart(name: str, size: tuple[float, float], title: str, desc: str, parts: l
     )
 
 
-def _mark(x: float, y: float, dot: Dot, r: float) -> Node:
+def mark(x: float, y: float, dot: Dot, r: float) -> Node:
+    """A mark that leads to its row; only strong ones are stops of the keyboard."""
     shown = point(x, y, shape=dot.hue, r=r, hollow=not dot.strong)
     if not dot.href:
         return el("g", el("title", dot.tip), shown, class_=f"h{dot.hue}")
@@ -95,13 +80,6 @@ def _mark(x: float, y: float, dot: Dot, r: float) -> Node:
         class_=f"h{dot.hue}",
         tabindex=None if dot.strong else "-1",
     )
-
-
-def _thin(dots: Sequence[Dot]) -> list[Dot]:
-    """At most ``_MOST`` of the weak dots, evenly over their order, and all strong ones."""
-    weak = [d for d in dots if not d.strong]
-    step = max(1, -(-len(weak) // _MOST))
-    return weak[::step]
 
 
 def _labels(frame: Frame, dots: Sequence[Dot], size: float = 12) -> list[Node]:
@@ -137,7 +115,13 @@ def _dates(low: float, high: float) -> list[tuple[float, str]]:
 
 
 def best_chart(
-    name: str, title: str, axis: str, dots: Sequence[Dot], *, lower: bool = False
+    name: str,
+    title: str,
+    axis: str,
+    dots: Sequence[Dot],
+    *,
+    lower: bool = False,
+    total: int | None = None,
 ) -> Node | None:
     """The best so far over time: a stair through the strong dots, the others hollow.
 
@@ -146,6 +130,7 @@ def best_chart(
         title: For screen readers.
         axis: The metric, with its arrow.
         dots: ``x`` is the date's ordinal; strong ones were the best when they came.
+        total: How many results there are, where only some are drawn.
         lower: Lower is better (only the words say so; the axis is not turned).
 
     Returns:
@@ -154,7 +139,7 @@ def best_chart(
     if len({d.x for d in dots}) < 2:
         return None
     best = [d for d in dots if d.strong]
-    weak = _thin(dots)
+    weak = [d for d in dots if not d.strong]
     days = [d.x for d in dots]
     pad = max(40.0, (max(days) - min(days)) * 0.04)
     across = Linear(min(days) - pad, max(days) + pad, 48, WIDE - 20)
@@ -167,21 +152,22 @@ def best_chart(
         stair.append((frame.x(dot.x), frame.y(dot.y)))
     stair.append((frame.box.right, stair[-1][1]))
     last = best[-1]
+    better = "Lower" if lower else "Higher"
     desc = (
-        f"{len(dots)} dated results; the best so far went from {best[0].y:g} ({best[0].label}) to "
-        f"{last.y:g} ({last.label}). {'Lower' if lower else 'Higher'} is better."
+        f"{total or len(dots)} dated results; the best so far went from {best[0].y:g} "
+        f"({best[0].label}) to {last.y:g} ({last.label}). {better} is better."
     )
     days_shown = _dates(across.low, across.high)
     parts = [
         frame.grid_y(frame.y.ticks(5), lambda v: f"{v:g}"),
         frame.grid_x([d for d, _ in days_shown], lambda d: dict(days_shown)[d]),
         text(8, 14, axis, style="axis-name"),
-        *[_mark(frame.x(d.x), frame.y(d.y), d, 3.6) for d in weak],
+        *[mark(frame.x(d.x), frame.y(d.y), d, 3.6) for d in weak],
         el("g", line(stair), class_="h2"),
-        *[_mark(frame.x(d.x), frame.y(d.y), d, 5.5) for d in best],
+        *[mark(frame.x(d.x), frame.y(d.y), d, 5.5) for d in best],
         *_labels(frame, best),
     ]
-    return _chart(name, (WIDE, TALL), title, desc, parts)
+    return group_chart(name, (WIDE, TALL), title, desc, parts)
 
 
 def spark(values: Sequence[float], best: float, *, width: float = 240, height: float = 34) -> Node:
@@ -205,158 +191,3 @@ def spark(values: Sequence[float], best: float, *, width: float = 240, height: f
         aria_hidden="true",
         xmlns="http://www.w3.org/2000/svg",
     )
-
-
-def alpha_chart(name: str, title: str, lines: Sequence[LinePoints], axis: str) -> Node:
-    """Scores along the path from the pretrained (0) to the fine-tuned model (1).
-
-    Args:
-        name: Unique on the page.
-        title: For screen readers.
-        lines: One per data set.
-        axis: The metric.
-    """
-    width, height = 680.0, 410.0
-    right = width - 192
-    values = [v for one in lines for v in one.y]
-    low, high = span(values, least=1e-6, bounds=(-1e18, 1e18))
-    frame = Frame(Linear(0, 1, 44, right), Linear(low, high, height - 44, 28))
-    desc = "; ".join(
-        f"{one.label}: {one.y[0]:g} at α = {one.x[0]:g}, best {max(one.y):g} at α = "
-        f"{one.x[one.y.index(max(one.y))]:g}, {one.y[-1]:g} at α = {one.x[-1]:g}"
-        for one in lines
-    )
-    ends = _spread([frame.y(one.y[-1]) for one in lines], 15.0, frame.box.top, frame.box.bottom)
-    parts: list[Node] = [
-        frame.grid_y(frame.y.ticks(6), lambda v: f"{v:g}"),
-        frame.grid_x([0, 0.25, 0.5, 0.75, 1], lambda v: f"{v:g}"),
-        text(8, 14, axis, style="axis-name"),
-        text(44, height - 6, "α = 0: pretrained", style="axis-name"),
-        text(right, height - 6, "fine-tuned: α = 1", anchor="end", style="axis-name"),
-    ]
-    for one, y in zip(lines, ends, strict=True):
-        pixels = [(frame.x(a), frame.y(v)) for a, v in zip(one.x, one.y, strict=True)]
-        top = one.y.index(max(one.y))
-        tip = f"{one.label}: best {one.y[top]:g} at α = {one.x[top]:g}"
-        name_at = text(frame.box.right + 12, y + 4, shorten(one.label, 190, 12), style="name")
-        best = el("g", el("title", tip), point(*pixels[top], r=4.4, shape=one.hue))
-        parts.append(
-            el("g", line(pixels, "" if one.strong else "thin"), best, name_at,
-               class_=f"h{one.hue}")
-        )  # fmt: skip
-    return figure(name, width, height, title, desc, parts)
-
-
-def plane_chart(
-    name: str, title: str, axes: tuple[str, str], points: Sequence[tuple[float, float, float]]
-) -> Node:
-    """One path in the plane of two scores, from the pretrained to the fine-tuned model.
-
-    Args:
-        name: Unique on the page.
-        title: For screen readers.
-        axes: What is across and what is up.
-        points: (alpha, across, up), in order of alpha.
-    """
-    width, height = 440.0, 330.0
-    across = Linear(*_room([p[1] for p in points], 0.14), 46, width - 16)
-    frame = Frame(across, Linear(*_room([p[2] for p in points], 0.14), height - 48, 30))
-    pixels = [(frame.x(x), frame.y(y)) for _, x, y in points]
-    marks: list[Node] = []
-    ends = {0: "pretrained", len(points) - 1: "fine-tuned"}
-    top = max(range(len(points)), key=lambda i: points[i][2])
-    half = next((i for i, p in enumerate(points) if abs(p[0] - 0.5) < 1e-9), None)
-    for i, (alpha, x, y) in enumerate(points):
-        strong = i in ends or i == half or i == top
-        tip = f"α = {alpha:g}: {x:g} and {y:g}"
-        dot = point(*pixels[i], r=5.5 if strong else 2.6, hollow=i == 0)
-        marks.append(el("g", el("title", tip), dot))
-        words = ends.get(i) or (f"α = {alpha:g}" if i == half else "")
-        if words:
-            side = "end" if pixels[i][0] > width * 0.6 else "start"
-            step = -10 if side == "end" else 10
-            marks.append(
-                text(pixels[i][0] + step, pixels[i][1] + 15, words, anchor=side, style="name")
-            )
-    first, last = points[0], points[-1]
-    desc = (
-        f"From {first[1]:g} and {first[2]:g} at α = {first[0]:g} over {points[top][1]:g} and "
-        f"{points[top][2]:g} at α = {points[top][0]:g} to {last[1]:g} and {last[2]:g}."
-    )
-    parts = [
-        frame.grid_y(frame.y.ticks(5), lambda v: f"{v:g}"),
-        frame.grid_x(across.ticks(5), lambda v: f"{v:g}"),
-        text(8, 14, shorten(f"↑ {axes[1]}", width - 10, 12), style="axis-name"),
-        text(width - 16, height - 10, shorten(f"{axes[0]} →", width - 60, 12), anchor="end",
-             style="axis-name"),
-        el("g", line(pixels), marks, class_="h2"),
-    ]  # fmt: skip
-    return figure(name, width, height, title, desc, parts)
-
-
-def _room(values: Sequence[float], pad: float) -> tuple[float, float]:
-    return span(values, least=1e-6, pad=pad, bounds=(-1e18, 1e18))
-
-
-def _spread(ys: Sequence[float], gap: float, top: float, bottom: float) -> list[float]:
-    """Heights moved apart to ``gap``, in the same order."""
-    order = sorted(range(len(ys)), key=lambda i: ys[i])
-    out = list(ys)
-    for before, i in zip(order, order[1:], strict=False):
-        out[i] = max(out[i], out[before] + gap)
-    over = max(0.0, (out[order[-1]] if order else 0.0) - bottom)
-    out = [y - over for y in out]
-    for after, i in reversed(list(zip(order[1:], order, strict=False))):
-        out[i] = min(out[i], out[after] - gap)
-    return out
-
-
-def scatter_chart(
-    name: str, title: str, axes: tuple[str, str], dots: Sequence[Dot], *, odds: bool
-) -> Node:
-    """One board against another; every mark leads to its row.
-
-    Args:
-        name: Unique on the page.
-        title: For screen readers.
-        axes: What is across and what is up.
-        dots: With x and y; in points of a hundred where ``odds``.
-        odds: Axes of log odds, on which accuracies of like models fall on a line.
-    """
-    width, height = 860.0, 560.0
-    x_scale = _axis([d.x for d in dots], 54, width - 20, odds)
-    y_scale = _axis([d.y for d in dots], height - 54, 34, odds)
-    frame = Frame(x_scale, y_scale)
-    b = frame.box
-    unit = 100 if odds else 1
-    low = max(x_scale.low, y_scale.low)
-    high = min(x_scale.high, y_scale.high)
-    equal: list[Node] = []
-    if high > low:
-        steps = [low + (high - low) * i / 60 for i in range(61)]
-        equal = [line([(frame.x(v), frame.y(v)) for v in steps], "equal")]
-        spot = (frame.x(steps[54]), frame.y(steps[54]))
-        equal.append(text(spot[0] - 8, spot[1] - 6, "equal", anchor="end", style="guide"))
-
-    def show(value: float) -> str:
-        return f"{unit * value:.6g}"
-
-    shift = [Dot(d.x / unit, d.y / unit, d.label, d.tip, d.href, d.hue, True) for d in dots]
-    parts = [
-        frame.grid_y(y_scale.ticks(6), show),
-        frame.grid_x(x_scale.ticks(8), show),
-        text(8, 16, shorten(f"↑ {axes[1]}", width - 20, 12), style="axis-name"),
-        text(b.right, height - 10, shorten(f"{axes[0]} →", width - 60, 12), anchor="end",
-             style="axis-name"),
-        clip(f"{name}-clip", b.left, b.top, b.right, b.bottom),
-        el("g", equal, clip_path=f"url(#{name}-clip)"),
-        *[_mark(frame.x(d.x), frame.y(d.y), d, 5) for d in shift],
-    ]  # fmt: skip
-    desc = f"{len(dots)} models; each mark leads to its row. The table below has the numbers."
-    return _chart(name, (width, height), title, desc, parts)
-
-
-def _axis(values: Sequence[float], start: float, stop: float, odds: bool) -> Scale:
-    if odds:
-        return Logit(*span([v / 100 for v in values], least=0.02, bounds=(0, 1)), start, stop)
-    return Linear(*span(values, least=1e-6, bounds=(-1e18, 1e18)), start, stop)

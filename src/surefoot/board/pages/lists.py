@@ -7,9 +7,10 @@ from typing import Any
 
 from ..ranking import best_so_far, row_date
 from ..rows import Board, Task
-from .board_view import heading, metric_facts
-from .charts import plane_chart, spark
+from .alpha_charts import plane_chart
+from .charts import spark
 from .face import Face
+from .headings import heading, metric_facts
 from .queries import papers_page
 from .words import day, detail, tidy
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..entries import PaperResult
@@ -23,7 +23,7 @@ def paper_page(face: Face, paper: Paper) -> dict[str, Any]:
     store = face.store
     table = [r for r in store.entries.paper_table(paper.id) if face.toy or not r.entry.toy]
     own = {m.id for m in store.methods.of_paper(paper.id) if m.paper_id == paper.id}
-    short = _short(table, own)
+    short = _short(table, own, lambda m: store.metrics.get(m).direction == "lower")
     summary = "summary" in str(paper.extra.get("abstract_is", ""))
     return {
         "title": tidy(paper.title, 400),
@@ -67,14 +67,16 @@ def _links(face: Face, paper: Paper) -> list[dict[str, Any]]:
     return [one for one in links if one["url"]]
 
 
-def _short(table: list[PaperResult], own: Iterable[int]) -> list[PaperResult]:
+def _short(
+    table: list[PaperResult], own: Iterable[int], lower: Callable[[str], bool]
+) -> list[PaperResult]:
     """One line per board: the headline where there is one, else the paper's own best there.
 
     Rows with the headline's backbone and setting go first, so that the short table speaks of one
     model where it can.
     """
     heads = [r for r in table if r.result.headline]
-    model = {(r.entry.model_name, r.entry.backbone, r.entry.setting) for r in heads}
+    model = {_model(r) for r in heads}
     like = {r.result.selection for r in heads}
     own = set(own)
     boards: dict[int, list[PaperResult]] = {}
@@ -84,19 +86,22 @@ def _short(table: list[PaperResult], own: Iterable[int]) -> list[PaperResult]:
     for board_id, rows in boards.items():
         if any(h.board.id == board_id for h in heads):
             continue
-        for fits in (
-            lambda r: (
-                (r.entry.model_name, r.entry.backbone, r.entry.setting) in model
-                and r.result.selection in like
-            ),
-            lambda r: (r.entry.model_name, r.entry.backbone, r.entry.setting) in model,
-            lambda r: r.entry.method_id in own,
+        known = [r for r in rows if r.result.value is not None]
+        same = [r for r in known if _model(r) in model]
+        for some in (
+            [r for r in same if r.result.selection in like],
+            same,
+            [r for r in known if r.entry.method_id in own],
         ):
-            some = [r for r in rows if fits(r) and r.result.value is not None]
             if some:
-                found.append(max(some, key=lambda r: r.result.value or 0.0))
+                sign = -1 if lower(some[0].metric) else 1
+                found.append(max(some, key=lambda r: sign * (r.result.value or 0.0)))
                 break
     return found
+
+
+def _model(one: PaperResult) -> tuple[str, str, str]:
+    return one.entry.model_name, one.entry.backbone, one.entry.setting
 
 
 def _line(face: Face, one: PaperResult) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..metrics_registry import Metric
-from ..ranking import Ranked
+from ..ranking import Ranked, rank
 from ..rows import Board
 from ..store import Store
 
@@ -82,11 +82,13 @@ def board_rows(
     name = metric or next(iter(board.metrics), "")
 
     def make() -> BoardRows:
-        ranked = store.ranking(board, name, toy=toy)
-        waiting = store.ranking(board, name, kinds=("submitted",), toy=toy)
+        known = store.metrics.get(name)
+        entries = [e for e in store.entries.of_board(board.id) if toy or not e.toy]
+        ranked = rank([e for e in entries if e.kind != "submitted"], known)
+        waiting = rank([e for e in entries if e.kind == "submitted"], known)
         why = "submitted, not verified"
         rest = [replace(r, rank=None, ties_best=None, ties_above=None, reason=why) for r in waiting]
-        return BoardRows(board, store.metrics.get(name), (*ranked, *rest))
+        return BoardRows(board, known, (*ranked, *rest))
 
     key = ("rows", board.id, name, toy)
     found: BoardRows = cache.get(key, make, lambda b: len(b.rows) + 1)

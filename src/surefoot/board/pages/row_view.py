@@ -8,8 +8,8 @@ from typing import Any
 
 from ..ranking import Agreement
 from ..rows import Entry, Result, Revision, Source
-from .board_view import heading, metric_facts
 from .face import Face
+from .headings import heading, metric_facts
 from .links import web
 from .words import KIND_WORDS, alpha_words, count, day, interval, number, signed, tidy
 

@@ -11,7 +11,8 @@ from ...records import write_atomic
 from ..errors import BoardError
 from ..store import Store
 from ..submit import template
-from .board_view import has_checks, partners
+from .board_view import has_checks
+from .compare_view import partners
 from .face import Face
 from .links import Links, file_of
 from .others import search_index, search_page, submit_page

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..rows import Curve, Dataset, Method, Paper
-from .board_view import metric_facts
-from .charts import LinePoints, alpha_chart
+from .alpha_charts import LinePoints, alpha_chart
 from .face import Face
+from .headings import metric_facts
 from .links import web
 from .lists import board_line
 from .queries import (

@@ -10,8 +10,10 @@ from typing import Any
 
 from ..errors import NotOnBoard
 from ..text import fold
-from .board_view import board_page, compare_page, heading
+from .board_view import board_page
+from .compare_view import compare_page
 from .face import Face
+from .headings import heading
 from .links import file_of
 from .lists import front_page, sota_page, task_page, tasks_page
 from .others import about_page

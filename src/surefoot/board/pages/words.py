@@ -72,7 +72,7 @@ def count(number: int) -> str:
 
 
 def plural(number: int, one: str, many: str = "") -> str:
-    """ "1 board", "2 boards"."""
+    """Such as "1 board" and "2 boards"."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
-from ..entries import write_source
-from ..pages.face import Face
 from ..pages.queries import board_names
 from ..pages.table import Query as TableQuery
 from ..pages.table import select
-from ..ranking import Ranked
-from ..rows import Board, Dataset, Entry, Method, Paper, Result, Task
 from ..submit import SubmissionForm, submit
+from .convert import board_out, dataset_out, method_out, paper_out, ranked_out, row_out, task_out
 from .pages import desk
 from .shapes import (
     BoardOut,
@@ -25,7 +21,6 @@ from .shapes import (
     PaperOut,
     PartOut,
     Problem,
-    ResultOut,
     RevisionOut,
     RowOut,
     SubmissionOut,
@@ -68,7 +63,7 @@ def tasks(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[T
     with desk(request).face() as face:
         table = face.store.tasks
         counts = table.counts()
-        items = [_task(face, t, counts) for t in table.all(limit=limit, offset=offset)]
+        items = [task_out(face, t, counts) for t in table.all(limit=limit, offset=offset)]
         return PartOut(total=table.count(), offset=offset, items=items)
 
 
@@ -76,26 +71,13 @@ def tasks(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[T
 def task(request: Request, slug: str) -> TaskOut:
     """One task."""
     with desk(request).face() as face:
-        return _task(face, _alive(face.store.tasks.get(slug)), face.store.tasks.counts())
+        return task_out(face, _alive(face.store.tasks.get(slug)), face.store.tasks.counts())
 
 
 def _alive(row: Any) -> Any:
     if row.deleted:
         raise HTTPException(404, f"it was taken off the board on {row.deleted[:10]}")
     return row
-
-
-def _task(face: Face, row: Task, counts: dict[int, tuple[int, int]]) -> TaskOut:
-    boards, papers = counts.get(row.id, (0, 0))
-    return TaskOut(
-        slug=row.slug,
-        name=row.name,
-        description=row.description,
-        parents=[p.slug for p in face.store.tasks.parents(row.id)],
-        boards=boards,
-        papers=papers,
-        licence=row.licence,
-    )
 
 
 @router.get("/boards", tags=["boards"])
@@ -105,23 +87,8 @@ def boards(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[
         table = face.store.boards
         names = board_names(face.store.db)
         rows = [b for b in table.all(limit=limit, offset=offset) if b.id in names]
-        items = [_board(face, b) for b in rows]
+        items = [board_out(face, b) for b in rows]
         return PartOut(total=table.count(), offset=offset, items=items)
-
-
-def _board(face: Face, row: Board) -> BoardOut:
-    name = face.names()[row.id]
-    return BoardOut(
-        slug=row.slug,
-        task=name.task,
-        dataset=name.dataset,
-        split=row.split,
-        protocol=row.protocol,
-        metrics=list(row.metrics),
-        rows=face.sizes().get(row.id, 0),
-        notable=row.notable,
-        licence=row.licence,
-    )
 
 
 @router.get("/boards/{slug}", tags=["boards"])
@@ -139,61 +106,14 @@ def board(
         kept = select(found.rows, query, lambda _: True)
         part = kept[offset : offset + limit]
         return BoardRowsOut(
-            board=_board(face, row),
+            board=board_out(face, row),
             metric=found.metric.name,
             direction=found.metric.direction,
             direction_known_from=found.metric.known_from,
             total=len(kept),
             offset=offset,
-            rows=[_ranked(row.slug, r) for r in part],
+            rows=[ranked_out(row.slug, r) for r in part],
         )
-
-
-def _ranked(slug: str, one: Ranked) -> RowOut:
-    return _row(slug, one.entry, one.rank, one.ties_best)
-
-
-def _row(slug: str, e: Entry, rank: int | None = None, tied: bool | None = None) -> RowOut:
-    return RowOut(
-        id=e.id,
-        board=slug,
-        kind=e.kind,
-        rank=rank,
-        tied_with_best=tied,
-        model=e.model_name,
-        backbone=e.backbone,
-        setting=e.setting,
-        extra_data=e.extra_data,
-        toy=e.toy,
-        paper_title=e.paper_title,
-        paper_url=e.paper_url,
-        paper_date=e.paper_date,
-        results=[_result(r) for r in e.results],
-        source=write_source(e.source),
-        licence=e.licence,
-        row_key=e.row_key,
-        deleted=e.deleted,
-    )
-
-
-def _finite(value: float | None) -> float | None:
-    """JSON has no infinity."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _result(r: Result) -> ResultOut:
-    return ResultOut(
-        metric=r.metric,
-        raw=r.raw,
-        value=_finite(r.value),
-        n=r.n,
-        low=_finite(r.low),
-        high=_finite(r.high),
-        interval=r.interval,
-        stderr=_finite(r.stderr),
-        alpha=_finite(r.alpha),
-        selection=r.selection,
-    )
 
 
 @router.get("/rows/{row}", tags=["rows"])
@@ -204,7 +124,7 @@ def row(request: Request, row: int) -> RowOut:
         board = face.store.boards.by_id(entry.board_id)
         ranked = next((r for r in face.rows(board).rows if r.entry.id == entry.id), None)
         rank, tied = (ranked.rank, ranked.ties_best) if ranked else (None, None)
-        return _row(board.slug, entry, rank, tied)
+        return row_out(board.slug, entry, rank, tied)
 
 
 @router.get("/rows/{row}/history", tags=["rows"])
@@ -233,7 +153,7 @@ def datasets(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOu
     """Data sets, in the order in which they came."""
     with desk(request).face() as face:
         table = face.store.datasets
-        items = [_dataset(face, d) for d in table.all(limit=limit, offset=offset)]
+        items = [dataset_out(face, d) for d in table.all(limit=limit, offset=offset)]
         return PartOut(total=table.count(), offset=offset, items=items)
 
 
@@ -241,23 +161,7 @@ def datasets(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOu
 def dataset(request: Request, slug: str) -> DatasetOut:
     """One data set."""
     with desk(request).face() as face:
-        return _dataset(face, _alive(face.store.datasets.get(slug)))
-
-
-def _dataset(face: Face, row: Dataset) -> DatasetOut:
-    return DatasetOut(
-        slug=row.slug,
-        name=row.name,
-        full_name=row.full_name,
-        description=row.description,
-        homepage=row.homepage,
-        licence_name=row.licence_name,
-        modalities=[str(m) for m in row.modalities],
-        splits=[dict(s) for s in row.splits],
-        boards=[b.slug for b in face.store.boards.of_dataset(row.id)],
-        toy=row.toy,
-        licence=row.licence,
-    )
+        return dataset_out(face, _alive(face.store.datasets.get(slug)))
 
 
 @router.get("/methods", tags=["methods"])
@@ -265,7 +169,7 @@ def methods(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut
     """Methods, in the order in which they came."""
     with desk(request).face() as face:
         table = face.store.methods
-        items = [_method(m) for m in table.all(limit=limit, offset=offset)]
+        items = [method_out(m) for m in table.all(limit=limit, offset=offset)]
         return PartOut(total=table.count(), offset=offset, items=items)
 
 
@@ -273,19 +177,7 @@ def methods(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut
 def method(request: Request, slug: str) -> MethodOut:
     """One method."""
     with desk(request).face() as face:
-        return _method(_alive(face.store.methods.get(slug)))
-
-
-def _method(row: Method) -> MethodOut:
-    return MethodOut(
-        slug=row.slug,
-        name=row.name,
-        full_name=row.full_name,
-        description=row.description,
-        introduced=row.introduced,
-        surefoot=row.registry_name,
-        licence=row.licence,
-    )
+        return method_out(_alive(face.store.methods.get(slug)))
 
 
 @router.get("/papers", tags=["papers"])
@@ -293,7 +185,7 @@ def papers(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[
     """Papers, newest first."""
     with desk(request).face() as face:
         table = face.store.papers
-        items = [_paper(face, p) for p in table.newest(limit=limit, offset=offset)]
+        items = [paper_out(face, p) for p in table.newest(limit=limit, offset=offset)]
         return PartOut(total=table.count(), offset=offset, items=items)
 
 
@@ -301,7 +193,7 @@ def papers(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[
 def paper(request: Request, slug: str) -> PaperOut:
     """One paper."""
     with desk(request).face() as face:
-        return _paper(face, _alive(face.store.papers.get(slug)))
+        return paper_out(face, _alive(face.store.papers.get(slug)))
 
 
 @router.get("/papers/{slug}/results", tags=["papers"])
@@ -311,24 +203,7 @@ def paper_results(request: Request, slug: str) -> list[RowOut]:
         found = _alive(face.store.papers.get(slug))
         slugs = {b.id: b.slug for b in face.store.boards.all()}
         rows = face.store.entries.of_paper(found.id)
-        return [_row(slugs[e.board_id], e) for e in rows if e.board_id in slugs]
-
-
-def _paper(face: Face, row: Paper) -> PaperOut:
-    return PaperOut(
-        slug=row.slug,
-        title=row.title,
-        authors=[str(a) for a in row.authors],
-        date=row.date,
-        venue=row.venue,
-        arxiv_id=row.arxiv_id,
-        abstract=row.abstract,
-        url_abs=row.url_abs,
-        url_pdf=row.url_pdf,
-        tasks=[t.slug for t in face.store.tasks.of_paper(row.id)],
-        code=[c.url for c in face.store.code.of_paper(row.id)],
-        licence=row.licence,
-    )
+        return [row_out(slugs[e.board_id], e) for e in rows if e.board_id in slugs]
 
 
 @router.get("/search", tags=["search"])

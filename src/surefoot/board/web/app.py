@@ -30,7 +30,7 @@ _HEADERS = (
     ("Content-Security-Policy", POLICY.format(file="") + "; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
+    ("Referrer-Policy", "same-origin"),  # with "no-referrer" forms come with Origin: null
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), microphone=(), geolocation=(), interest-cohort=()"),
@@ -86,7 +86,7 @@ def create_app(
     app.add_exception_handler(OverflowError, _overflow)
     app.add_exception_handler(Exception, _ours)
     app.openapi = _described(app.openapi)  # type: ignore[method-assign]
-    app.add_middleware(Guard, limits=limits or Limits(), hosts=hosts, headers=_HEADERS)  # type: ignore[arg-type]
+    app.add_middleware(Guard, limits=limits or Limits(), hosts=hosts, headers=_HEADERS)
     return app
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,10 +116,8 @@ class Guard:
             return
         counted = _Counted(receive, self.limits.body)
         answer.over = lambda: counted.over
-        try:
+        with suppress(_TooLarge):
             await self.app(scope, counted, answer)
-        except _TooLarge:
-            pass
         if counted.over and not answer.started:
             await _reply(_Answer(send, self.headers), *self._too_large())
 

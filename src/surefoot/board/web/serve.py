@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection
+import socket
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +26,21 @@ def serve(
     names: Collection[str] = (),
     secure: bool = False,
     check_recipe: CheckRecipe | None = None,
+    ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a board until interrupted.
 
     Args:
         path: The board's file.
         host: Address to listen on; the default is reached from this machine only.
-        port: Likewise.
+        port: Likewise; 0 takes any that is free.
         read_only: Refuse submissions.
         limits: Of size and rate.
         names: Further names under which it is asked for, such as that of a proxy in front. Without
             any, a server that listens on more than this machine takes every name.
         secure: It is reached over https: cookies say so.
         check_recipe: Reads a submitted recipe; see :func:`~.app.create_app`.
+        ready: Called with the server's address before it takes requests.
 
     Raises:
         BoardError: No such board, or the address cannot be listened on.
@@ -55,21 +58,37 @@ def serve(
                           check_recipe=check_recipe)  # fmt: skip
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         log_level="warning",
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=5,
         limit_concurrency=200,
     )
+    with _listen(host, port) as listening:
+        if ready is not None:
+            name = f"[{host}]" if ":" in host else host
+            ready(f"http://{name}:{listening.getsockname()[1]}/")
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        BoardError: The address is in use, not allowed, or none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
     try:
-        uvicorn.Server(config).run()
-    except SystemExit as error:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+    except (OSError, UnicodeError) as error:
+        made.close()
         raise BoardError(
-            f"{host}:{port} cannot be listened on",
+            f"{host}:{port} cannot be listened on ({error})",
             fix="take another port with --port, or end what uses this one",
         ) from error
+    return made
 
 
 def _open(host: str) -> bool:

@@ -168,7 +168,7 @@ class PaperOut(Shape):
 class HitOut(Shape):
     """A search result."""
 
-    kind: Literal["task", "dataset", "method", "paper", "model"]
+    kind: str = Field(description="task, dataset, method, paper or model")
     slug: str = Field(description="Of a model: of its board")
     title: str
     excerpt: str

@@ -28,6 +28,7 @@
   if (!heads.length) return;
   const body = table.tBodies[0], size = Number(table.dataset.size);
   const filters = document.querySelector("form[data-filters]"), told = document.getElementById("told");
+  const written = document.querySelector(".pager");
   let rows = [...body.rows], whole = !table.dataset.rows, page = 1;
   const state = { column: -1, down: false };
 
@@ -38,7 +39,7 @@
       holder.innerHTML = `<table><tbody>${texts.join("")}</tbody></table>`;
       rows = [...holder.content.querySelectorAll("tr")];
       whole = true;
-      document.querySelector(".pager")?.remove();
+      written?.remove();
       then();
     };
     const script = document.createElement("script");
@@ -56,6 +57,14 @@
     const order = typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y));
     return state.down ? -order : order;
   };
+  const known = new WeakMap();
+  const wordsOf = (row) => {
+    if (!known.has(row)) {
+      const cells = row.querySelectorAll("th, .paper, .kind");
+      known.set(row, [...cells].map((c) => c.textContent).join(" ").toLowerCase());
+    }
+    return known.get(row);
+  };
   const wanted = () => {
     if (!filters) return () => true;
     const form = new FormData(filters), get = (name) => String(form.get(name) ?? "");
@@ -64,11 +73,12 @@
       && (!get("extra") || row.dataset.extra === get("extra"))
       && (!get("method") || row.dataset.method === get("method"))
       && (!get("code") || row.dataset.code === "1")
-      && words.every((w) => row.textContent.toLowerCase().includes(w));
+      && words.every((w) => wordsOf(row).includes(w));
   };
   const pager = document.createElement("nav");
   pager.className = "pager";
   pager.setAttribute("aria-label", "Pages");
+  pager.hidden = true;
   table.closest(".scroll").after(pager);
 
   const draw = () => {
@@ -79,7 +89,8 @@
     body.replaceChildren(...kept.slice((page - 1) * size, page * size));
     if (told) told.textContent = `${kept.length.toLocaleString("en")} of ${Number(table.dataset.all).toLocaleString("en")} rows`;
     pager.replaceChildren();
-    if (pages < 2) return;
+    pager.hidden = pages < 2;
+    if (pager.hidden) return;
     const step = (words, by) => {
       const button = document.createElement("button");
       button.type = "button";

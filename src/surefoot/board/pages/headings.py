@@ -1,0 +1,45 @@
+"""What boards and metrics are called at the head of pages, tables and lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..metrics_registry import Metric
+from ..rows import Board
+from .face import Face
+from .words import arrow, tidy
+
+__all__ = ["heading", "metric_facts"]
+
+_UNSAID = "unspecified"
+
+
+def heading(face: Face, board: Board) -> dict[str, Any]:
+    """What a board is called, with links."""
+    name = face.names()[board.id]
+    return {
+        "id": board.id,
+        "slug": board.slug,
+        "href": face.links("boards", board.slug),
+        "task": tidy(name.task),
+        "task_href": face.links("tasks", name.task_slug),
+        "dataset": tidy(name.dataset),
+        "dataset_href": face.links("datasets", name.dataset_slug),
+        "split": "" if board.split == _UNSAID else tidy(board.split, 60),
+        "protocol": "" if board.protocol == _UNSAID else tidy(board.protocol, 80),
+        "title": f"{tidy(name.task)} on {tidy(name.dataset)}",
+    }
+
+
+def metric_facts(metric: Metric) -> dict[str, Any]:
+    """A metric for a column's head."""
+    sign, words = arrow(metric)
+    return {
+        "name": tidy(metric.name, 80),
+        "arrow": sign,
+        "direction": words,
+        "unit": metric.unit,
+        "known_from": metric.known_from,
+        "note": metric.note,
+        "ranked": metric.ranked,
+    }

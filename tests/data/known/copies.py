@@ -1,0 +1,75 @@
+"""Miniatures that tests of this folder read, damage and compare with other readers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+
+from surefoot.data.dataset import Split
+from surefoot.data.known.base import KnownDataset, Problem
+from surefoot.data.known.captions import COCO_CAPTIONS, CONCEPTUAL_CAPTIONS
+from surefoot.data.known.cifar import (
+    CIFAR10,
+    CIFAR10_1_V4,
+    CIFAR10_1_V6,
+    CIFAR10_2,
+    CIFAR100,
+)
+from surefoot.data.known.domainnet import DOMAINNET
+from surefoot.data.known.stl import STL10
+from surefoot.data.known.transfer import (
+    CALTECH101,
+    CARS,
+    DTD,
+    FLOWERS102,
+    FOOD101,
+    PCAM,
+    PETS,
+    RENDERED_SST2,
+    SUN397,
+)
+from surefoot.data.known.wilds import FMOW, FMOW_CONTINENTS, IWILDCAM
+
+SETS: Sequence[KnownDataset] = (
+    CIFAR10, CIFAR100, CIFAR10_1_V4, CIFAR10_1_V6, CIFAR10_2, STL10, DOMAINNET, IWILDCAM, FMOW,
+    FMOW_CONTINENTS, CARS, DTD, SUN397, FOOD101, CALTECH101, FLOWERS102, PETS, PCAM, RENDERED_SST2,
+    COCO_CAPTIONS, CONCEPTUAL_CAPTIONS,
+)  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _place() -> Path:
+    return Path(mkdtemp(prefix="surefoot-miniatures-"))
+
+
+def miniature(known: KnownDataset) -> Path:
+    """Made once for all tests of a process; never change it, see :func:`copy`."""
+    folder = _place() / known.name / known.folders[0]
+    if not folder.exists():
+        known.miniature(folder, 3)
+    return folder
+
+
+def remove_miniatures() -> None:
+    shutil.rmtree(_place(), ignore_errors=True)
+
+
+def copy(known: KnownDataset, to: Path) -> Path:
+    """A copy to damage, under the name that it has on disk."""
+    folder = to / known.folders[0]
+    shutil.copytree(miniature(known), folder)
+    return folder
+
+
+def said(problems: Sequence[Problem]) -> str:
+    """All problems as one text."""
+    return "\n".join(f"{p.what} | {p.fix}" for p in problems)
+
+
+def pixels(split: Split, index: int) -> np.ndarray:
+    return np.asarray(split.images[index])
