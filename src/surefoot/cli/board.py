@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from .board_common import board_file, who
+from .board_common import board_file, check_recipe, who
 from .board_queue import submit_command, verify_command
 from .common import pairs, say
 
@@ -219,7 +219,14 @@ def serve_command(board: str, host: str, port: int, read_only: bool) -> None:
     """Serve the board's pages and its API, on this machine alone unless --host says otherwise."""
     from ..board.web import serve
 
-    serve(board, host=host, port=port, read_only=read_only)
+    serve(
+        board,
+        host=host,
+        port=port,
+        read_only=read_only,
+        check_recipe=check_recipe,
+        ready=lambda address: say(f"serving {board} at {address}; stop with Ctrl-C"),
+    )
 
 
 board_command.add_command(submit_command)

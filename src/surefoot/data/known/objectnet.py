@@ -141,7 +141,7 @@ def _against_maps(
     return found + count_problems("test", expected, images, classes)
 
 
-_SOURCE = "counted in objectnet-1.0.zip by those who score it; 313 and 113 are the mapping files'"
+_SOURCE = "images: not confirmed by a publisher's page; 313 and 113 are the mapping files'"
 
 OBJECTNET = KnownDataset(
     name="objectnet",
