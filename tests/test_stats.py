@@ -16,6 +16,7 @@ from surefoot.stats import (
     clopper_pearson,
     cluster_bootstrap,
     combine_mean,
+    distance_interval,
     fit_baseline,
     holm,
     logit,
@@ -296,3 +297,17 @@ def test_baseline_line_finds_a_planted_line() -> None:
     assert line.effective_robustness(x, y + 0.05) == pytest.approx(np.full(7, 0.05))
     with pytest.raises(DataError, match="at least two models"):
         fit_baseline([0.5, 0.5], [0.1, 0.2])
+
+
+def test_the_interval_of_a_distance_holds_the_distance_and_grows_with_doubt() -> None:
+    g = np.random.default_rng(0)
+    x = g.uniform(0.5, 0.9, 60)
+    y = 1 / (1 + np.exp(-(np.log(x / (1 - x)) - 1 + g.normal(0, 0.1, 60))))
+    value = float(fit_baseline(x, y).effective_robustness(0.8, 0.7))
+    sure = distance_interval(x, y, (0.8, 0.001), (0.7, 0.001), samples=200)
+    doubtful = distance_interval(x, y, (0.8, 0.001), (0.7, 0.02), samples=200)
+    assert sure.low < value < sure.high
+    assert doubtful.high - doubtful.low > 2 * (sure.high - sure.low)
+    assert distance_interval(x, y, (0.8, 0.001), (0.7, 0.001), samples=200) == sure
+    with pytest.raises(DataError, match="different ID accuracy"):
+        distance_interval([0.5, 0.5], [0.4, 0.3], (0.8, 0.01), (0.7, 0.01))

@@ -32,6 +32,9 @@ class Predictions:
         class_names: The task's.
         metric: The split's own metric ("top1", ...).
         classes: Classes that the split can contain, ascending; None: all. Scores mask the rest.
+        groups: Classes that count as one, each ascending (ObjectNet: several of ImageNet's are
+            one of its own): the largest logit of a group speaks for its first class. None: every
+            class is its own.
         metadata: Column name -> (n,) array.
         cluster: The metadata column whose members hang together.
         version: Of the data set.
@@ -50,14 +53,21 @@ class Predictions:
     cluster: str | None = None
     version: str = "unversioned"
     synthetic: bool = False
+    groups: tuple[tuple[int, ...], ...] | None = None
 
     def masked(self) -> NDArray[np.float32]:
-        """Logits (n, classes) with minus infinity for classes the split cannot contain."""
-        if self.classes is None:
+        """Logits (n, classes) with minus infinity for classes the split cannot contain.
+
+        A group's largest logit stands at its first class; the others get minus infinity.
+        """
+        if self.classes is None and self.groups is None:
             return self.logits
-        out = np.full_like(self.logits, -np.inf)
-        columns = list(self.classes)
-        out[:, columns] = self.logits[:, columns]
+        out: NDArray[np.float32] = self.logits.copy()
+        if self.classes is not None:
+            out[:, np.setdiff1d(np.arange(out.shape[1]), self.classes)] = -np.inf
+        for first, *others in self.groups or ():
+            out[:, first] = out[:, [first, *others]].max(axis=1)
+            out[:, others] = -np.inf
         return out
 
     def top1(self) -> NDArray[np.int64]:
@@ -78,6 +88,7 @@ class Predictions:
             "class_names": self.class_names,
             "metric": self.metric,
             "classes": self.classes,
+            "groups": self.groups,
             "cluster": self.cluster,
             "version": self.version,
             "synthetic": self.synthetic,
@@ -122,4 +133,6 @@ class Predictions:
         head.pop("schema")
         head["class_names"] = tuple(head["class_names"])
         head["classes"] = None if head["classes"] is None else tuple(head["classes"])
+        groups = head.get("groups")  # files of before groups have none
+        head["groups"] = None if groups is None else tuple(map(tuple, groups))
         return cls(logits=logits, labels=labels, ids=ids, metadata=metadata, **head)

@@ -146,7 +146,7 @@ CLAIMS: tuple[Claim, ...] = (
         2,
         "WiSE-FT at 0.5 beats fine-tuning under shift and is not worse ID",
         "WiSE-FT, arXiv 2109.01903, table 1",
-        {"pictograms": _wise("ft", "FT"), "cifar10": _wise("lp-ft", "LP-FT, from the probe,")},
+        {"pictograms": _wise("ft", "FT"), "cifar10": _wise("lp-ft", "LP-FT (from the probe)")},
         {},
     ),
     Claim(

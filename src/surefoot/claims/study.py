@@ -141,7 +141,7 @@ def _accuracy(plan: Plan, out: Path, name: str) -> list[dict[str, Any]]:
     for key in entrants_of(name):
         splits = ("test", *answers.splits(key, "shifts"))
         for pick in ("start", "half", "id_val", "end"):
-            side = Side(key, pick)  # type: ignore[arg-type]
+            side = Side(key, pick)
             table = {
                 split: [
                     float(np.mean(answers.predictions(side, s, split).correct()))

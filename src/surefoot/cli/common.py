@@ -53,7 +53,10 @@ def _stack(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
 
 def data_options(*, train: bool) -> Callable[[F], F]:
     """--train, --val, --test, --shift, --class-map and what belongs to them."""
-    kinds = "a folder of class folders, a .csv/.parquet table, hf:NAME, wds:SHARDS, or pictograms"
+    kinds = (
+        "a folder of class folders, a .csv/.parquet table, hf:NAME, wds:SHARDS, or a name "
+        "that `surefoot ls datasets` lists"
+    )
     return _stack(
         [
             click.option("--train", required=train, help=f"Training images: {kinds}."),
@@ -73,7 +76,12 @@ def data_options(*, train: bool) -> Callable[[F], F]:
                 help="YAML of `shift class: task class` for a shift.",
             ),
             click.option("--templates", help="Prompt template set by name, or a text file."),
-            click.option("--metric", default="top1", show_default=True, help="Of the ID splits."),
+            click.option("--metric", help="Of the ID splits; else the data set's own, or top1."),
+            click.option(
+                "--data-root",
+                type=click.Path(file_okay=False),
+                help="Holds published data sets (imagenet, ...); else SUREFOOT_DATA says where.",
+            ),
             click.option("--skip-bad", is_flag=True, help="Leave unreadable images out."),
             click.option(
                 "--limit",

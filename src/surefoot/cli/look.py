@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from .board_common import board_links
 from .common import alphas_option, data_options, device_options, pairs, say
 
 __all__ = [
@@ -40,6 +41,7 @@ def _task(options: dict[str, Any]) -> Any:
                 "class_maps": pairs(options["class_map"], "--class-map"),
                 "templates": options["templates"],
                 "metric": options["metric"],
+                "root": options["data_root"],
                 "skip_bad": options["skip_bad"],
                 "limit_eval": options["limit"],
             },  # type: ignore[arg-type]
@@ -116,6 +118,12 @@ def eval_command(
     help="What happens to the classification head.",
 )
 @click.option("--extrapolate", is_flag=True, help="Allow alphas outside [0, 1].")
+@click.option(
+    "--adaptive",
+    is_flag=True,
+    help="Score ID validation only at contested alphas, and the other splits only at the ends and "
+    "the chosen ones; no oracle.",
+)
 @click.option("--out", help="Also write a run folder with its report.")
 @click.option("--json", "as_json", is_flag=True, help="Score rows as JSON lines on stdout.")
 @device_options()
@@ -125,6 +133,7 @@ def sweep_command(
     alphas: int | list[float],
     head: str,
     extrapolate: bool,
+    adaptive: bool,
     out: str | None,
     as_json: bool,
     **options: Any,
@@ -143,6 +152,7 @@ def sweep_command(
         alphas=alphas,
         head=head,
         extrapolate=extrapolate,
+        adaptive=adaptive,
         out=out,
         device=options["device"],
         batch_size=options["batch_size"],
@@ -210,13 +220,53 @@ def predict_command(
 @click.command("compare")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True))
 @click.option("--out", type=click.Path(dir_okay=False), help="Also write a report page.")
-@click.option("--json", "as_json", is_flag=True, help="Every score row as JSON lines on stdout.")
-def compare_command(runs: tuple[str, ...], out: str | None, as_json: bool) -> None:
-    """RUNS side by side, tested in pairs on the same images."""
-    from ..report import render, render_terminal
+@click.option("--json", "as_json", is_flag=True, help="Every row as JSON lines on stdout.")
+@click.option("--published", is_flag=True, help="Beside what papers report: matches, or not, why.")
+@click.option("--paper", help="With --published: only this paper (WiSE-FT, 2202.10054, ...).")
+@click.option(
+    "--suite",
+    type=click.Choice(["wise-ft", "lp-ft", "flyp"]),
+    help="Means over a paper's data sets, and what is missing for them.",
+)
+@click.option(
+    "--baseline",
+    metavar="TABLE.csv",
+    help="Effective robustness above the models of a table with the columns model, id, ood (or "
+    "names of data sets); imagenet-testbed is one that ships.",
+)
+def compare_command(
+    runs: tuple[str, ...],
+    out: str | None,
+    as_json: bool,
+    published: bool,
+    paper: str | None,
+    suite: str | None,
+    baseline: str | None,
+) -> None:
+    """RUNS side by side, tested in pairs on the same images; or beside papers or a baseline."""
     from ..runs import open_study
+    from . import beside
 
+    if sum((published, suite is not None, baseline is not None)) > 1:
+        raise click.UsageError("one of --published, --suite and --baseline at a time")
+    if paper is not None and not published:
+        raise click.UsageError("--paper narrows --published; give that too")
+    if out is not None and (published or suite is not None):
+        raise click.UsageError("--out has no page for --published and --suite; use --json")
     study = open_study(*runs)
+    if published:
+        beside.published(study, paper, as_json)
+    elif suite is not None:
+        beside.suite(study, suite, as_json)
+    elif baseline is not None:
+        beside.baseline(study, baseline, out, as_json)
+    else:
+        _side_by_side(study, out, as_json)
+
+
+def _side_by_side(study: Any, out: str | None, as_json: bool) -> None:
+    from ..report import render, render_terminal
+
     if as_json:
         for run in study.runs:
             for row in run.scores():
@@ -230,7 +280,20 @@ def compare_command(runs: tuple[str, ...], out: str | None, as_json: bool) -> No
 @click.command("report")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True))
 @click.option("--out", type=click.Path(dir_okay=False), help="Default: report.html in the folder.")
-def report_command(runs: tuple[str, ...], out: str | None) -> None:
+@click.option(
+    "--board",
+    envvar="SUREFOOT_BOARD",
+    show_envvar=True,
+    type=click.Path(dir_okay=False),
+    help="A results board: the page leads to where the numbers stand on it.",
+)
+@click.option(
+    "--pages",
+    default="http://127.0.0.1:8080",
+    show_default=True,
+    help="Where the board's pages are: a server, or the folder of an exported site.",
+)
+def report_command(runs: tuple[str, ...], out: str | None, board: str | None, pages: str) -> None:
     """Render the report of a run, a study or several runs again; needs no torch."""
     from ..report import render
     from ..runs import open_study
@@ -238,4 +301,5 @@ def report_command(runs: tuple[str, ...], out: str | None) -> None:
     study = open_study(*runs)
     if len(runs) > 1 and out is None:
         raise click.UsageError("--out is missing: several runs have no folder of their own")
-    click.echo(render(study, Path(out) if out else None))
+    links = board_links(runs, board, pages) if board is not None else []
+    click.echo(render(study, Path(out) if out else None, links=links))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..registry import nearest
 from .common import alphas_option, data_options, device_options, pairs, say, typed
 
 __all__ = ["demo_command", "fit_command"]
@@ -38,7 +41,12 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
 
 
 @click.command("fit")
-@click.argument("recipe", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.argument("recipe", required=False)
+@click.option(
+    "--miniature",
+    is_flag=True,
+    help="Try a RECIPE in seconds: generated miniatures of its data sets, a tiny model, 1 epoch.",
+)
 @click.option("--model", help="tiny-clip, open_clip:ARCH/TAG, timm:NAME, hf-hub:ID, a file, a run.")
 @data_options(train=False)
 @click.option(
@@ -56,11 +64,23 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
 @click.option(
     "--head",
     type=click.Choice(["zero_shot", "random", "zeros"]),
-    help="Where the head of ft starts; zero_shot (the default) needs a text tower.",
+    help="Where trained heads start (ft, film, ...); zero_shot needs a text tower.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training images.")
 @click.option("--lr", help="Peak learning rate, or auto: chosen on ID validation.")
 @click.option("--batch", type=click.IntRange(1), help="Images per optimiser step.")
+@click.option(
+    "--few-shot",
+    type=click.IntRange(1),
+    metavar="K",
+    help="Keep K training and K validation images per class, drawn by the seed.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1),
+    metavar="N",
+    help="N runs of each method, with the seeds 0 to N - 1 (few-shot: N draws of the images).",
+)
 @click.option("--knn", is_flag=True, help="Also score kNN on the features of each end.")
 @alphas_option()
 @click.option("--seeds", default="0", show_default=True, help="One or more, comma-separated.")
@@ -74,20 +94,30 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
     help="Of the forward and backward passes.",
 )
 @device_options()
-def fit_command(recipe: str | None, out: str | None, resume: bool, **options: Any) -> None:
+def fit_command(
+    recipe: str | None, out: str | None, resume: bool, miniature: bool, **options: Any
+) -> None:
     """Fit one or more methods and write a run folder with its report.
 
-    Everything can come from a RECIPE file instead of options; the run stores one either way.
+    Everything can come from a RECIPE instead of options: a file, or a name that `surefoot ls
+    recipes` lists. The run stores one either way.
     """
     if recipe is not None:
         _no_options_beside_recipe()
+    elif miniature:
+        raise click.UsageError("--miniature is of a RECIPE: name one (surefoot ls recipes)")
+    if miniature and (resume or options["data_root"]):
+        raise click.UsageError("--miniature makes its own data and is never resumed")
 
-    from ..recipes.recipe import load_recipe, parse_recipe
+    from ..recipes.recipe import parse_recipe
     from ..recipes.study import carry_out
 
     if recipe is not None:
-        chosen = load_recipe(recipe)
-        out = out or f"runs/{Path(recipe).stem}"
+        chosen = _with_options(_recipe_of(recipe), options)
+        out = out or "runs/" + ("miniature-" if miniature else "") + _run_name(recipe)
+        if miniature:
+            _fit_miniature(chosen, out)
+            return
     else:
         chosen = parse_recipe(_as_recipe(options), where="the command line")
         out = out or "runs/" + _slug(f"{options['model']}-{'-'.join(options['methods'])}")
@@ -98,19 +128,61 @@ def fit_command(recipe: str | None, out: str | None, resume: bool, **options: An
     _finish(study, began)
 
 
+def _fit_miniature(recipe: Any, out: str) -> None:
+    """Fit a recipe on data that are generated for it and thrown away."""
+    from ..recipes.miniature import miniature
+    from ..recipes.study import carry_out
+
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="surefoot-miniature-") as root:
+        study = carry_out(miniature(recipe, root), out, command=typed(), say=say)
+    _finish(study, began)
+
+
+def _recipe_of(name: str) -> Any:
+    """A recipe from a file, or one that ships."""
+    from ..recipes.library import recipe_file, recipe_names
+    from ..recipes.recipe import load_recipe
+
+    if Path(name).is_file():
+        return load_recipe(name)
+    if name not in recipe_names():
+        near = nearest(name, recipe_names())
+        guess = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise click.UsageError(
+            f"There is no recipe file {name}, and none of that name ships.{guess} "
+            "`surefoot ls recipes` lists those that do."
+        )
+    return load_recipe(recipe_file(name))
+
+
+def _run_name(recipe: str) -> str:
+    """A folder's name: the file's, or "wise-ft-imagenet-vit-b16" for one that ships."""
+    return Path(recipe).stem if Path(recipe).is_file() else _slug(recipe)
+
+
+def _with_options(recipe: Any, options: dict[str, Any]) -> Any:
+    """The recipe where this machine has its data and its model, on the device that was asked."""
+    recipe = recipe.at(options["data_root"])
+    changes = {name: options[name] for name in ("model", "device", "workers") if given(name)}
+    return replace(recipe, spec=recipe.spec.model_copy(update=changes)) if changes else recipe
+
+
 def _no_options_beside_recipe() -> None:
     """A recipe says everything; an option beside it would be silently ignored, so refuse it."""
-    context = click.get_current_context()
-    allowed = {"recipe", "out", "resume"}
-    source = click.core.ParameterSource.COMMANDLINE
-    extra = [
-        p for p in context.params if p not in allowed and context.get_parameter_source(p) == source
-    ]
+    allowed = {"recipe", "out", "resume", "data_root", "miniature", "model", "device", "workers"}
+    extra = [p for p in click.get_current_context().params if p not in allowed and given(p)]
     if extra:
         raise click.UsageError(
             f"--{extra[0].replace('_', '-')} cannot be combined with a recipe file: "
             "edit the recipe instead"
         )
+
+
+def given(option: str) -> bool:
+    """Was it typed?"""
+    source = click.get_current_context().get_parameter_source(option)
+    return source == click.core.ParameterSource.COMMANDLINE
 
 
 def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +191,9 @@ def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
         if not options[name]:
             raise click.UsageError(f"--{name} is missing (or give a recipe file)")
     if not options["methods"]:
-        raise click.UsageError("--method is missing: zero-shot, lp, ft, lp-ft or wise-ft")
+        raise click.UsageError("--method is missing: ft, lp-ft, flyp, ... (surefoot ls methods)")
+    if options["repeats"] and given("seeds"):
+        raise click.UsageError("--repeats N means the seeds 0 to N - 1: give it or --seeds")
     try:
         seeds = [int(s) for s in options["seeds"].split(",")]
     except ValueError as error:
@@ -134,9 +208,12 @@ def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
         "class_maps": pairs(options["class_map"], "--class-map"),
         "templates": options["templates"],
         "metric": options["metric"],
+        "root": options["data_root"],
         "skip_bad": options["skip_bad"],
         "limit_train": options["limit"],
         "limit_eval": options["limit"],
+        "few_shot": options["few_shot"],
+        "repeats": options["repeats"],
     }
     plain: dict[str, Any] = {
         "name": " and ".join(options["methods"]) + f" of {options['model']}",
@@ -145,7 +222,7 @@ def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
         "methods": [_method(name, options) for name in options["methods"]],
         "path": {"alphas": options["alphas"]} if options["wise"] else None,
         "evaluate": ["head", "knn"] if options["knn"] else ["head"],
-        "seeds": seeds,
+        **({} if options["repeats"] else {"seeds": seeds}),
         "device": options["device"],
         "precision": options["precision"],
         "batch_size": options["batch_size"],
@@ -157,28 +234,44 @@ def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _method(name: str, options: dict[str, Any]) -> dict[str, Any]:
-    """A method with the options that apply to it."""
-    schedule: dict[str, Any] = {}
+    """A method with the options that apply to it: its schedules and its heads, nested ones too."""
+    from ..methods.base import as_dict
+    from ..registry import METHODS
+
+    changes = _schedule(options)
+    if name not in METHODS or not (changes or options["head"]):
+        return {"name": name}  # a wrong name is said with all other problems of the recipe
+    plain = as_dict(METHODS.get(name)())
+    _set(plain, changes, options["head"])
+    return plain
+
+
+def _set(plain: dict[str, Any], schedule: dict[str, Any], head: str | None) -> None:
+    """Write options into every schedule, and into every head that is drawn or written anew."""
+    for key, value in plain.items():
+        if key == "schedule":
+            value.update(schedule)
+        elif isinstance(value, dict):
+            _set(value, schedule, head)
+        elif key == "head" and head and value in ("zero_shot", "random", "zeros"):
+            plain[key] = head
+
+
+def _schedule(options: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a schedule that were typed."""
+    found: dict[str, Any] = {}
     if options["epochs"]:
-        schedule["epochs"] = options["epochs"]
+        found["epochs"] = options["epochs"]
     if options["batch"]:
-        schedule["batch_size"] = options["batch"]
+        found["batch_size"] = options["batch"]
     if options["lr"] and options["lr"] != "auto":
         try:
-            schedule["lr"] = float(options["lr"])
+            found["lr"] = float(options["lr"])
         except ValueError as error:
             raise click.BadParameter(
                 f"{options['lr']!r} is neither a number nor auto", param_hint="--lr"
             ) from error
-    tune: dict[str, Any] = {"schedule": schedule} if schedule else {}
-    if name == "lp-ft":
-        return {"name": name, **({"tune": tune} if tune else {})}
-    head = {"head": options["head"]} if options["head"] else {}
-    if name == "ft":
-        return {"name": name, **tune, **head}
-    if name == "wise-ft":
-        return {"name": name, "inner": {"name": "ft", **tune, **head}}
-    return {"name": name}
+    return found
 
 
 def _slug(text: str) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..data.dataset import Shift, Split, Task
 from ..data.loading import make_loader
-from ..errors import DataError, ModelError, UnknownName
+from ..errors import ClassMismatch, DataError, ModelError, UnknownName
 from ..features import inference
 from ..models.heads import Head
 from ..models.model import Model
@@ -59,6 +59,7 @@ def package(shift: Shift, logits: NDArray[np.float32]) -> Predictions:
         class_names=split.class_names,
         metric=shift.metric,
         classes=shift.classes,
+        groups=shift.groups,
         metadata=split.metadata,
         cluster=split.cluster,
         version=split.version,
@@ -68,7 +69,7 @@ def package(shift: Shift, logits: NDArray[np.float32]) -> Predictions:
 
 def _check_classes(head: Head, split: Split) -> None:
     if head.class_names != split.class_names:
-        raise ModelError(
+        raise ClassMismatch(
             f"the head has {len(head.class_names)} classes "
             f"({', '.join(head.class_names[:6])}, ...), the split {split.name!r} has "
             f"{len(split.class_names)} ({', '.join(split.class_names[:6])}, ...)",
@@ -97,7 +98,8 @@ def predict(
         progress: Called with (images done, images in all).
 
     Raises:
-        ModelError: The model has no head, or one for other classes; or a logit is not finite.
+        ModelError: The model has no head, or a logit is not finite.
+        ClassMismatch: The head is for other classes.
         DataError: The split has no labels, or an image cannot be decoded.
     """
     shift = as_shift(shift_or_split)
@@ -129,7 +131,8 @@ def predict_from_features(
     """The same from features (n, d) that were extracted before, in the order of the split.
 
     Raises:
-        ModelError: The head is for other classes; or a logit is not finite.
+        ModelError: A logit is not finite.
+        ClassMismatch: The head is for other classes.
         DataError: The features are not (images of the split, width of the head).
     """
     shift = as_shift(shift_or_split)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..metrics import Metric, get_metric
+from ..metrics import Metric, get_metric, lines
 from ..predictions import Predictions
 from ..records import IntervalKind, Score
 from ..stats import Interval, bootstrap, clopper_pearson, cluster_bootstrap
@@ -27,8 +27,8 @@ def score(
 ) -> Score:
     """One number with its interval; pure, so it can be had again from stored predictions.
 
-    Clopper-Pearson for top-1 and top-5, the percentile bootstrap for everything else; where the
-    predictions name a cluster column, also an interval resampled over clusters.
+    Clopper-Pearson for proportions (top-1, top-5, pm_k), the percentile bootstrap for everything
+    else; where the predictions name a cluster column, also an interval resampled over clusters.
 
     Args:
         predictions: Of one split.
@@ -37,7 +37,8 @@ def score(
         samples: Resamples.
 
     Returns:
-        The score, without method, alpha, seed and recipe: the caller knows those.
+        The score, without method, alpha, seed and recipe: the caller knows those. ``n`` counts
+        images, and anchors for pm_k.
 
     Raises:
         UnknownName: No such metric.
@@ -45,13 +46,13 @@ def score(
     """
     chosen = metric if isinstance(metric, Metric) else get_metric(metric or predictions.metric)
     columns = chosen.of(predictions)
-    n = len(predictions.labels)
+    n = lines(columns)
     value = chosen.reduce(columns, np.ones(n))
     if not math.isfinite(value):
         raise DataError(
             f"{chosen.name} of {predictions.split!r} is {value}",
             expected="a finite number",
-            fix="a label may be outside the classes that the split can contain",
+            fix="a label may be outside the classes that the split can contain, or nothing counts",
         )
     interval = _interval(chosen, columns, n, samples, seed)
     around = _cluster_interval(chosen, columns, predictions, samples, seed)
@@ -73,13 +74,14 @@ def score(
         cluster_low=min(around.low, value) if around else None,
         cluster_high=max(around.high, value) if around else None,
         synthetic=predictions.synthetic,
+        extra={} if chosen.details is None else chosen.details(predictions, chosen.argument),
     )
 
 
 def _interval(
     metric: Metric, columns: Mapping[str, NDArray[Any]], n: int, samples: int, seed: int
 ) -> Interval:
-    if metric.name in ("top1", "top5"):
+    if metric.proportion and n:
         return clopper_pearson(int(columns["value"].sum()), n)
     return bootstrap(lambda w: metric.reduce(columns, w), n, samples=samples, seed=seed)
 
@@ -94,7 +96,10 @@ def _cluster_interval(
     if predictions.cluster is None or predictions.cluster not in predictions.metadata:
         return Interval.none()
     clusters = np.asarray(predictions.metadata[predictions.cluster]).astype(str)
-    codes = np.unique(clusters, return_inverse=True)[1]
+    clusters = clusters[columns["row"]] if "row" in columns else clusters
+    codes, counts = np.unique(clusters, return_inverse=True, return_counts=True)[1:]
+    if "row" in columns and (counts == 1).all():
+        return Interval.none()  # an anchor is a line already
     if "group" in columns and np.array_equal(codes, columns["group"]):
         return Interval.none()  # the worst of the drawn groups is never worse than the worst
     of = columns["value"] if metric.mean_of_images else lambda w: metric.reduce(columns, w)

@@ -106,7 +106,7 @@ class Alignment(WholeBatch):
 def _linear(width: int, out: int, seed: int) -> nn.Linear:
     """The projection: a normal of 1 / sqrt(width), bias 0."""
     # Its own draw would move torch's global random numbers.
-    layer = nn.utils.skip_init(nn.Linear, width, out)
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, width, out)  # type: ignore[no-untyped-call]
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         layer.weight.copy_(torch.randn(out, width, generator=generator) * width**-0.5)

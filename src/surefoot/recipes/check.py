@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..data.check import check_folder
-from ..errors import RecipeError, SurefootError
+from ..data.known.find import as_known
+from ..errors import DataError, RecipeError, SurefootError
 from .recipe import load_recipe
 
 __all__ = ["check_recipe", "check_target"]
@@ -21,12 +23,22 @@ def check_target(target: str | Path) -> Iterator[tuple[str, list[str]]]:
     if path.suffix in (".yaml", ".yml"):
         yield str(path), check_recipe(path)
         return
-    recipes = sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")]) if path.is_dir() else []
+    recipes = _recipes_in(path)
     if recipes:
         for recipe in recipes:
             yield str(recipe), check_recipe(recipe)
         return
     yield str(path), check_folder(path)
+
+
+def _recipes_in(folder: Path) -> list[Path]:
+    """YAML files at any depth, links followed: recipes/ of the repository holds some."""
+    return sorted(
+        Path(where) / name
+        for where, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if name.endswith((".yaml", ".yml"))
+    )
 
 
 def check_recipe(path: str | Path) -> list[str]:
@@ -42,15 +54,25 @@ def check_recipe(path: str | Path) -> list[str]:
     named |= {f"data.shifts.{k}": v for k, v in data.shifts.items()}
     named |= {f"data.class_maps.{k}": v for k, v in data.class_maps.items()}
     problems = [
-        f"{key}: {value} does not exist"
+        f"{key}: {problem}"
         for key, value in named.items()
-        if value and _is_local(value) and not Path(value).exists()
+        if value and (problem := _not_there(value, data.root))
     ]
     stray = sorted(set(data.class_maps) - set(data.shifts))
     problems += [f"data.class_maps.{name}: there is no shift {name!r}" for name in stray]
     return problems
 
 
-def _is_local(value: str) -> bool:
-    """A path, rather than a built-in name or a prefixed source."""
-    return not value.startswith(("hf:", "wds:", "pictograms"))
+def _not_there(value: str, root: str | None) -> str:
+    """What is wrong with a path; "" where it exists, or is a name or a prefixed source.
+
+    Published data sets are named rightly or wrongly; whether they are on this disk is not asked.
+    """
+    if value.startswith(("hf:", "wds:", "pictograms")):
+        return ""
+    try:
+        if as_known(value, root) is not None:
+            return ""
+    except DataError as error:
+        return error.wrong
+    return "" if Path(value).exists() else f"{value} does not exist"

@@ -8,7 +8,7 @@ from ..context import pick_device, progress_bar
 from ..data.dataset import Task
 from ..methods.base import pretrained_end
 from ..models.model import Model
-from ..paths import Path, alpha_grid, sweep
+from ..paths import Path, adaptive_sweep, alpha_grid, sweep
 from ..records import Curve
 from ..runs import Run, Selection
 from ..select import select_all
@@ -33,6 +33,7 @@ def sweep_models(
     batch_size: int = 256,
     workers: int = 0,
     progress: bool = False,
+    adaptive: bool = False,
 ) -> tuple[Curve, list[Selection]]:
     """Sweep the path between two models.
 
@@ -48,6 +49,8 @@ def sweep_models(
         batch_size: Images per forward pass.
         workers: Processes that load images.
         progress: A bar on stderr.
+        adaptive: Score ID validation at contested alphas and the rest at the chosen ones
+            (:func:`~surefoot.paths.adaptive_sweep`).
 
     Raises:
         WeightsError: The two do not fit together.
@@ -70,19 +73,18 @@ def sweep_models(
         }
         run = Run.create(out, facts)
         run.write_json("env.json", environment())
-    with progress_bar("sweep", shown=progress) as tick:
-        curve = sweep(
-            path,
-            task,
-            alphas=grid,
-            batch_size=batch_size,
-            device=pick_device(device),
-            workers=workers,
-            method="sweep",
-            progress=tick,
-            on_predictions=None if run is None else (lambda a, p: run.save_predictions(p, a)),
+    keep = None if run is None else (lambda a, p: run.save_predictions(p, a))
+    options = {"batch_size": batch_size, "device": pick_device(device), "workers": workers}
+    if adaptive:
+        found = adaptive_sweep(
+            path, task, alphas=grid, method="sweep", on_predictions=keep, **options
         )
-    selections = select_all(curve)
+        curve, selections = found.curve, list(found.selections)
+    else:
+        with progress_bar("sweep", shown=progress) as tick:
+            curve = sweep(path, task, alphas=grid, method="sweep", progress=tick,
+                          on_predictions=keep, **options)  # type: ignore[arg-type]  # fmt: skip
+        selections = select_all(curve)
     if run is not None:
         run.write_selections(selections)
         run.write_scores(selected_rows(curve, selections, "sweep"))

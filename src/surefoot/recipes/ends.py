@@ -11,7 +11,7 @@ from ..models.adapters import as_initialised
 from ..models.load import load
 from ..models.model import Model
 from ..models.save import load_saved, save_model
-from ..paths import Path
+from ..paths import Path, Prompts
 from ..runs import Run
 from ..weights.fingerprint import fingerprint
 
@@ -58,6 +58,7 @@ def load_path(run: Run, *, extrapolate: bool = False) -> Path:
             expected="a finished run of a method that changes weights",
         )
     end = load_saved(run.path / "end.safetensors")
+    prompts = Prompts(*(tuple(facts[k]) for k in ("prompt_names", "templates", "class_names")))
     # An adapter's path starts from the pretrained model with the adapter as it was drawn.
     start = as_initialised(_start(run.path, facts), end)
     if fingerprint(start) != facts["sha256"]:
@@ -67,7 +68,12 @@ def load_path(run: Run, *, extrapolate: bool = False) -> Path:
             fix="restore the weights that the run was made with",
         )
     return Path(
-        start, end, head=facts["head"], batchnorm=facts["batchnorm"], extrapolate=extrapolate
+        start,
+        end,
+        head=facts["head"],
+        batchnorm=facts["batchnorm"],
+        extrapolate=extrapolate,
+        prompts=prompts,
     )
 
 
@@ -75,7 +81,7 @@ def _start(folder: File, facts: dict[str, Any]) -> Model:
     if facts["file"] is not None:
         return load_saved(folder / facts["file"])
     model = load(facts["source"])
-    if facts["head"] == "interpolate" and model.text is not None:
+    if facts["head"] in ("interpolate", "text") and model.text is not None:
         from ..models.heads import zero_shot_head
 
         head = zero_shot_head(

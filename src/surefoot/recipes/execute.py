@@ -15,12 +15,15 @@ from ..evals.predict import evaluate
 from ..methods.base import Method, pretrained_end
 from ..methods.zero_shot import ZeroShot
 from ..models.model import Model
-from ..paths import Path, alpha_grid, sweep
+from ..models.save import save_model
+from ..paths import Path, Prompts, alpha_grid, sweep
+from ..paths.knn_sweep import knn_sweep
 from ..predictions import Predictions
 from ..records import Curve, Score
 from ..runs import Run, Selection
 from ..select import select
 from .ends import save_ends
+from .few_shot import start_or_end
 from .recipe import Recipe
 
 __all__ = ["Clock", "execute"]
@@ -79,15 +82,24 @@ def execute(
     try:
         with clock.time("fit"):
             tuned = method.fit(start, task, seed=seed, run=context)
-        if isinstance(method, ZeroShot) or recipe.spec.path is None:
+        path = None
+        if recipe.spec.path is None or not method.on_path:
             rows = _score_one(tuned, task, run, recipe, key, clock)
-            path = None
+            if recipe.spec.data.few_shot is not None and not isinstance(method, ZeroShot):
+                rows += start_or_end(start, task, run, recipe, key, rows)
+            if not isinstance(method, ZeroShot):  # which is the start, and can be had again
+                with clock.time("save"):
+                    save_model(tuned, run.path / "end.safetensors")
         else:
-            path = _path(start, tuned, task, recipe)
-            rows = _score_path(path, task, run, recipe, key, clock, context)
+            path = _path(start, tuned, task, recipe, context)
+            if "head" in recipe.spec.evaluate:
+                rows = _score_path(path, task, run, recipe, key, clock, context)
+            else:
+                with clock.time("knn"):
+                    rows = _score_knn_path(path, task, run, recipe, key)
             with clock.time("save"):
                 save_ends(run, path, task)
-        if "knn" in recipe.spec.evaluate:
+        if "knn" in recipe.spec.evaluate and "head" in recipe.spec.evaluate:
             with clock.time("knn"):
                 rows += _score_knn(path, tuned, task, recipe, key, run)
         run.write_scores([replace(row, **marks) for row in rows])
@@ -99,16 +111,19 @@ def execute(
     run.set_status("trial" if limited else "finished", seconds=clock.seconds)
 
 
-def _path(start: Model, tuned: Model, task: Task, recipe: Recipe) -> Path:
+def _path(start: Model, tuned: Model, task: Task, recipe: Recipe, context: RunContext) -> Path:
     """From the pretrained end to the tuned one, with the recipe's policies."""
     spec = recipe.spec.path
     assert spec is not None
     begin = pretrained_end(start, task)
-    head = spec.head
+    head, prompts = spec.head, Prompts.of(task)
+    if head == "text" and not prompts.wrote(tuned):
+        context.say(note="its head is not what its text tower writes: path.head text means auto")
+        head = "auto"
     if head == "auto":
         head = "end" if begin.head is None else "interpolate"
     images = task.train if spec.batchnorm == "recalibrate" else None
-    return Path(begin, tuned, head=head, batchnorm=spec.batchnorm, images=images)
+    return Path(begin, tuned, head=head, batchnorm=spec.batchnorm, images=images, prompts=prompts)
 
 
 def _grid(recipe: Recipe) -> tuple[float, ...]:
@@ -176,6 +191,25 @@ def selected_rows(curve: Curve, selections: list[Selection], key: str) -> list[S
             at = curve.alphas.index(chosen.alpha)
             rows.append(replace(scores[at], method=f"wise-ft({key})", selection=chosen.rule))
     return rows
+
+
+def _score_knn_path(path: Path, task: Task, run: Run, recipe: Recipe, key: str) -> list[Score]:
+    """A path of encoders without heads: every alpha by its nearest neighbours, alpha as well."""
+    spec = recipe.spec.path
+    assert spec is not None
+    curve = knn_sweep(
+        path,
+        task,
+        alphas=_grid(recipe),
+        method=key,
+        on_predictions=lambda alpha, said: run.save_predictions(said, alpha, "knn"),
+        device=pick_device(recipe.spec.device),
+        batch_size=recipe.spec.batch_size,
+        workers=recipe.spec.workers,
+    )
+    selections = [select(curve, rule, fixed=spec.fixed) for rule in spec.rules]
+    run.write_selections(selections)
+    return selected_rows(curve, selections, key)
 
 
 def _score_knn(

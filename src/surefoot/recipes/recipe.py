@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import RecipeError
 from ..methods.base import Method, as_dict
@@ -34,7 +34,16 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class DataSpec(BaseModel):
-    """Where the images are; each value is a folder, table, shards, hf:... or a built-in name."""
+    """Where the images are; each value is a folder, table, shards, hf:... or a built-in name.
+
+    ``root`` is the folder that holds published data sets (imagenet, objectnet, ...); without it
+    the environment variable SUREFOOT_DATA names it. ``metric`` is that of the training set where
+    it is left out, else top1.
+
+    ``few_shot: k`` keeps k training and k validation images per class, drawn by the run's seed
+    (FLYP, arXiv 2212.00638, section 4); ``repeats: n`` is the seeds 0 to n - 1. Then validation
+    that is not given is half of ``train`` unless ``val_fraction`` says: it is thinned anyway.
+    """
 
     model_config = _STRICT
 
@@ -45,21 +54,35 @@ class DataSpec(BaseModel):
     class_maps: dict[str, str] = Field(default_factory=dict)
     templates: str | list[str] | None = None
     prompt_names: list[str] | None = None
-    metric: str = "top1"
+    metric: str | None = None
+    root: str | None = None
     val_fraction: float = Field(default=0.1, gt=0, lt=1)
     skip_bad: bool = False
     limit_train: int | None = Field(default=None, ge=1)
     limit_eval: int | None = Field(default=None, ge=1)
+    few_shot: int | None = Field(default=None, ge=1)
+    repeats: int | None = Field(default=None, ge=1)
     seed: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _halve(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and data.get("few_shot") is not None:
+            return {"val_fraction": 0.5, **data}
+        return data
 
 
 class PathSpec(BaseModel):
-    """The interpolation path of every tuned model, and how alpha is chosen on it."""
+    """The interpolation path of every tuned model, and how alpha is chosen on it.
+
+    ``head: text`` has the mixed text tower write the head at every alpha, for methods whose head
+    the tuned text tower wrote (FLYP); the heads of the others are mixed.
+    """
 
     model_config = _STRICT
 
     alphas: int | list[float] = 11
-    head: Literal["auto", "interpolate", "end"] = "auto"
+    head: Literal["auto", "interpolate", "end", "text"] = "auto"
     batchnorm: Literal["interpolate", "keep", "recalibrate"] = "interpolate"
     rules: list[Rule] = ["fixed", "id_val", "one_se", "oracle"]
     fixed: float = Field(default=0.5, ge=0, le=1)
@@ -93,6 +116,26 @@ class RecipeSpec(BaseModel):
     batch_size: int = Field(default=256, ge=1)
     workers: int = Field(default=0, ge=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _repeat(cls, data: Any) -> Any:
+        """``data.repeats: n`` writes ``seeds`` out."""
+        part = data.get("data") if isinstance(data, Mapping) else None
+        repeats = part.get("repeats") if isinstance(part, Mapping) else None
+        if not isinstance(repeats, int) or repeats < 1:
+            return data
+        return {"seeds": list(range(repeats)), **data}
+
+    @model_validator(mode="after")
+    def _agree(self) -> RecipeSpec:
+        n = self.data.repeats
+        if n is not None and self.seeds != list(range(n)):
+            raise ValueError(
+                f"data.repeats is {n}, which means the seeds 0 to {n - 1}, but seeds are "
+                f"{self.seeds}: give one of the two"
+            )
+        return self
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -110,9 +153,17 @@ class Recipe:
         """Plain data that validates to this recipe again, with every default written out."""
         return {**self.spec.model_dump(), "methods": [as_dict(m) for m in self.methods]}
 
+    def at(self, root: str | None) -> Recipe:
+        """The same recipe with published data sets below another folder; None: as it is."""
+        if root is None:
+            return self
+        data = self.spec.data.model_copy(update={"root": root})
+        return replace(self, spec=self.spec.model_copy(update={"data": data}))
+
     def hash(self) -> str:
-        """16 hexadecimal digits over everything that can change a number."""
+        """16 hexadecimal digits over everything that can change a number: not where data lie."""
         plain = {k: v for k, v in self.to_dict().items() if k not in ("name", "workers")}
+        plain["data"] = {k: v for k, v in plain["data"].items() if k != "root"}
         text = json.dumps(plain, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -174,4 +225,6 @@ def _sentence(problem: Any) -> str:
         return f"{where}: there is no such key{guess}"
     if problem["type"] == "missing":
         return f"{where}: this key is missing"
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
     return f"{where}: {problem['msg']}, not {problem['input']!r}"

@@ -53,4 +53,7 @@ def score_model(
         workers=workers,
         **neighbours,
     )
-    return [replace(score, method=model.spec.name, extra=neighbours) for _, score in pairs]
+    return [
+        replace(score, method=model.spec.name, extra={**score.extra, **neighbours})
+        for _, score in pairs
+    ]

@@ -23,6 +23,7 @@ from ..runs import Run, Study, open_study
 from .auto_lr import tune_lr
 from .environment import environment
 from .execute import execute
+from .few_shot import drawn, said_of_all
 from .recipe import Recipe, RecipeSpec
 
 __all__ = ["carry_out", "member_names", "task_facts", "task_of"]
@@ -44,6 +45,7 @@ def task_of(spec: RecipeSpec) -> Task:
         templates=data.templates,
         prompt_names=data.prompt_names,
         metric=data.metric,
+        root=data.root,
         val_fraction=data.val_fraction,
         seed=data.seed,
         skip_bad=data.skip_bad,
@@ -66,6 +68,7 @@ def task_facts(task: Task) -> dict[str, Any]:
                 "domain": split.domain,
                 "use": split.use,
                 "version": split.version,
+                "manifest": split.manifest().sha256,
                 "licence": split.licence,
                 "source": split.source,
                 "synthetic": split.synthetic,
@@ -134,7 +137,9 @@ def carry_out(
         resume=resume,
     )
     members = []
+    whole = task
     for seed in recipe.spec.seeds:
+        task = drawn(whole, recipe, seed)
         for key, method in zip(keys, recipe.methods, strict=True):
             name = key if len(recipe.spec.seeds) == 1 else f"{key}-s{seed}"
             members.append(name)
@@ -151,7 +156,7 @@ def carry_out(
         _write_study(
             folder,
             recipe,
-            task,
+            said_of_all(task, recipe),
             members,
             command,
             {"loading": loading, "total": time.perf_counter() - began},

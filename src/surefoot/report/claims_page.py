@@ -23,12 +23,14 @@ _PICKS = {"start": "start", "half": "α 0.5", "id_val": "α on ID validation", "
 _KINDS = {"holds": "yes", "does not hold": "no"}
 
 
-def claims_page(result: Mapping[str, Any]) -> str:
+def claims_page(result: Mapping[str, Any], comments: Mapping[str, str] | None = None) -> str:
     """The page as HTML text.
 
     Args:
         result: What ``surefoot.claims.run_claims`` returned, or ``claims.json`` holds.
+        comments: "2 pictograms" -> what somebody thinks of that answer, the likeliest reason.
     """
+    result = _commented(result, comments or {})
     own = (_TEMPLATES / "claims.css").read_text(encoding="utf-8")
     style = stylesheet() + (_TEMPLATES / "style.css").read_text(encoding="utf-8") + own
     script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
@@ -43,14 +45,23 @@ def claims_page(result: Mapping[str, Any]) -> str:
     )
 
 
-def claims_document(result: Mapping[str, Any]) -> str:
-    """docs/claims.md as Markdown text."""
+def claims_document(result: Mapping[str, Any], comments: Mapping[str, str] | None = None) -> str:
+    """docs/claims.md as Markdown text; arguments as :func:`claims_page`."""
+    result = _commented(result, comments or {})
     text = (
         _environment(escape=False)
         .get_template("claims.md.j2")
         .render(**_facts(result), claims=result["claims"])
     )
     return text.strip() + "\n"
+
+
+def _commented(result: Mapping[str, Any], comments: Mapping[str, str]) -> dict[str, Any]:
+    rows = [
+        {**row, "comment": comments.get(f"{row['number']} {row['set']}", "")}
+        for row in result["claims"]
+    ]
+    return {**result, "claims": rows}
 
 
 def _environment(*, escape: bool) -> Environment:

@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from ..errors import DataError
+from .intervals import Interval
 
-__all__ = ["BaselineLine", "fit_baseline", "logit"]
+__all__ = ["BaselineLine", "distance_interval", "fit_baseline", "logit"]
 
 Floats = NDArray[np.float64]
 
@@ -81,3 +82,48 @@ def fit_baseline(id_acc: ArrayLike, ood_acc: ArrayLike) -> BaselineLine:
     rest = float(((y - slope * x - intercept) ** 2).sum())
     r2 = 1 - rest / spread if spread else 1.0
     return BaselineLine(float(slope), float(intercept), len(x), r2)
+
+
+def distance_interval(
+    id_acc: ArrayLike,
+    ood_acc: ArrayLike,
+    model_id: tuple[float, float],
+    model_ood: tuple[float, float],
+    *,
+    samples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """The interval of one model's effective robustness: of the line and of the model together.
+
+    The baseline models are resampled and the line fitted anew; the model's two accuracies are
+    drawn around what was measured, independently of each other (they are of different images).
+
+    Args:
+        id_acc: (m,) fractions of the baseline models.
+        ood_acc: (m,) fractions, the same models.
+        model_id: The model's ID accuracy and its standard error, fractions.
+        model_ood: Its accuracy under shift and its standard error, fractions.
+        samples: Draws.
+        seed: Of them.
+        level: Between the two percentiles.
+
+    Raises:
+        DataError: Fewer than two models with different ID accuracy.
+    """
+    x, y = np.ravel(np.asarray(id_acc, float)), np.ravel(np.asarray(ood_acc, float))
+    fit_baseline(x, y)
+    generator = np.random.default_rng(seed)
+    found: list[float] = []
+    while len(found) < samples:
+        at = generator.integers(0, len(x), len(x))
+        if len(np.unique(x[at])) < 2:
+            continue  # a draw of one model only has no line
+        line = fit_baseline(x[at], y[at])
+        at_home, away = (
+            float(np.clip(generator.normal(*pair), 0, 1)) for pair in (model_id, model_ood)
+        )
+        found.append(float(line.effective_robustness(at_home, away)))
+    tail = (1 - level) / 2
+    low, high = np.quantile(found, [tail, 1 - tail])
+    return Interval(float(low), float(high), "bootstrap")
