@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("registry", "drawing"),
     ("records", "stats", "published"),
-    ("predictions",),
+    ("predictions", "cache"),
     ("runs",),
     ("select",),
     ("weights", "losses", "metrics", "transforms", "context", "gradient_cache", "optim"),
@@ -36,7 +36,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """From the ground up. Rooms on one floor do not import each other."""
 
 NO_TORCH = frozenset(
-    {"errors", "registry", "records", "stats", "predictions", "runs", "select", "metrics",
+    {"errors", "registry", "records", "cache", "stats", "predictions", "runs", "select", "metrics",
      "drawing", "published", "report", "board", "theory"}
 )  # fmt: skip
 """Rooms that load on a machine without torch: they import neither it nor a room that does."""
@@ -201,6 +201,11 @@ def test_importing_does_not_load_torch(load):
     done = run(f"{load}\n{SEEN}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_a_room_does_not_hide_the_function_of_its_name():
+    done = run("import surefoot.select, surefoot; print(callable(surefoot.select))")
+    assert done.stdout.strip() == "True", done.stderr
 
 
 def test_help_does_not_load_torch():

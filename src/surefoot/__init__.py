@@ -8,6 +8,8 @@ remembers how it was chosen. This page is the table of contents; names are impor
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -111,6 +113,21 @@ if TYPE_CHECKING:
     from .select import select as select
     from .train import Schedule as Schedule
     from .weights.weights import Weights as Weights
+
+
+class _Contents(ModuleType):
+    """This package: a room of the same name as something in it does not hide it.
+
+    Importing ``surefoot.select`` sets the package's attribute to that module; what users mean by
+    ``surefoot.select`` is the function in it.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _WHERE or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Contents
 
 
 def __getattr__(name: str) -> Any:

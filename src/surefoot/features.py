@@ -10,10 +10,10 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import nn
 
+from .cache import cache_folder, used, wrote
 from .data.dataset import Split
 from .data.images import storage_state
 from .data.loading import make_loader
@@ -108,9 +109,9 @@ def extract(
         batch_size: Images at once.
         device: Where to compute; where the model is when left out.
         workers: Processes that decode images.
-        cache_dir: Keep the result there, and take it from there when nothing has changed. A run
-            that was killed goes on where it stopped; of several processes one computes and the
-            others wait.
+        cache_dir: Keep the result there, and take it from there when nothing has changed; else
+            ``SUREFOOT_CACHE`` names the folder (see :mod:`surefoot.cache`). A run that was killed
+            goes on where it stopped; of several processes one computes and the others wait.
         progress: Called with (images done, images in all).
 
     Returns:
@@ -137,9 +138,11 @@ def extract(
                     progress(done, len(split))
 
     shape = (len(split), model.feature_dim)
-    if cache_dir is not None:
-        path = Path(cache_dir) / f"{cache_key(model, split, spec)}.npy"
-        return _cached(path, shape, blocks)
+    folder = cache_folder() if cache_dir is None else Path(cache_dir)
+    if folder is not None:
+        path = folder / f"{cache_key(model, split, spec)}.npy"
+        about = {"model": model.spec.name, "split": split.name, "shape": list(shape)}
+        return _cached(path, shape, blocks, about)
     if 4 * shape[0] * shape[1] <= IN_MEMORY:
         return _filled(shape, blocks(0))
     # An unnamed file: it goes when the last array on it does, however the process ends.
@@ -175,20 +178,25 @@ def _filled(shape: tuple[int, int], blocks: Iterator[Features]) -> Features:
 
 
 def _cached(
-    path: Path, shape: tuple[int, int], blocks: Callable[[int], Iterator[Features]]
+    path: Path,
+    shape: tuple[int, int],
+    blocks: Callable[[int], Iterator[Features]],
+    about: Mapping[str, Any],
 ) -> Features:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         found = _load(path, shape)
         if found is not None:
+            used(path)
             return found
         partial = path.with_name(f".{path.name}.part")
         with open(partial, "r+b" if partial.exists() else "w+b") as out:
             _append(out, shape, blocks)
         os.replace(partial, path)
-    found = _load(path, shape)
+        found = _load(path, shape)
     if found is None:
         raise DataError(f"the feature file {path} cannot be read back", fix="remove it")
+    wrote(path, about)
     return found
 
 

@@ -106,7 +106,15 @@ def test_serve_hands_its_options_on(here, monkeypatch):
     web.serve = lambda path, **options: asked.append((path, options))
     monkeypatch.setitem(sys.modules, "surefoot.board.web", web)
     board("serve", "--read-only", "--port", "0", where=here)
-    assert asked == [("board.db", {"host": "127.0.0.1", "port": 0, "read_only": True})]
+    ((path, options),) = asked
+    assert path == "board.db"
+    assert {k: options[k] for k in ("host", "port", "read_only")} == {
+        "host": "127.0.0.1",
+        "port": 0,
+        "read_only": True,
+    }
+    assert len(options["check_recipe"](RECIPE)) == 16
+    options["ready"]("http://127.0.0.1:1234")
     assert board("serve", "--port", "99999", where=here).exit_code == 2
 
 

@@ -395,3 +395,18 @@ def test_images_of_any_kind_are_read(run: Path, tmp_path: Path) -> None:
     Image.new("RGBA", (50, 30), (1, 2, 3, 4)).save(tmp_path / "alpha.png")
     done = surefoot("predict", run, tmp_path, "--json")
     assert len(done.stdout.splitlines()) == 2
+
+
+def test_an_adaptive_sweep_chooses_as_the_whole_one(run: Path, data: Path) -> None:
+    ends = [run / "start.safetensors", run / "end.safetensors"]
+    options = ["--train", data / "train", "--test", data / "test", "--alphas", 6]
+    whole, adaptive = (
+        [
+            line.partition("(")[0]  # the reasons count equals, of which fewer were scored
+            for line in surefoot("sweep", *ends, *options, *more).stdout.splitlines()
+            if line.startswith(("fixed", "id_val", "one_se"))
+        ]
+        for more in ([], ["--adaptive"])
+    )
+    assert adaptive == whole
+    assert len(adaptive) == 3

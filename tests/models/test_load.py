@@ -151,7 +151,7 @@ def test_build_gives_the_architecture_without_weights(model: Model) -> None:
     assert set(parts.encoder.state_dict()) == set(model.encoder.state_dict())
     with pytest.raises(ModelError, match="kind 'gpt'"):
         build({"kind": "gpt"})
-    assert {"open_clip", "timm", "hf", "tiny-clip", "tiny-dino", "ensemble"} == set(KINDS)
+    assert {"open_clip", "timm", "hf", "tiny-clip", "tiny-dino", "ensemble", "side"} == set(KINDS)
 
 
 @pytest.mark.parametrize(

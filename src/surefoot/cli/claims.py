@@ -41,6 +41,11 @@ _PARTS = ("pictograms", "cifar10", "pictograms-language", "theory", "cost")
     help="Weights of timm's tf_efficientnet_lite0 for CIFAR-10.",
 )
 @click.option("--document", type=click.Path(path_type=Path), help="Also write Markdown there.")
+@click.option(
+    "--comments",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='YAML, "2 pictograms: ...": what you think of an answer; shown beside it.',
+)
 @click.option("--json", "as_json", is_flag=True, help="What claims.json holds, on stdout.")
 def claims_command(
     size: str,
@@ -49,6 +54,7 @@ def claims_command(
     cifar10: Path | None,
     encoder: Path | None,
     document: Path | None,
+    comments: Path | None,
     as_json: bool,
 ) -> None:
     """Ask every claim of the papers on real images; stop and go on at will.
@@ -58,6 +64,8 @@ def claims_command(
     CIFAR-10 takes part when its folder and an encoder are given. Writes claims.json and
     claims.html.
     """
+    import yaml
+
     from ..claims.plan import full_plan, small_plan
     from ..claims.sets import Sources
     from ..claims.study import PARTS, run_claims
@@ -80,9 +88,10 @@ def claims_command(
         + (" --cifar10 DIR --encoder FILE" if "cifar10" in parts else ""),
         say=say,
     )
-    write_atomic(folder / "claims.html", claims_page(result))
+    said = {} if comments is None else yaml.safe_load(comments.read_text(encoding="utf-8"))
+    write_atomic(folder / "claims.html", claims_page(result, said))
     if document is not None:
-        write_atomic(document, claims_document(result))
+        write_atomic(document, claims_document(result, said))
     if as_json:
         click.echo(json.dumps(result))
     else:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,47 +19,177 @@ from .common import say
 __all__ = ["check_command", "cp_command", "export_command", "merge_command"]
 
 
+_METHODS = ("lerp", "mean", "task-arithmetic", "ties", "model-stock", "lines", "fisher")
+
+_OWN_OPTIONS = {
+    "lerp": {"alpha", "extrapolate", "integers"},
+    "mean": {"weights"},
+    "task-arithmetic": {"scales", "integers"},
+    "ties": {"density", "scale", "per_tensor", "integers"},
+    "model-stock": {"integers"},
+    "lines": {"alpha", "beta", "extrapolate", "integers"},
+    "fisher": {"fishers", "weights", "floor", "integers"},
+}
+
+
+def _numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """Numbers separated by commas, as a tuple."""
+    if value is None:
+        return None
+    try:
+        return tuple(float(v) for v in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not a list of numbers such as 1,0.5") from error
+
+
 @click.command("merge")
-@click.argument("start", type=click.Path(exists=True, dir_okay=False))
-@click.argument("end", type=click.Path(exists=True, dir_okay=False))
-@click.option(
-    "--alpha", type=float, default=0.5, show_default=True, help="0 gives START, 1 gives END."
-)
+@click.argument("checkpoints", nargs=-1, required=True, type=click.Path(exists=True))
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="A new file.")
-@click.option("--extrapolate", is_flag=True, help="Allow alpha outside [0, 1].")
 @click.option(
+    "--method",
+    type=click.Choice(_METHODS),
+    help="Default: mean with --weights, else lerp. The first checkpoint is the start of "
+    "task-arithmetic, ties and model-stock.",
+)
+@click.option(
+    "--alpha", type=float, help="Of lerp and lines: 0 gives the first, 1 the second.  [0.5]"
+)
+@click.option("--extrapolate", is_flag=True, default=None, help="Allow alpha outside [0, 1].")
+@click.option("--weights", callback=_numbers, help="Of mean and fisher: one per checkpoint.")
+@click.option("--scales", callback=_numbers, help="Of task-arithmetic: one per task.  [1]")
+@click.option("--density", type=float, help="Of ties: share of a delta that is kept.  [0.2]")
+@click.option("--scale", type=float, help="Of ties: of the merged delta.  [1]")
+@click.option("--per-tensor", is_flag=True, default=None, help="Of ties: trim tensor by tensor.")
+@click.option("--beta", type=float, help="Of lines: added to alpha at the last block.  [0.5]")
+@click.option(
+    "--fisher",
+    "fishers",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="Of fisher: a file per checkpoint, in order.",
+)
+@click.option("--floor", type=float, help="Of fisher: smaller ones are raised to it.  [0]")
+@click.option(
+    "--dtype",
     "--dtypes",
-    type=click.Choice(["error", "start", "end"]),
+    "dtype",
+    type=click.Choice(
+        ["error", "start", "end", "widest", "float16", "bfloat16", "float32", "float64"]
+    ),
     default="error",
     show_default=True,
-    help="Whose number format to write where the two differ.",
+    help="Number format to write: refuse where they differ, the first's, the last's, the widest, "
+    "or this one.",
 )
 @click.option(
     "--integers",
     type=click.Choice(["start", "end"]),
-    default="end",
-    show_default=True,
-    help="Whose integer tensors (counters, indices) to take.",
+    help="Whose integer tensors (counters, indices) to take: the first's or the last's.  [end]",
 )
+@click.option(
+    "--check",
+    type=click.Choice(["none", "sampled", "full"]),
+    default="sampled",
+    show_default=True,
+    help="Compare with float64: one block in 32, or all.",
+)
+@click.option("--memory", type=click.IntRange(1), default=64, show_default=True, help="MiB.")
+@click.option("--threads", type=click.IntRange(1), help="As many as cores, up to 4.")
+@click.option("--no-hashes", is_flag=True, help="Leave the inputs' sha256 out of the metadata.")
+@click.option("--virtual", is_flag=True, help="Write the recipe of the merge only, a .json file.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
 def merge_command(
-    start: str,
-    end: str,
-    alpha: float,
+    checkpoints: tuple[str, ...],
     out: str,
-    extrapolate: bool,
+    method: str | None,
+    dtype: str,
+    check: str,
+    memory: int,
+    threads: int | None,
+    no_hashes: bool,
+    virtual: bool,
     force: bool,
-    **policies: Any,
+    **options: Any,
 ) -> None:
-    """Interpolate two checkpoints: (1 - alpha) * START + alpha * END."""
-    from ..context import progress_bar
-    from ..weights import merge_files
+    """Merge CHECKPOINTS into one file, in bounded memory.
+
+    Each is a safetensors file, a folder with a sharded one, or a .pt of a state dict. A single
+    virtual checkpoint is carried out.
+    """
+    from ..weights import is_virtual
 
     if Path(out).exists() and not force:
         raise click.UsageError(f"{out} exists already; give another name or --force")
+    running = {"memory": memory * 2**20, "threads": threads, "check": check}
+    given = {k: v for k, v in options.items() if v not in (None, ())}
+    with _interruptible():
+        if len(checkpoints) == 1 and is_virtual(checkpoints[0]):
+            if given or method or virtual or dtype != "error":
+                raise click.UsageError("a virtual checkpoint says itself how it is merged")
+            _materialise(checkpoints[0], out, running)
+            return
+        method = method or ("mean" if "weights" in given else "lerp")
+        _merge(checkpoints, out, method, given, dtype, virtual,
+               {**running, "hashes": not no_hashes})  # fmt: skip
+
+
+def _merge(
+    checkpoints: tuple[str, ...],
+    out: str,
+    method: str,
+    given: dict[str, Any],
+    dtype: str,
+    virtual: bool,
+    running: dict[str, Any],
+) -> None:
+    from ..context import progress_bar
+    from ..weights import make_rule, merge, write_virtual
+
+    strange = sorted(set(given) - _OWN_OPTIONS[method])
+    if strange:
+        names = ", ".join("--" + name.removesuffix("s").replace("_", "-") if name == "fishers"
+                          else "--" + name.replace("_", "-") for name in strange)  # fmt: skip
+        raise click.UsageError(f"--method {method} has no {names}")
+    if len(checkpoints) < 2:
+        raise click.UsageError("two checkpoints or more are merged; one was given")
+    rule = make_rule(method, **given)
+    if virtual:
+        write_virtual(out, checkpoints, rule, dtype=dtype)
+        click.echo(out)
+        return
     with progress_bar("merge", shown=sys.stderr.isatty(), unit="B") as tick:
-        merge_files(start, end, out, alpha, extrapolate=extrapolate, progress=tick, **policies)
+        done = merge(checkpoints, out, rule, dtype=dtype, progress=tick, **running)
+    if done.accuracy.compared:
+        say(str(done.accuracy))
     click.echo(out)
+
+
+def _materialise(checkpoint: str, out: str, running: dict[str, Any]) -> None:
+    from ..context import progress_bar
+    from ..weights import materialise
+
+    with progress_bar("merge", shown=sys.stderr.isatty(), unit="B") as tick:
+        done = materialise(checkpoint, out, progress=tick, **running)
+    if done.accuracy.compared:
+        say(str(done.accuracy))
+    click.echo(out)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends as Ctrl-C does: temporary files go."""
+
+    def stop(*_: object) -> None:
+        raise SystemExit(143)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @click.command("export")
@@ -82,11 +216,17 @@ def export_command(run: str, kind: str, alpha: str, out: str) -> None:
 
 
 @click.command("check")
-@click.argument("targets", nargs=-1, required=True, type=click.Path())
-def check_command(targets: tuple[str, ...]) -> None:
+@click.argument("targets", nargs=-1, type=click.Path())
+@click.option("--recipes", is_flag=True, help="Also every recipe that ships with surefoot.")
+def check_command(targets: tuple[str, ...], recipes: bool) -> None:
     """Check recipes (YAML), data folders or tables: all errors at once, nothing is run."""
     from ..recipes.check import check_target
+    from ..recipes.library import recipe_file, recipe_names
 
+    if not targets and not recipes:
+        raise click.UsageError("name a recipe, a data folder or a table, or give --recipes")
+    if recipes:
+        targets = (*targets, *(str(recipe_file(name)) for name in recipe_names()))
     bad = 0
     checked = 0
     for target in targets:

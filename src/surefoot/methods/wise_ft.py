@@ -67,11 +67,14 @@ def wise_path(
 
     A start with a text tower contributes its zero-shot head, which is then interpolated with the
     tuned head. Without one there is no head at alpha = 0: the tuned head serves the whole path.
-    With ``head="text"`` the text tower at each alpha writes the head.
+    With ``head="text"`` the text tower at each alpha writes the head. A tuned encoder without a
+    head (from language supervision) is joined with the start's encoder, for nearest neighbours.
 
     Raises:
         WeightsError: The ends do not fit together, or ("text") a head is not its text tower's.
     """
+    if tuned.head is None:
+        return Path(start.with_head(None), tuned, head="end")
     begin = pretrained_end(start, task)
     if head == "text":
         return Path(begin, tuned, head="text", prompts=Prompts.of(task))

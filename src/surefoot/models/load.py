@@ -9,7 +9,7 @@
 ``hf-hub:org/name``                    a hub repository of open_clip, transformers or timm
 a folder                               a surefoot run, transformers, open_clip or timm
 a file                                 .safetensors, .pt, .pth, .bin; ``architecture=`` names what
-                                       cannot be inferred
+                                       cannot be inferred; a virtual checkpoint (.json)
 =====================================  ==========================================================
 
 ``?activation=gelu`` or ``?activation=quickgelu`` behind a CLIP name settles what
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ import torch
 
 from ..errors import CheckpointError, ModelError, UnknownName
 from ..registry import MODELS, nearest
+from ..weights import is_virtual, materialise
 from .checkpoints import read_checkpoint
 from .model import Model
 from .names import SCHEMES, Source, parse
@@ -201,7 +203,19 @@ def _as(model: Model, source: Source) -> Model:
     return model
 
 
+def _virtual(path: Path, source: Source) -> Model:
+    """A virtual checkpoint, materialised in a temporary file."""
+    with tempfile.TemporaryDirectory(prefix="surefoot-") as folder:
+        merged = Path(folder) / "merged.safetensors"
+        materialise(path, merged, check="none")
+        model = _file(merged, source)
+        # Tensors may be mapped from the file, which is about to go.
+        return model.clone()
+
+
 def _file(path: Path, source: Source) -> Model:
+    if is_virtual(path):
+        return _virtual(path, source)
     if path.suffix == ".safetensors" and read_metadata(path) is not None:
         return _as(load_saved(path), source)
     found = read_checkpoint(path)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from .adaptive import AdaptiveSweep, adaptive_sweep
 from .heads import Prompts
 from .path import BatchNormPolicy, HeadPolicy, Path
 from .sweeping import alpha_grid, output_ensemble, sweep
 
 __all__ = [
+    "AdaptiveSweep",
     "BatchNormPolicy",
     "HeadPolicy",
     "Path",
     "Prompts",
+    "adaptive_sweep",
     "alpha_grid",
     "output_ensemble",
     "sweep",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..context import pick_device, progress_bar
 from ..data.dataset import Task
@@ -74,7 +75,11 @@ def sweep_models(
         run = Run.create(out, facts)
         run.write_json("env.json", environment())
     keep = None if run is None else (lambda a, p: run.save_predictions(p, a))
-    options = {"batch_size": batch_size, "device": pick_device(device), "workers": workers}
+    options: dict[str, Any] = {
+        "batch_size": batch_size,
+        "device": pick_device(device),
+        "workers": workers,
+    }
     if adaptive:
         found = adaptive_sweep(
             path, task, alphas=grid, method="sweep", on_predictions=keep, **options
@@ -83,7 +88,7 @@ def sweep_models(
     else:
         with progress_bar("sweep", shown=progress) as tick:
             curve = sweep(path, task, alphas=grid, method="sweep", progress=tick,
-                          on_predictions=keep, **options)  # type: ignore[arg-type]  # fmt: skip
+                          on_predictions=keep, **options)  # fmt: skip
         selections = select_all(curve)
     if run is not None:
         run.write_selections(selections)

@@ -149,7 +149,8 @@ def _check_path(name: str, start: Model, tuned: Model, task: Task) -> None:
             f"{name}: on_path is True, but no path of weights leads from the start to the result "
             f"({error.wrong}); keep the architecture, or set on_path = False"
         ) from error
-    begin = as_initialised(pretrained_end(start, task), tuned)
+    first = start.with_head(None) if tuned.head is None else pretrained_end(start, task)
+    begin = as_initialised(first, tuned)
     zero, one = path.at(0.0), path.at(1.0)
     parts = [(p, getattr(zero, p), getattr(begin, p)) for p in ("encoder", "text", "head")]
     for part, ours, theirs in parts:

@@ -21,10 +21,13 @@ from .audit import COMPUTED, finite, require_compatible
 from .ops import Side, mean, wide, zip_named
 
 __all__ = [
+    "add_deltas",
     "combined",
     "greedy_soup",
     "model_stock",
+    "ratio_of",
     "require_all_compatible",
+    "stock",
     "stock_ratios",
     "task_arithmetic",
     "total_of",
@@ -95,10 +98,16 @@ def model_stock(
     _require_pair(start, tuned)
 
     def stocked(_: str, x: Tensor, *ys: Tensor) -> Tensor:
-        deltas = [y - x for y in ys]
-        return x + _stock_ratio(deltas) / len(deltas) * total_of(deltas)
+        return stock(x, ys)
 
     return combined(stocked, [start, *tuned], integers)
+
+
+def stock(x: Tensor, ys: Sequence[Tensor], ratio: float | None = None) -> Tensor:
+    """Model Stock of one wide tensor or a block of it; ``ratio`` t where it is known already."""
+    deltas = [y - x for y in ys]
+    t = _stock_ratio(deltas) if ratio is None else ratio
+    return x + t / len(deltas) * total_of(deltas)
 
 
 def stock_ratios(start: Tensors, tuned: Sequence[Tensors]) -> dict[str, float]:
@@ -147,13 +156,18 @@ def task_arithmetic(
     active = [(t, float(s)) for t, s in zip(tuned, scales, strict=True) if s != 0]
 
     def added(_: str, x: Tensor, *ys: Tensor) -> Tensor:
-        if len(active) == 1 and active[0][1] == 1:
-            return ys[0]
-        return x + total_of([s * (y - x) for y, (_, s) in zip(ys, active, strict=True)])
+        return add_deltas(x, ys, [s for _, s in active])
 
     # Integers belong to the sets as they were given, whichever take part in the sum.
     copied = tuned[-1] if integers == "end" else start
     return combined(added, [start, *(t for t, _ in active)], integers, copied=copied)
+
+
+def add_deltas(x: Tensor, ys: Sequence[Tensor], scales: Sequence[float]) -> Tensor:
+    """X + sum_i scale_i (y_i - x), of wide tensors or blocks of them; no scale is 0."""
+    if list(scales) == [1.0]:
+        return ys[0]
+    return x + total_of([s * (y - x) for y, s in zip(ys, scales, strict=True)]) if scales else x
 
 
 def combined(
@@ -220,8 +234,13 @@ def _stock_ratio(deltas: Sequence[Tensor]) -> float:
         float(flat[i] @ flat[j]) / norms[i] / norms[j] if norms[i] and norms[j] else 0.0
         for i, j in combinations(range(len(flat)), 2)
     ]
+    return ratio_of(cosines, len(flat))
+
+
+def ratio_of(cosines: Sequence[float], count: int) -> float:
+    """T from the cosines of all pairs of ``count`` deltas."""
     cosine = min(max(math.fsum(cosines) / len(cosines), 0.0), 1.0)
-    return len(flat) * cosine / (1 + (len(flat) - 1) * cosine)
+    return count * cosine / (1 + (count - 1) * cosine)
 
 
 def total_of(tensors: Sequence[Tensor]) -> Tensor:

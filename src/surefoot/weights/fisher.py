@@ -13,7 +13,7 @@ from .audit import COMPUTED, finite
 from .combine import combined, require_all_compatible, total_of
 from .ops import Side
 
-__all__ = ["fisher_merge"]
+__all__ = ["check_shares", "fisher_merge", "precise_mean"]
 
 Tensors = Mapping[str, Tensor]
 
@@ -49,35 +49,52 @@ def fisher_merge(
     active = [i for i, share in enumerate(shares) if share > 0]
 
     def merged(name: str, *xs: Tensor) -> Tensor:
-        if len(active) == 1:
-            return xs[0]
-        flat = [torch.full_like(x, shares[i]) for x, i in zip(xs, active, strict=True)]
-        total, plain = total_of(flat), total_of([w * x for w, x in zip(flat, xs, strict=True)])
-        if name not in fishers[0]:
-            return plain / total
-        precise = [w * fishers[i][name].to(w.device, w.dtype).clamp_min(floor)
-                   for w, i in zip(flat, active, strict=True)]  # fmt: skip
-        known = total_of(precise)
-        # Divided before they are multiplied: a Fisher of 1e-30 squared would leave float32.
-        weighed = total_of([p / known * x for p, x in zip(precise, xs, strict=True)])
-        return torch.where(known > 0, weighed, plain / total)
+        own = [fishers[i][name] for i in active] if name in fishers[0] else None
+        return precise_mean(xs, [shares[i] for i in active], own, floor)
 
     copied = models[-1] if integers == "end" else models[0]
     return combined(merged, [models[i] for i in active], integers, copied=copied)
 
 
-def _check_fishers(
-    models: Sequence[Tensors], fishers: Sequence[Tensors], shares: Sequence[float], floor: float
-) -> None:
+def precise_mean(
+    xs: Sequence[Tensor], shares: Sequence[float], fishers: Sequence[Tensor] | None, floor: float
+) -> Tensor:
+    """The average of wide tensors, or blocks of them; by the shares alone without Fishers."""
+    if len(xs) == 1:
+        return xs[0]
+    flat = [torch.full_like(x, share) for x, share in zip(xs, shares, strict=True)]
+    total, plain = total_of(flat), total_of([w * x for w, x in zip(flat, xs, strict=True)])
+    if fishers is None:
+        return plain / total
+    precise = [w * f.to(w.device, w.dtype).clamp_min(floor)
+               for w, f in zip(flat, fishers, strict=True)]  # fmt: skip
+    known = total_of(precise)
+    # Divided before they are multiplied: a Fisher of 1e-30 squared would leave float32.
+    weighed = total_of([p / known * x for p, x in zip(precise, xs, strict=True)])
+    return torch.where(known > 0, weighed, plain / total)
+
+
+def check_shares(count: int, fishers: int, shares: Sequence[float], floor: float) -> None:
+    """Raise unless there is a Fisher and a usable weight for each model.
+
+    Raises:
+        WeightsError: There is not.
+    """
     usable = all(math.isfinite(s) and s >= 0 for s in shares) and sum(shares) > 0
-    if not len(models) == len(fishers) == len(shares) or not usable:
+    if not count == fishers == len(shares) or not usable:
         raise WeightsError(
-            f"{len(models)} models with {len(fishers)} Fishers cannot be merged with the weights "
+            f"{count} models with {fishers} Fishers cannot be merged with the weights "
             f"{list(shares)}",
             expected="one Fisher and one finite weight >= 0 per model, not all weights 0",
         )
     if not (math.isfinite(floor) and floor >= 0):
         raise WeightsError(f"the floor of the Fishers is {floor}", expected="a number >= 0")
+
+
+def _check_fishers(
+    models: Sequence[Tensors], fishers: Sequence[Tensors], shares: Sequence[float], floor: float
+) -> None:
+    check_shares(len(models), len(fishers), shares, floor)
     for number, fisher in enumerate(fishers, 1):
         wrong = sorted(set(fisher) ^ set(fishers[0]))
         wrong += [k for k, f in fisher.items() if k not in models[0]

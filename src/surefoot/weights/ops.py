@@ -25,8 +25,10 @@ __all__ = [
     "lerp",
     "lerp_tensor",
     "mean",
+    "normalised",
     "tied",
     "weighted_mean",
+    "weighted_sum",
     "wide",
     "zip_named",
 ]
@@ -149,17 +151,26 @@ def weighted_mean(
     Raises:
         WeightsError: Wrong weights, or the sets do not fit.
     """
-    usable = all(math.isfinite(w) and w >= 0 for w in weights) and sum(weights) > 0
-    if not sets or len(sets) != len(weights) or not usable:
-        raise WeightsError(
-            f"{len(sets)} sets of weights cannot be averaged with the coefficients {list(weights)}",
-            expected="one or more sets, one finite coefficient >= 0 each, not all 0",
-        )
+    shares = normalised(weights, len(sets))
     for number, other in enumerate(sets, 1):
         require_compatible(sets[0], other, second=f"set {number}")
-    total = math.fsum(weights)
-    shares = [w / total for w in weights]
     return _zip_map(lambda *xs: _weighted(xs, shares), *sets)
+
+
+def normalised(weights: Sequence[float], count: int) -> list[float]:
+    """Coefficients of an average of ``count`` sets: weights over their sum.
+
+    Raises:
+        WeightsError: There is no set, another number of weights, or a weight that is not usable.
+    """
+    usable = all(math.isfinite(w) and w >= 0 for w in weights) and sum(weights) > 0
+    if not count or count != len(weights) or not usable:
+        raise WeightsError(
+            f"{count} sets of weights cannot be averaged with the coefficients {list(weights)}",
+            expected="one or more sets, one finite coefficient >= 0 each, not all 0",
+        )
+    total = math.fsum(weights)
+    return [w / total for w in weights]
 
 
 def _weighted(tensors: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
@@ -169,10 +180,15 @@ def _weighted(tensors: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
         return first.clone(memory_format=torch.contiguous_format)
     if math.isclose(sum(shares), 1.0) and all(torch.equal(first, t) for t in tensors[1:]):
         return first.clone(memory_format=torch.contiguous_format)
-    total = torch.zeros(first.shape, dtype=wide(first.dtype), device=first.device)
+    return weighted_sum(tensors, shares, wide(first.dtype)).to(first.dtype)
+
+
+def weighted_sum(tensors: Sequence[Tensor], shares: Sequence[float], dtype: torch.dtype) -> Tensor:
+    """sum_i share_i x_i, each converted to ``dtype`` in turn."""
+    total = torch.zeros(tensors[0].shape, dtype=dtype, device=tensors[0].device)
     for tensor, share in zip(tensors, shares, strict=True):
-        total.add_(tensor.to(total.dtype), alpha=share)
-    return total.to(first.dtype)
+        total.add_(tensor.to(dtype), alpha=share)
+    return total
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:

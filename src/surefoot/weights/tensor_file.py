@@ -7,6 +7,7 @@ import math
 import os
 import pickle
 import struct
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import CheckpointError
+from .ops import tied
 
 __all__ = ["DTYPES", "TensorFile", "open_tensors"]
 
@@ -89,21 +91,35 @@ class TensorFile(Mapping[str, Tensor]):
         """How many numbers one tensor holds; nothing is read."""
         return self._places[name].numel
 
+    def identity(self, name: str) -> tuple[object, ...]:
+        """A key that two names share exactly when they are one tensor in the file."""
+        place = self._places[name]
+        if place.tensor is not None:
+            return tied(place.tensor)
+        return (place.file, place.offset, place.dtype, place.shape, name if not place.numel else "")
+
     def outline(self) -> dict[str, Tensor]:
         """Every name with an empty tensor of its shape and dtype, on the meta device."""
         return {k: torch.empty(p.shape, dtype=p.dtype, device="meta")
                 for k, p in self._places.items()}  # fmt: skip
 
-    def block(self, name: str, start: int, stop: int) -> Tensor:
+    def block(self, name: str, start: int, stop: int, out: Tensor | None = None) -> Tensor:
         """Numbers ``start`` to ``stop`` of a tensor in row-major order: (stop - start,), a copy.
+
+        Args:
+            name: Of the tensor.
+            start: The first number.
+            stop: Behind the last.
+            out: Contiguous, (stop - start,), of the tensor's dtype; written to where given.
 
         Raises:
             CheckpointError: The file ends too early.
         """
         place = self._places[name]
+        if out is None:
+            out = torch.empty(stop - start, dtype=place.dtype)
         if place.tensor is not None:
-            return place.tensor.reshape(-1)[start:stop].clone()
-        out = torch.empty(stop - start, dtype=place.dtype)
+            return out.copy_(place.tensor.reshape(-1)[start:stop])
         if place.file is None or out.numel() == 0:
             return out
         # A plain read, not a mapping: mapped pages would count as this process's memory.
@@ -206,7 +222,9 @@ def _open_sharded(index: Path) -> TensorFile:
 
 def _open_torch(path: Path) -> TensorFile:
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        # Files of before torch 1.6 are no archives and cannot be mapped.
+        mapped = zipfile.is_zipfile(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise _unreadable(path, str(error).splitlines()[0] if str(error) else error) from error
     for key in ("state_dict", "model"):

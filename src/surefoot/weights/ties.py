@@ -13,7 +13,7 @@ from .audit import COMPUTED, finite
 from .combine import combined, require_all_compatible
 from .ops import Side, tied, wide
 
-__all__ = ["ties"]
+__all__ = ["check_ties", "elect", "kept", "magnitude", "threshold", "ties"]
 
 
 def ties(
@@ -47,27 +47,40 @@ def ties(
         WeightsError: density or scale is not usable, there is no tuned model, or the sets do not
             fit.
     """
-    if not 0 < density <= 1 or not math.isfinite(scale) or not tuned:
-        raise WeightsError(
-            f"TIES of {len(tuned)} models at density {density} and scale {scale}",
-            expected="one or more tuned models, density in (0, 1], a finite scale",
-        )
+    check_ties(len(tuned), density, scale)
     require_all_compatible([start, *tuned])
-    whole = None if per_tensor else [_threshold(_deltas(start, t), density) for t in tuned]
+    whole = None if per_tensor else [threshold(_deltas(start, t), density) for t in tuned]
 
     def merged(_: str, x: Tensor, *ys: Tensor) -> Tensor:
-        deltas = [y - x for y in ys]
-        least = whole or [_threshold([d], density) for d in deltas]
-        trimmed = torch.stack([
-            torch.where(_magnitude(d) >= t, d, torch.zeros_like(d))
-            for d, t in zip(deltas, least, strict=True)
-        ])  # fmt: skip
-        sign = torch.sign(trimmed.sum(dim=0))
-        agrees = (torch.sign(trimmed) == sign) & (sign != 0)
-        total = (trimmed * agrees).sum(dim=0)
-        return x + scale * total / agrees.sum(dim=0).clamp_min(1)
+        return elect(x, ys, whole or [threshold([y - x], density) for y in ys], scale)
 
     return combined(merged, [start, *tuned], integers)
+
+
+def check_ties(count: int, density: float, scale: float) -> None:
+    """Raise unless TIES can be made of so many tuned models with these numbers.
+
+    Raises:
+        WeightsError: It cannot.
+    """
+    if not 0 < density <= 1 or not math.isfinite(scale) or not count:
+        raise WeightsError(
+            f"TIES of {count} models at density {density} and scale {scale}",
+            expected="one or more tuned models, density in (0, 1], a finite scale",
+        )
+
+
+def elect(x: Tensor, ys: Sequence[Tensor], least: Sequence[float], scale: float) -> Tensor:
+    """Trim at the thresholds ``least``, elect, merge: one wide tensor or a block of it."""
+    deltas = [y - x for y in ys]
+    trimmed = torch.stack([
+        torch.where(magnitude(d) >= t, d, torch.zeros_like(d))
+        for d, t in zip(deltas, least, strict=True)
+    ])  # fmt: skip
+    sign = torch.sign(trimmed.sum(dim=0))
+    agrees = (torch.sign(trimmed) == sign) & (sign != 0)
+    total = (trimmed * agrees).sum(dim=0)
+    return x + scale * total / agrees.sum(dim=0).clamp_min(1)
 
 
 def _deltas(start: Mapping[str, Tensor], tuned: Mapping[str, Tensor]) -> Iterator[Tensor]:
@@ -81,19 +94,23 @@ def _deltas(start: Mapping[str, Tensor], tuned: Mapping[str, Tensor]) -> Iterato
             yield tuned[name].detach().to(first.device, dtype) - first.detach().to(dtype)
 
 
-def _threshold(deltas: Iterable[Tensor], density: float) -> float:
+def threshold(deltas: Iterable[Tensor], density: float) -> float:
     """The smallest magnitude that is kept: the k-th largest, k = density * n, at least 1."""
     if density == 1:
         return 0.0
-    pieces = [_magnitude(d).flatten().cpu() for d in deltas]
+    pieces = [magnitude(d).flatten().cpu() for d in deltas]
     n = sum(len(piece) for piece in pieces)
     if n == 0:
         return 0.0
-    kept = max(1, math.floor(density * n + 1e-9))
     magnitudes = torch.cat(pieces)
-    return float(magnitudes.kthvalue(n - kept + 1).values)
+    return float(magnitudes.kthvalue(n - kept(n, density) + 1).values)
 
 
-def _magnitude(delta: Tensor) -> Tensor:
+def kept(n: int, density: float) -> int:
+    """How many of n numbers trimming keeps."""
+    return max(1, math.floor(density * n + 1e-9))
+
+
+def magnitude(delta: Tensor) -> Tensor:
     """Of the delta, in float32: half of the memory for the list of all of them."""
     return delta.abs().float()

@@ -136,7 +136,9 @@ IMAGENET_SKETCH = KnownDataset(
     layout=("imagenet-sketch/sketch/n01440764/*.JPEG, ... (1,000 folders); or sketch/n01440764/",),
     folders=("imagenet-sketch", "imagenet_sketch", "ImageNet-Sketch", "sketch"),
     splits={
-        "test": Expected(50_889, 1000, source="not confirmed by a publisher's page; the README says 50 a class")
+        "test": Expected(
+            50_889, 1000, source="not confirmed by a publisher's page; the README says 50 a class"
+        )
     },
     default="test",
     metric="top1",

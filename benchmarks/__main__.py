@@ -1,0 +1,7 @@
+"""``python -m benchmarks`` is ``python benchmarks/all.py``."""
+
+from __future__ import annotations
+
+from benchmarks.all import main
+
+main()

@@ -1,0 +1,132 @@
+"""What benchmarks share: contenders in turn, each in a process of its own; one table, JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from surefoot.records import write_atomic
+
+RESULTS = Path(__file__).parent / "results"
+
+_WRAP = """
+import json, os, resource, sys, time
+def peak():
+    try:  # ru_maxrss of a child begins at its parent's; the high-water mark is its own
+        with open("/proc/self/status") as status:
+            return next(int(s.split()[1]) for s in status if s.startswith("VmHWM")) / 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+{imports}
+base, began = peak(), time.perf_counter()
+{work}
+print(json.dumps({{"seconds": time.perf_counter() - began, "base_mb": base, "peak_mb": peak(),
+                   **globals().get("facts", {{}})}}))
+"""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to do the work: ``imports`` are not timed, ``work`` is; it may set ``facts``."""
+
+    name: str
+    imports: str
+    work: str
+    python: str = sys.executable
+    ours: bool = False
+
+
+def run(one: Contender, arguments: Sequence[str], threads: int) -> dict[str, Any]:
+    """Seconds, peak memory and facts of one repeat; or why there are none."""
+    capped = {k: str(threads) for k in ("OMP_NUM_THREADS", "MKL_NUM_THREADS",
+                                        "OPENBLAS_NUM_THREADS")}  # fmt: skip
+    code = _WRAP.format(imports=one.imports, work=one.work)
+    done = subprocess.run([one.python, "-c", code, *arguments], capture_output=True, text=True,
+                          check=False, env={**os.environ, **capped})  # fmt: skip
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        return {"missing": lines[-1][:200]}
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def contest(
+    contenders: Sequence[Contender],
+    arguments: Sequence[str],
+    *,
+    repeats: int,
+    threads: int,
+    equal: Any,
+) -> dict[str, list[dict[str, Any]]]:
+    """Warm every contender up, check its result by ``equal(name, facts)``, then take turns."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    there = []
+    for one in contenders:
+        first = run(one, arguments, threads)
+        if "missing" in first:
+            print(f"missing: {one.name}: {first['missing']}", flush=True)
+            rows[one.name] = [first]
+        else:
+            equal(one.name, first)
+            there.append(one)
+            rows[one.name] = []
+    for _ in range(repeats):
+        for one in there:
+            rows[one.name].append(run(one, arguments, threads))
+    return rows
+
+
+def table(title: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], ours: str) -> None:
+    """Median, spread and memory of each; ratios are of medians."""
+    print(f"\n{title}")
+    print(f"{'':44}{'median s':>10}{'min':>9}{'max':>9}{'peak MB':>9}{'above':>9}{'x ours':>8}")
+    mine = statistics.median(r["seconds"] for r in rows[ours]) if rows.get(ours) else float("nan")
+    for name, found in rows.items():
+        times = [r["seconds"] for r in found if "seconds" in r]
+        if not times:
+            print(f"{name:44}{'missing':>10}")
+            continue
+        peak = max(r["peak_mb"] for r in found if "peak_mb" in r)
+        above = max(r["peak_mb"] - r["base_mb"] for r in found if "peak_mb" in r)
+        middle = statistics.median(times)
+        print(f"{name:44}{middle:10.3f}{min(times):9.3f}{max(times):9.3f}{peak:9.0f}{above:9.0f}"
+              f"{middle / mine:8.2f}")  # fmt: skip
+
+
+def write(name: str, rows: Mapping[str, Any], facts: Mapping[str, Any], out: Path | None) -> Path:
+    """Results with the machine, the versions and the command."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = {}
+    for package in ("torch", "safetensors", "numpy", "scikit-learn", "faiss-cpu", "lightly"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "missing"
+    about = {
+        "command": f"python benchmarks/{name}.py " + " ".join(_without_paths(sys.argv[1:])),
+        "python": platform.python_version(),
+        "versions": versions,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
+        **facts,
+        "rows": rows,
+    }
+    path = out or RESULTS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, json.dumps(about, indent=1) + "\n")
+    print(f"written: {path.name}")
+    return path
+
+
+def _without_paths(arguments: Sequence[str]) -> list[str]:
+    """The command as anyone would type it: a machine's own paths become PATH."""
+    return ["PATH" if os.sep in word else word for word in arguments]

@@ -1,0 +1,314 @@
+"""Checkpoints merged into one file, by any rule, in bounded memory, checked against float64."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast
+
+import torch
+from torch import Tensor
+
+from ..errors import WeightsError
+from .audit import COMPUTED, audit, finite, listed
+from .fingerprint import raw_bytes
+from .rules import Mixer, Part, Rule, common_dtype
+from .streaming import Blocks, Sink, default_threads, workers
+from .tensor_file import TensorFile, open_tensors
+
+__all__ = ["DTYPE_POLICIES", "Accuracy", "Check", "Merged", "file_hash", "merge"]
+
+Check = Literal["none", "sampled", "full"]
+
+DTYPE_POLICIES = ("error", "start", "end", "widest", "float16", "bfloat16", "float32", "float64")
+"""What becomes of floating dtypes: refuse to mix them, take one side's, the widest, or this one."""
+
+_EVERY = 32
+"""One block in so many is compared with float64 when the check is sampled; the first always is."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The result against the same formula in float64, on the numbers that were compared.
+
+    Attributes:
+        compared: How many numbers.
+        of: Out of how many.
+        largest: Largest absolute difference.
+        ulps: Largest difference in units of the result dtype's epsilon times the largest operand
+            in size; rounding the exact result alone costs up to 0.5.
+    """
+
+    compared: int = 0
+    of: int = 0
+    largest: float = 0.0
+    ulps: float = 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"largest error against float64 {self.largest:.2e} ({self.ulps:.2f} eps of the "
+            f"largest operand), on {self.compared:,} of {self.of:,} numbers"
+        )
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What :func:`merge` wrote.
+
+    Attributes:
+        path: The file.
+        metadata: In its header.
+        accuracy: Against float64; ``compared`` is 0 where nothing was checked.
+    """
+
+    path: Path
+    metadata: Mapping[str, str]
+    accuracy: Accuracy
+
+
+def merge(
+    checkpoints: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    rule: Rule,
+    *,
+    dtype: str = "error",
+    memory: int = 64 * 2**20,
+    threads: int | None = None,
+    check: Check = "sampled",
+    hashes: bool = True,
+    block_bytes: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Merged:
+    """Merge checkpoints into one safetensors file, block by block.
+
+    Blocks are read, mixed and written by several threads. Memory stays within ``memory`` besides
+    the interpreter and its libraries, whatever the size of the files; of a ``.pt``, pages that are
+    mapped come on top, which the system takes back when it needs them. The numbers are those of
+    the in-memory operations: bit for bit for lerp, LiNeS, means, task arithmetic, TIES and Fisher,
+    up to the order of a sum for Model Stock on tensors larger than a block (and up to the sign of
+    zeros that are equal in all checkpoints).
+
+    Args:
+        checkpoints: What :func:`~surefoot.weights.open_tensors` opens; same names and shapes. The
+            metadata of the last are kept.
+        out: A ``.safetensors`` file; written whole or not at all.
+        rule: How they are merged, such as ``Lerp(alpha=0.5)``.
+        dtype: One of :data:`DTYPE_POLICIES`. "error" refuses checkpoints of different dtypes.
+        memory: Bytes for all blocks in flight.
+        threads: That read, compute and write; as many as cores, up to four, when left out.
+        check: Compare with float64 on one block in 32, on all of them, or not.
+        hashes: Read every input once more to note its sha256 in the metadata.
+        block_bytes: Size of a block, instead of what ``memory`` allows.
+        progress: Called with (bytes written, bytes in all), from this thread.
+
+    Raises:
+        AlphaError: A coefficient is outside its range without leave.
+        CheckpointError: A file cannot be read.
+        WeightsError: The files do not fit together: every problem at once; nothing is written.
+    """
+    sources = [open_tensors(path) for path in checkpoints]
+    target = _dtypes(sources, dtype)
+    threads = threads or default_threads()
+    metadata = _metadata(sources, rule, dtype, hashes)
+    shapes = {name: sources[0].shape(name) for name in target}
+    # The pool goes first when something fails: no thread may write to a file that is closed.
+    with Sink(out, target, shapes, metadata) as sink, workers(threads) as pool:
+        blocks = Blocks(sources, pool, threads=threads, memory=memory,
+                        temporaries=rule.temporaries, block_bytes=block_bytes)  # fmt: skip
+        mixer = rule.mixer(sources, blocks)
+        with _Hashes(sources if hashes else []) as digests:
+            accuracy = _stream(blocks, sink, mixer, target, check, progress)
+            for label, digest in zip(_labels(len(sources)), digests.results(), strict=False):
+                metadata[f"surefoot.merge.{label}.sha256"] = digest
+        sink.finish(metadata)
+    return Merged(Path(out), metadata, accuracy)
+
+
+class _Hashes:
+    """Hashes of the inputs, made meanwhile; given up as soon as the merge fails."""
+
+    def __init__(self, sources: Sequence[TensorFile]) -> None:
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(max(1, len(sources)))
+        self._futures = [self._pool.submit(file_hash, s.files, self._stop) for s in sources]
+
+    def __enter__(self) -> _Hashes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def results(self) -> list[str]:
+        """One per input, in order."""
+        return [future.result() for future in self._futures]
+
+
+def _stream(
+    blocks: Blocks,
+    sink: Sink,
+    mixer: Mixer,
+    target: Mapping[str, torch.dtype],
+    check: Check,
+    progress: Callable[[int, int], None] | None,
+) -> Accuracy:
+    """Mix and write every part; refuse where a number is not finite."""
+    labels = _messages(blocks.sources)
+
+    def work(part: Part, tensors: list[Tensor]) -> _Seen:
+        dtype = target[part.name]
+        if dtype not in COMPUTED:
+            sink.write(part.name, part.start, raw_bytes(tensors[mixer.integers(part.name)]))
+            return _Seen()
+        mixed = mixer.mix(part, tensors, dtype)
+        seen = _look(tensors, mixed, labels)
+        compared = check == "full" or (check == "sampled" and part.number % _EVERY == 0)
+        if compared and len(mixed) and not seen.bad and not seen.infinite:
+            seen.accuracy = _compare(mixer, part, tensors, mixed)
+        sink.write(part.name, part.start, raw_bytes(mixed))
+        return seen
+
+    of = sum(blocks.sources[0].numel(k) for k, dtype in target.items() if dtype in COMPUTED)
+    done, total = 0, _Seen()
+    bad: dict[str, dict[str, None]] = {}
+    masks: dict[str, list[bool]] = {}
+    for part, seen in blocks(sink.order, work):
+        done += (part.stop - part.start) * target[part.name].itemsize
+        if progress is not None:
+            progress(done, sink.total)
+        if seen.bad:
+            bad.setdefault(part.name, {}).update(dict.fromkeys(seen.bad))
+        flags = masks.setdefault(part.name, [False, False])
+        flags[0] |= seen.infinite
+        flags[1] |= seen.differs
+        total.accuracy = _joined(total.accuracy, seen.accuracy)
+    problems = [f"{name!r} {why}" for name, whys in bad.items() for why in whys]
+    problems += [f"{name!r} holds Inf, and is not the same in all of them"
+                 for name, (infinite, differs) in masks.items()
+                 if infinite and differs and name not in bad]  # fmt: skip
+    _refuse(problems)
+    return Accuracy(total.accuracy.compared, of, total.accuracy.largest, total.accuracy.ulps)
+
+
+@dataclass
+class _Seen:
+    """What one block showed."""
+
+    bad: list[str] = field(default_factory=list)
+    infinite: bool = False
+    differs: bool = False
+    accuracy: Accuracy = field(default_factory=Accuracy)
+
+
+def _look(tensors: Sequence[Tensor], mixed: Tensor, labels: Sequence[str]) -> _Seen:
+    """Is every number finite? Inf that is equal in all of them is a stored mask."""
+    first = tensors[0]
+    differs = not all(t.dtype == first.dtype and torch.equal(first, t) for t in tensors[1:])
+    fine = [finite(t) for t in tensors]
+    if all(fine):
+        return _Seen([] if finite(mixed) else ["overflows when mixed"], False, differs)
+    if not differs and not bool(torch.isnan(first).any()):
+        return _Seen([], True, False)
+    bad = [f"holds NaN or Inf in {where}" for where, ok in zip(labels, fine, strict=True) if not ok]
+    return _Seen(bad, False, differs)
+
+
+def _compare(mixer: Mixer, part: Part, tensors: Sequence[Tensor], mixed: Tensor) -> Accuracy:
+    wide = [t.double() for t in tensors]
+    error = float((mixed.double() - mixer.exact(part, wide)).abs().max())
+    unit = torch.finfo(mixed.dtype).eps * max(float(t.abs().max()) for t in wide)
+    return Accuracy(len(mixed), 0, error, error / unit if unit > 0 else 0.0)
+
+
+def _joined(a: Accuracy, b: Accuracy) -> Accuracy:
+    return Accuracy(a.compared + b.compared, 0, max(a.largest, b.largest), max(a.ulps, b.ulps))
+
+
+def _dtypes(sources: Sequence[TensorFile], policy: str) -> dict[str, torch.dtype]:
+    """The dtype of every output tensor, after an audit of names, shapes and dtypes."""
+    if policy not in DTYPE_POLICIES:
+        raise WeightsError(f"there is no dtype policy {policy!r}",
+                           expected=f"one of {', '.join(DTYPE_POLICIES)}")  # fmt: skip
+    if not sources:
+        raise WeightsError("there are no checkpoints to merge", expected="one or more")
+    outlines = [source.outline() for source in sources]
+    if policy != "error":
+        # Floating dtypes may differ then; a float against an integer still may not.
+        for outline in outlines[1:]:
+            for name in outline.keys() & outlines[0].keys():
+                if {outline[name].dtype, outlines[0][name].dtype} <= COMPUTED:
+                    outline[name] = outline[name].to(outlines[0][name].dtype)
+    labels = _messages(sources)
+    problems = []
+    for label, outline in zip(labels[1:] or labels, outlines[1:] or outlines, strict=True):
+        problems += [p.replace("the first set", labels[0]).replace("the second set", label)
+                     for p in audit(outlines[0], outline, values=False)]  # fmt: skip
+    _refuse(problems)
+    return {name: _chosen(sources, name, policy) for name in sources[-1]}
+
+
+def _chosen(sources: Sequence[TensorFile], name: str, policy: str) -> torch.dtype:
+    own = sources[0 if policy == "start" else -1].dtype(name)
+    if own not in COMPUTED or policy in ("error", "start", "end"):
+        return own
+    if policy == "widest":
+        return common_dtype([torch.empty(0, dtype=s.dtype(name)) for s in sources])
+    return cast(torch.dtype, getattr(torch, policy))
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise WeightsError(
+            "the checkpoints do not fit together:" + listed(problems),
+            expected="the same names, shapes and dtypes, and finite values",
+            fix="take checkpoints of one architecture; where only floating dtypes differ, "
+            "choose one with dtype='end', 'widest' or 'float32' (--dtype)",
+        )
+
+
+def _metadata(
+    sources: Sequence[TensorFile], rule: Rule, dtype: str, hashes: bool
+) -> dict[str, str]:
+    """The last checkpoint's, and where the numbers came from; hashes of the right length."""
+    facts = {"method": rule.name, "dtype": dtype}
+    facts |= {k: v if isinstance(v, str) else repr(v) for k, v in rule.options().items()}
+    for label, source in zip(_labels(len(sources)), sources, strict=True):
+        facts[label] = source.path.name
+        if hashes:
+            empty = "0" * 64
+            several = " ".join(f"{f.name}:{empty}" for f in source.files)
+            facts[f"{label}.sha256"] = empty if len(source.files) == 1 else several
+    return {**sources[-1].metadata, **{f"surefoot.merge.{k}": v for k, v in facts.items()}}
+
+
+def _labels(count: int) -> list[str]:
+    """Names of the inputs in the metadata."""
+    return ["start", "end"] if count == 2 else [f"input{i}" for i in range(1, count + 1)]
+
+
+def _messages(sources: Sequence[TensorFile]) -> list[str]:
+    """Names of the inputs in messages."""
+    if len(sources) == 2:
+        return ["the start", "the end"]
+    return [f"checkpoint {i} ({s.path.name})" for i, s in enumerate(sources, 1)]
+
+
+def file_hash(files: Sequence[Path], stop: threading.Event | None = None) -> str:
+    """sha256 of a file; of several, their names and hashes, joined by blanks; "" when stopped."""
+    hashes = []
+    for path in files:
+        digest = hashlib.sha256()
+        with open(path, "rb") as source:
+            while piece := source.read(2**20):
+                if stop is not None and stop.is_set():
+                    return ""
+                digest.update(piece)
+        hashes.append(digest.hexdigest())
+    if len(files) == 1:
+        return hashes[0]
+    return " ".join(f"{f.name}:{h}" for f, h in zip(files, hashes, strict=True))

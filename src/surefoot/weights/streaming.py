@@ -1,0 +1,235 @@
+"""Tensors read block by block, by several threads, in bounded memory; one file written whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import torch
+from torch import Tensor
+
+from ..errors import WeightsError
+from .rules import Part
+from .tensor_file import DTYPES, TensorFile
+
+__all__ = ["Blocks", "Sink", "default_threads", "workers"]
+
+T = TypeVar("T")
+
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+_BLOCK = 1 << 18
+"""Numbers in a block at most: what stays in a core's cache while it is checked and mixed."""
+
+
+def default_threads() -> int:
+    """As many as this process has cores, up to four: by then the disk is what one waits for."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(cores or 1, 4))
+
+
+@contextmanager
+def workers(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool whose threads compute alone: torch's own would contend with each other."""
+    own = torch.get_num_threads()
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(own)
+
+
+class Blocks:
+    """Reads the same numbers of several checkpoints, part by part.
+
+    Args:
+        sources: Compatible ones.
+        pool: Threads that read and compute.
+        threads: How many.
+        memory: Bytes that all blocks in flight may take together.
+        temporaries: Blocks of 8 bytes a number that the work on a part needs besides.
+        block_bytes: Instead of what ``memory`` allows: bytes of the first checkpoint's block.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[TensorFile],
+        pool: ThreadPoolExecutor,
+        *,
+        threads: int,
+        memory: int,
+        temporaries: int,
+        block_bytes: int | None = None,
+    ) -> None:
+        self.sources, self.threads = sources, threads
+        self._pool = pool
+        self._bytes = block_bytes
+        # At 8 bytes a number, whatever the dtype: every input, widened, and its delta; the result.
+        each = 8 * (3 * len(sources) + 1 + temporaries)
+        self._numbers = max(1024, min(_BLOCK, memory // (each * threads)))
+        self._local = threading.local()
+
+    def step(self, name: str) -> int:
+        """Numbers per part of a tensor."""
+        if self._bytes is None:
+            return self._numbers
+        return max(1, self._bytes // self.sources[0].dtype(name).itemsize)
+
+    def splits(self, name: str) -> bool:
+        """Is this tensor read in more than one part?"""
+        return self.sources[0].numel(name) > self.step(name)
+
+    def parts(self, names: Iterable[str]) -> Iterator[Part]:
+        """The parts of these tensors, in order; an empty tensor has none."""
+        number = 0
+        for name in names:
+            numel, step = self.sources[0].numel(name), self.step(name)
+            for at in range(0, numel, step):
+                yield Part(name, at, min(at + step, numel), numel, number)
+                number += 1
+
+    def __call__(
+        self, names: Iterable[str], function: Callable[[Part, list[Tensor]], T]
+    ) -> Iterator[tuple[Part, T]]:
+        """(part, function(part, one block per source)) in order; a few parts are ahead.
+
+        The blocks are buffers of the thread: the function must not keep them.
+        """
+        waiting: deque[tuple[Part, Future[T]]] = deque()
+
+        def work(part: Part) -> T:
+            with torch.no_grad():
+                return function(part, self._read(part))
+
+        for part in self.parts(names):
+            waiting.append((part, self._pool.submit(work, part)))
+            if len(waiting) > 2 * self.threads:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+
+    def _read(self, part: Part) -> list[Tensor]:
+        size = part.stop - part.start
+        return [
+            source.block(part.name, part.start, part.stop,
+                         out=self._buffer(i, source.dtype(part.name), size))
+            for i, source in enumerate(self.sources)
+        ]  # fmt: skip
+
+    def _buffer(self, source: int, dtype: torch.dtype, size: int) -> Tensor:
+        """(size,) of this thread's memory for one source, used again and again."""
+        held: dict[int, Tensor] = self._local.__dict__.setdefault("held", {})
+        needed = size * dtype.itemsize
+        if source not in held or len(held[source]) < needed:
+            held[source] = torch.empty(needed, dtype=torch.uint8)
+        return held[source][:needed].view(dtype)
+
+
+class Sink:
+    """A safetensors file under way: parts in any order, by any thread; then it is there, whole.
+
+    A context: unless :meth:`finish` was reached nothing is left behind, and a file that was there
+    before is untouched.
+
+    Args:
+        path: The file to be.
+        dtypes: Name -> dtype of every tensor.
+        shapes: Name -> shape.
+        metadata: Text -> text; :meth:`finish` may replace it by another of the same length.
+
+    Raises:
+        WeightsError: The disk has no room.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        dtypes: Mapping[str, torch.dtype],
+        shapes: Mapping[str, tuple[int, ...]],
+        metadata: Mapping[str, str],
+    ) -> None:
+        self.path = Path(path)
+        self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        # Wide dtypes first keeps every tensor aligned.
+        self.order = sorted(dtypes, key=lambda name: (-dtypes[name].itemsize, name))
+        self._dtypes, self._shapes = dict(dtypes), dict(shapes)
+        self._at: dict[str, int] = {}
+        end = 0
+        for name in self.order:
+            self._at[name] = end
+            end += torch.Size(shapes[name]).numel() * dtypes[name].itemsize
+        self.total = end
+        self._base = len(self._header(metadata))
+        self._lock = threading.Lock()
+        self._out: BinaryIO | None = None
+        self._require_room()
+
+    def __enter__(self) -> Sink:
+        self._out = open(self._partial, "w+b", buffering=0)
+        self._out.truncate(self._base + self.total)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._out is not None
+        self._out.close()
+        self._partial.unlink(missing_ok=True)
+
+    def write(self, name: str, start: int, data: memoryview) -> None:
+        """Bytes of a tensor, from its number ``start`` on."""
+        at = self._base + self._at[name] + start * self._dtypes[name].itemsize
+        self._put(data, at)
+
+    def finish(self, metadata: Mapping[str, str]) -> None:
+        """Header, fsync, rename: now the file is there."""
+        assert self._out is not None
+        header = self._header(metadata)
+        assert len(header) == self._base, "the metadata may not change their length"
+        self._put(memoryview(header), 0)
+        os.fsync(self._out.fileno())
+        os.replace(self._partial, self.path)
+
+    def _put(self, data: memoryview, at: int) -> None:
+        assert self._out is not None
+        done = 0
+        while done < len(data):
+            if hasattr(os, "pwrite"):
+                done += os.pwrite(self._out.fileno(), data[done:], at + done)
+            else:  # Windows
+                with self._lock:
+                    self._out.seek(at + done)
+                    done += self._out.write(data[done:])
+
+    def _header(self, metadata: Mapping[str, str]) -> bytes:
+        head: dict[str, object] = {"__metadata__": dict(metadata)}
+        for name in self.order:
+            dtype, shape = self._dtypes[name], self._shapes[name]
+            at = self._at[name]
+            size = torch.Size(shape).numel() * dtype.itemsize
+            head[name] = {"dtype": _NAMES[dtype], "shape": list(shape),
+                          "data_offsets": [at, at + size]}  # fmt: skip
+        text = json.dumps(head, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        return struct.pack("<Q", len(text)) + text
+
+    def _require_room(self) -> None:
+        free = shutil.disk_usage(self.path.parent).free
+        needed = self._base + self.total
+        if needed > free:
+            raise WeightsError(
+                f"{self.path.name} needs {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free "
+                "beside it",
+                expected="room for the whole result, even where it replaces a file",
+                fix="free some space, or write to another disk",
+            )
