@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import pickle
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -225,7 +224,7 @@ def _open_torch(path: Path) -> TensorFile:
         # Files of before torch 1.6 are no archives and cannot be mapped.
         mapped = zipfile.is_zipfile(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # what is no checkpoint can break the unpickler in any way
         raise _unreadable(path, str(error).splitlines()[0] if str(error) else error) from error
     for key in ("state_dict", "model"):
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
