@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from surefoot.data.dataset import Task
-from surefoot.errors import DataError
+from surefoot.errors import DataError, UnknownName
 from surefoot.evals.linear import C_PATH, fit_linear, head_inputs, linear, linear_head
 from surefoot.evals.predict import predict
 from surefoot.features import extract
@@ -58,6 +59,47 @@ def test_parity_with_scikit_learn() -> None:
     assert bias.shape == (4,)
     assert weight.dtype == bias.dtype == np.float32
     assert (c, len(table)) == (found.c, 4)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_both_solvers_reach_one_optimum(classes: int) -> None:
+    """Features as networks give them: correlated, of falling variance, far from zero mean."""
+    g = np.random.default_rng(3)
+    shape = g.normal(size=(24, 24)) * (np.arange(1, 25) ** -1.0)[:, None]
+    centres = g.normal(size=(classes, 24))
+
+    def draw(n: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.arange(n) % classes
+        x = (0.7 * centres[labels] + g.normal(size=(n, 24))) @ shape + 3.0
+        return x.astype(np.float32), labels
+
+    (x, y), (vx, vy) = draw(400), draw(200)
+    path = (1e-3, 1e-1, 10.0)
+    given = {"features": x, "labels": y, "classes": classes, "val_features": vx, "val_labels": vy}
+    ours = fit(**given, c_path=path, tol=1e-6)
+    given["features"] = x.astype(np.float64)  # in float32 scikit-learn stops short of this
+    plain = fit(**given, c_path=path, tol=1e-6, solver="sklearn", max_iter=20_000)
+    assert ours.c == plain.c
+    for mine, other in zip(ours.table, plain.table, strict=True):
+        assert mine["converged"]
+        assert mine["val_nll"] == pytest.approx(other["val_nll"], abs=1e-3)
+        assert mine["iterations"] <= other["iterations"]
+    np.testing.assert_allclose(ours.weight, plain.weight, atol=0.02 * np.abs(plain.weight).max())
+    odds = [vx @ f.weight.T + f.bias for f in (ours, plain)]
+    odds = [z - z.mean(axis=1, keepdims=True) for z in odds]
+    np.testing.assert_allclose(odds[0], odds[1], atol=0.02)
+
+
+def test_features_on_disk_are_not_copied_whole(tmp_path: Path) -> None:
+    x, _ = blobs(0, 160)
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert np.array_equal(fit(features=mapped).weight, fit().weight)
+
+
+def test_an_unknown_solver_names_the_others() -> None:
+    with pytest.raises(UnknownName, match=r"preconditioned.*sklearn"):
+        fit(solver="sklern")
 
 
 def test_ties_go_to_the_smallest_c() -> None:
