@@ -32,7 +32,8 @@ from surefoot.recipes.demo import demo_recipe
 from surefoot.recipes.execute import _grid
 from surefoot.recipes.recipe import parse_recipe
 from surefoot.recipes.study import carry_out, task_of
-from surefoot.train import _order, learning_rate
+from surefoot.train import learning_rate
+from surefoot.train.loop import _order
 
 
 def tensors(split: Any, transform: Any) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import socket
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,9 +20,11 @@ from surefoot.gradient_cache import WholeBatch, cached_backward, slices
 from surefoot.losses import contrastive
 from surefoot.methods.base import Classify
 from surefoot.models.heads import random_head, zeros_head
-from surefoot.train import Schedule, _order, learning_rate, train
+from surefoot.train import Schedule, learning_rate, train
+from surefoot.train.loop import _order
 
 from .conftest import CLASSES, toy_model
+from .launch import together
 
 SHORT = Schedule(epochs=2, batch_size=16, lr=1e-2, weight_decay=0.01)
 
@@ -502,24 +500,41 @@ if os.environ.get("RANK", "0") == "0":
 @pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path: Path) -> None:
     """33 images by 16: the second process has no image in the last batch."""
-    root = Path(__file__).parents[1]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-
-    def start(rank: int, world: int) -> subprocess.Popen[bytes]:
-        many = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
-        variables = {k: str(v) for k, v in many.items()} if world > 1 else {}
-        variables |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-        return subprocess.Popen(
-            [sys.executable, "-c", TWO, str(tmp_path / f"{world}.pt")],
-            env={**os.environ, **variables, "ACCELERATE_USE_CPU": "true"},
-            cwd=root,
-        )
-
     for world in (1, 2):
-        processes = [start(rank, world) for rank in range(world)]
-        assert [p.wait(120) for p in processes] == [0] * world
+        said = together(world, ["-c", TWO, str(tmp_path / f"{world}.pt")])
+        assert [code for code, _ in said] == [0] * world, said
     one, two = (torch.load(tmp_path / f"{w}.pt", weights_only=True) for w in (1, 2))
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("kind", ["plain", "pairs"])
+def test_a_compiled_step_gives_the_same_weights_under_the_same_names(
+    task: Task, kind: str, tmp_path: Path
+) -> None:
+    """Through torch.compile's capture; code is generated on devices that gain by it."""
+    found = []
+    for compiled in (False, True):
+        module = objective() if kind == "plain" else Pairs()
+        run = RunContext(
+            compile=compiled, compile_backend="eager", checkpoints=tmp_path / str(compiled)
+        )
+        fitted(task, replace(SHORT, micro_batch=8), module=module, run=run)
+        found.append(module.state_dict())
+    assert list(found[0]) == list(found[1])
+    for name, tensor in found[0].items():
+        torch.testing.assert_close(found[1][name], tensor)
+    kept = torch.load(tmp_path / "True" / "train.pt", weights_only=True)["objective"]
+    assert list(kept) == list(found[0])
+    assert "embed" not in vars(module)
+
+
+def test_channels_last_is_a_layout_not_a_result(task: Task) -> None:
+    gentle = replace(SHORT, optimizer="sgd", lr=1e-3)  # Adam would blow rounding up
+    models = [
+        fitted(task, gentle, run=RunContext(channels_last=last), module=objective(batch_norm=True))
+        for last in (False, True)
+    ]
+    for a, b in zip(*(m.state_dict().values() for m in models), strict=True):
+        assert b.is_contiguous()
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)

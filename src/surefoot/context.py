@@ -73,6 +73,12 @@ class RunContext:
         resume: Go on from a checkpoint that fits.
         progress: Show a bar on stderr.
         workers: Processes that load images; 0 loads in this one.
+        compile: Compile what trains (torch.compile): a minute or so at the start, then faster
+            steps. "auto" does nothing: whether it pays depends on the length of the run.
+        compile_backend: Of torch.compile.
+        channels_last: Memory layout of images and convolutions; "auto": on CUDA devices.
+        shard: Cut weights and optimiser state up over the processes (FSDP); "auto": where the
+            launcher asks for it (``accelerate launch --use_fsdp``).
         stage: Names the part of a method that trains now ("lp-ft/tune"), for logs and files.
     """
 
@@ -84,8 +90,24 @@ class RunContext:
     resume: bool = False
     progress: bool = False
     workers: int = 0
+    compile: bool | Literal["auto"] = "auto"
+    compile_backend: str = "inductor"
+    channels_last: bool | Literal["auto"] = "auto"
+    shard: bool | Literal["auto"] = "auto"
     stage: str = ""
     memo: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def channels_last_on(self, accelerator: Accelerator) -> bool:
+        """Whether convolutions get their images channel by channel or pixel by pixel (True)."""
+        if self.channels_last == "auto":
+            return bool(accelerator.device.type == "cuda")
+        return self.channels_last
+
+    def shards(self) -> bool:
+        """Whether several processes cut the weights up among them."""
+        if self.shard == "auto":
+            return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+        return self.shard
 
     def staged(self, name: str) -> RunContext:
         """The same for a part of a method."""

@@ -6,12 +6,12 @@ dtype: features never go stale when any of them changes.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +21,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import nn
 
+from . import processes
 from .cache import cache_folder, used, wrote
 from .data.dataset import Split
 from .data.images import storage_state
@@ -42,7 +43,7 @@ _BLOCK = 8 << 20
 """Bytes after which a cache file is flushed to disk, so that a kill costs no more than that."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def inference(model: nn.Module, device: torch.device | str | None = None) -> Iterator[torch.device]:
     """Eval mode and no gradients, on a device; everything is put back afterwards.
 
@@ -111,7 +112,8 @@ def extract(
         workers: Processes that decode images.
         cache_dir: Keep the result there, and take it from there when nothing has changed; else
             ``SUREFOOT_CACHE`` names the folder (see :mod:`surefoot.cache`). A run that was killed
-            goes on where it stopped; of several processes one computes and the others wait.
+            goes on where it stopped; of several runs one computes and the others wait. Processes
+            of one run compute a part each.
         progress: Called with (images done, images in all).
 
     Returns:
@@ -124,18 +126,12 @@ def extract(
     spec = transform or model.spec.transform
 
     def blocks(start: int) -> Iterator[Features]:
-        rest = split if start == 0 else split.take(np.arange(start, len(split)))
-        loader = make_loader(
-            rest, spec.eval(), batch_size=batch_size, seed=0, epoch=0, workers=workers
-        )
-        done = start
         with inference(model, device) as where:
-            for batch in loader:
-                block = model.features(batch["image"].to(where, non_blocking=True))
-                yield _checked(block.float().cpu().numpy(), model, split)
-                done += len(block)
+            for block in _blocks(model, split, spec, start, batch_size, workers, where):
+                yield block
                 if progress is not None:
-                    progress(done, len(split))
+                    start += len(block)
+                    progress(start, len(split))
 
     shape = (len(split), model.feature_dim)
     folder = cache_folder() if cache_dir is None else Path(cache_dir)
@@ -152,6 +148,30 @@ def extract(
         out.flush()
         mapped: Features = np.memmap(out, dtype=np.float32, mode="r", shape=shape)
     return mapped
+
+
+def _blocks(
+    model: Model,
+    split: Split,
+    spec: TransformSpec,
+    start: int,
+    batch_size: int,
+    workers: int,
+    where: torch.device,
+) -> Iterator[Features]:
+    """Features of the images from ``start`` on, in order; each process does a part of a block."""
+    step = batch_size * processes.world()
+    ends = [(at, min(at + step, len(split))) for at in range(start, len(split), step)]
+    shares = [processes.share(stop - at) for at, stop in ends]
+    mine = [np.arange(at + s.start, at + s.stop) for (at, _), s in zip(ends, shares, strict=True)]
+    plan = [rows for rows in mine if len(rows)]
+    loader = iter(make_loader(split, spec.eval(), batches=plan, workers=workers))
+    for (at, stop), rows in zip(ends, mine, strict=True):
+        own = np.empty((0, model.feature_dim), dtype=np.float32)
+        if len(rows):
+            out = model.features(next(loader)["image"].to(where, non_blocking=True))
+            own = _checked(out.float().cpu().numpy(), model, split)
+        yield processes.joined(own, stop - at)
 
 
 def _checked(block: Features, model: Model, split: Split) -> Features:
@@ -183,21 +203,41 @@ def _cached(
     blocks: Callable[[int], Iterator[Features]],
     about: Mapping[str, Any],
 ) -> Features:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
-        found = _load(path, shape)
-        if found is not None:
-            used(path)
-            return found
+    main = processes.is_main()
+    if main:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    with lock if main else contextlib.nullcontext():
+        if processes.agreed(lambda: _load(path, shape) is not None):
+            fresh = False
+        else:
+            fresh = True
+            _compute(path, shape, blocks)
+    found = _load(path, shape)
+    if found is None:
+        raise DataError(
+            f"the feature file {path} cannot be read back",
+            expected="a cache folder that all processes see",
+            fix="remove the file, or put SUREFOOT_CACHE on storage that every node shares",
+        )
+    if main:
+        wrote(path, about) if fresh else used(path)
+    return found
+
+
+def _compute(
+    path: Path, shape: tuple[int, int], blocks: Callable[[int], Iterator[Features]]
+) -> None:
+    """Write a cache file: the main process writes, all compute."""
+    if not processes.is_main():
+        for _ in blocks(processes.agreed(None)):
+            pass
+    else:
         partial = path.with_name(f".{path.name}.part")
         with open(partial, "r+b" if partial.exists() else "w+b") as out:
-            _append(out, shape, blocks)
+            _append(out, shape, lambda done: blocks(processes.agreed(lambda: done)))
         os.replace(partial, path)
-        found = _load(path, shape)
-    if found is None:
-        raise DataError(f"the feature file {path} cannot be read back", fix="remove it")
-    wrote(path, about)
-    return found
+    processes.agreed(lambda: None)  # nobody reads before the file has its name
 
 
 def _append(
@@ -211,13 +251,12 @@ def _append(
     out.truncate(first + done * row)
     out.seek(0, os.SEEK_END)
     pending = 0
-    if done < shape[0]:
-        for block in blocks(done):
-            pending += out.write(block.astype("<f4", copy=False).tobytes())
-            if pending >= _BLOCK:
-                out.flush()
-                os.fsync(out.fileno())
-                pending = 0
+    for block in blocks(done):
+        pending += out.write(block.astype("<f4", copy=False).tobytes())
+        if pending >= _BLOCK:
+            out.flush()
+            os.fsync(out.fileno())
+            pending = 0
     out.flush()
     os.fsync(out.fileno())
 

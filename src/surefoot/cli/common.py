@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
-__all__ = ["alphas_option", "data_options", "device_options", "pairs", "say", "typed"]
+__all__ = [
+    "alphas_option",
+    "data_options",
+    "device_options",
+    "main_process",
+    "pairs",
+    "say",
+    "typed",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def main_process() -> bool:
+    """Whether this is the process that speaks, of those that a launcher started."""
+    return os.environ.get("RANK", "0") == "0" or int(os.environ.get("WORLD_SIZE", "1")) == 1
+
+
 def say(line: str) -> None:
     """A line for people, on stderr: stdout is for results."""
-    click.echo(line, err=True)
+    if main_process():
+        click.echo(line, err=True)
 
 
 def typed() -> str:

@@ -44,6 +44,10 @@ _COMMANDS = {
 }
 
 
+_TOGETHER = frozenset({"demo", "fit"})
+"""Commands that several processes carry out together."""
+
+
 class _Lazy(click.Group):
     """A group that imports a command's module when the command is called."""
 
@@ -53,6 +57,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1 and cmd_name not in _TOGETHER:
+            ctx.fail(f"{cmd_name} runs in one process: start it without torchrun or accelerate")
         module = importlib.import_module(f".{_COMMANDS[cmd_name][0]}", __package__)
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
@@ -99,7 +105,9 @@ def main(argv: list[str] | None = None) -> None:
         if isinstance(code, int) and code:
             sys.exit(code)
     except SurefootError as error:
-        click.echo(f"surefoot: {error}", err=True)
+        rank = os.environ.get("RANK", "0")
+        where = "" if rank == "0" else f" (process {rank})"
+        click.echo(f"surefoot{where}: {error}", err=True)
         sys.exit(1)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from ..registry import nearest
-from .common import alphas_option, data_options, device_options, pairs, say, typed
+from .common import alphas_option, data_options, device_options, main_process, pairs, say, typed
 
 __all__ = ["demo_command", "fit_command"]
 
@@ -93,6 +93,11 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
     show_default=True,
     help="Of the forward and backward passes.",
 )
+@click.option(
+    "--compile",
+    is_flag=True,
+    help="Compile the training step (torch.compile): a minute at first, faster after.",
+)
 @device_options()
 def fit_command(
     recipe: str | None, out: str | None, resume: bool, miniature: bool, **options: Any
@@ -164,13 +169,15 @@ def _run_name(recipe: str) -> str:
 def _with_options(recipe: Any, options: dict[str, Any]) -> Any:
     """The recipe where this machine has its data and its model, on the device that was asked."""
     recipe = recipe.at(options["data_root"])
-    changes = {name: options[name] for name in ("model", "device", "workers") if given(name)}
+    typed_here = [n for n in ("model", "device", "workers", "compile") if given(n)]
+    changes = {name: options[name] for name in typed_here}
     return replace(recipe, spec=recipe.spec.model_copy(update=changes)) if changes else recipe
 
 
 def _no_options_beside_recipe() -> None:
     """A recipe says everything; an option beside it would be silently ignored, so refuse it."""
-    allowed = {"recipe", "out", "resume", "data_root", "miniature", "model", "device", "workers"}
+    allowed = {"recipe", "out", "resume", "data_root", "miniature", "model", "device", "workers",
+               "compile"}  # fmt: skip
     extra = [p for p in click.get_current_context().params if p not in allowed and given(p)]
     if extra:
         raise click.UsageError(
@@ -227,6 +234,7 @@ def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
         "precision": options["precision"],
         "batch_size": options["batch_size"],
         "workers": options["workers"],
+        "compile": options["compile"],
     }
     if options["lr"] == "auto":
         plain["tune"] = {"lr": "auto"}
@@ -280,6 +288,8 @@ def _slug(text: str) -> str:
 
 def _finish(study: Any, began: float) -> None:
     """Write the report, print the table on stdout and the place on stderr."""
+    if not main_process():
+        return
     from ..report import render, render_terminal
 
     page = render(study)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .. import processes
 from ..data.dataset import Shift, Split, Task
 from ..data.loading import make_loader
 from ..errors import ClassMismatch, DataError, ModelError, UnknownName
@@ -89,13 +90,15 @@ def predict(
 ) -> Predictions:
     """Run a model with its head over every image of a split.
 
+    Several processes look at a share each, and all get all logits.
+
     Args:
         model: With a head over the split's classes; left as it was.
         shift_or_split: What to look at; a shift brings its metric and its classes.
         batch_size: Images at once.
         device: Where to compute; where the model is when left out.
         workers: Processes that decode images.
-        progress: Called with (images done, images in all).
+        progress: Called with (images done, images in all), of this process.
 
     Raises:
         ModelError: The model has no head, or a logit is not finite.
@@ -106,19 +109,23 @@ def predict(
     split, head = shift.split, model.require_head()
     split.require_labels()
     _check_classes(head, split)
-    logits = np.empty((len(split), len(head.class_names)), dtype=np.float32)
+    mine = processes.share(len(split))
+    logits = np.empty((mine.stop - mine.start, len(head.class_names)), dtype=np.float32)
     loader = make_loader(
-        split, model.spec.transform.eval(), batch_size=batch_size, seed=0, epoch=0, workers=workers
+        split,
+        model.spec.transform.eval(),
+        batches=processes.my_batches(len(split), batch_size),
+        workers=workers,
     )
     done = 0
     with inference(model, device) as where:
         for batch in loader:
             out = model(batch["image"].to(where, non_blocking=True))
-            logits[batch["index"].numpy()] = out.float().cpu().numpy()
+            logits[batch["index"].numpy() - mine.start] = out.float().cpu().numpy()
             done += len(out)
             if progress is not None:
-                progress(done, len(split))
-    return package(shift, logits)
+                progress(done, len(logits))
+    return package(shift, processes.joined(logits, len(split)))
 
 
 def predict_from_features(

@@ -33,6 +33,8 @@ class Averaged(Classify):
         average: Options of ``AveragedModel``: none for the uniform mean.
     """
 
+    shardable = False  # the average is of whole weights
+
     def __init__(self, model: Model, *, label_smoothing: float, **average: Any) -> None:
         super().__init__(model, label_smoothing=label_smoothing)
         self.average = AveragedModel(self._trained(), **average)

@@ -66,6 +66,8 @@ class L2SP(Method):
 class _Leashed(Classify):
     """Cross-entropy and the two penalties."""
 
+    shardable = False  # the penalties compare whole weights with the start's
+
     def __init__(self, model: Model, *, alpha: float, beta: float, label_smoothing: float) -> None:
         super().__init__(model, label_smoothing=label_smoothing)
         self.alpha, self.beta = alpha, beta

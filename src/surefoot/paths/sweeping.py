@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.dataset import Shift, Task
+from .. import processes
+from ..data.dataset import Shift, Split, Task
 from ..data.loading import make_loader
 from ..errors import AlphaError, ClassMismatch, DataError
 from ..evals.predict import package, score
@@ -64,7 +65,7 @@ def sweep(
     Images are decoded once: a chunk within the memory budget is kept while the weights of every
     alpha are mixed in place and run over it. Where the encoder is the same at both ends (a linear
     probe), features are extracted once and only heads are mixed. Numbers equal those of
-    ``path.at(alpha)`` evaluated alone.
+    ``path.at(alpha)`` evaluated alone. Several processes look at a share of the images each.
 
     Args:
         path: From start to end.
@@ -77,7 +78,8 @@ def sweep(
         workers: Processes that decode ahead.
         decode_budget: Bytes of decoded images held at a time, and at least one batch.
         on_predictions: Called with every (alpha, predictions), split by split, alphas ascending.
-        progress: Called with (forward passes of one image done, in all) after each batch.
+        progress: Called with (forward passes of one image done, in all) after each batch; those
+            of this process.
         refit: Gives the head at an alpha from the model there (for encoders without a zero-shot
             head); called once per alpha, before anything is scored.
 
@@ -96,15 +98,17 @@ def sweep(
     shifts = task.scored() if isinstance(task, Task) else dict(task)
     walk = _Walk(path, grid, device, refit, workers)
     walk.require_classes(shifts)
-    total = sum(len(s.split) for s in shifts.values()) * len(grid)
+    total = sum(_mine(s.split) for s in shifts.values()) * len(grid)
     ticker = _Ticker(progress, total)
     scores: dict[str, tuple[Score, ...]] = {}
     correct: dict[str, NDArray[np.bool_]] = {}
     for name, shift in shifts.items():
         row: list[Score] = []
         right: list[NDArray[np.bool_]] = []
-        loader = make_loader(shift.split, walk.model.spec.transform.eval(),
-                             batch_size=batch_size, workers=workers)  # fmt: skip
+        plan = processes.my_batches(len(shift.split), batch_size)
+        loader = make_loader(
+            shift.split, walk.model.spec.transform.eval(), batches=plan, workers=workers
+        )
         images = (batch["image"] for batch in loader)
         for alpha, said in walk.predictions(shift, images, decode_budget, ticker):
             row.append(replace(score(said), alpha=alpha, method=method, seed=seed))
@@ -116,6 +120,12 @@ def sweep(
         if right:
             correct[name] = np.stack(right)
     return Curve(method, grid, scores, correct, seed)
+
+
+def _mine(split: Split) -> int:
+    """How many of a split's images this process looks at."""
+    share = processes.share(len(split))
+    return int(share.stop - share.start)
 
 
 def output_ensemble(start: Predictions, end: Predictions, alpha: float) -> Predictions:
@@ -185,7 +195,7 @@ class _Walk:
         self, shift: Shift, batches: Iterable[Tensor], budget: int, ticker: _Ticker
     ) -> Iterator[tuple[float, Predictions]]:
         """(alpha, predictions) of one split, alphas ascending."""
-        n, classes = len(shift.split), len(shift.split.class_names)
+        n, classes = _mine(shift.split), len(shift.split.class_names)
         size = n * classes * 4
         with SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
             row = 0
@@ -197,7 +207,8 @@ class _Walk:
             for number, alpha in enumerate(self.alphas):
                 spool.seek(number * size)
                 flat = np.frombuffer(bytearray(spool.read(size)), dtype=np.float32)
-                yield alpha, package(shift, flat.reshape(n, classes))
+                logits = processes.joined(flat.reshape(n, classes), len(shift.split))
+                yield alpha, package(shift, logits)
 
     def _logits(self, chunk: list[Tensor], ticker: _Ticker) -> Iterator[NDArray[np.float32]]:
         """Logits (n, classes) of one chunk at every alpha."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from .. import processes
+
 __all__ = ["environment"]
 
 _PACKAGES = (
@@ -45,6 +47,7 @@ def environment(command: str = "") -> dict[str, Any]:
         "machine": platform.machine(),
         "cores": len(affinity(0)) if affinity else os.cpu_count(),
         "torch_threads": torch.get_num_threads(),
+        "processes": processes.world(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "versions": versions,
         "command": command or " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]]),

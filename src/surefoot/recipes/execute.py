@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .. import processes
 from ..context import RunContext, jsonl_log, pick_device, progress_bar
 from ..data.dataset import Task
 from ..evals.predict import evaluate
@@ -70,14 +71,14 @@ def execute(
         recipe: Everything else; its hash goes into every score.
         run: An open run folder.
         seed: Of the fit and the bootstrap.
-        context: Device and progress; log and checkpoints are the run's own.
+        context: Device and progress; the log is the run's own, and so are the checkpoints unless
+            it names a folder.
 
     The run's status becomes "interrupted" when an exception or Ctrl-C ends it early.
     """
     clock = Clock()
-    context = replace(
-        context, log=jsonl_log(run.path / "log.jsonl"), checkpoints=run.path / "checkpoints"
-    )
+    checkpoints = context.checkpoints or run.path / "checkpoints"
+    context = replace(context, log=jsonl_log(run.path / "log.jsonl"), checkpoints=checkpoints)
     marks: dict[str, Any] = {"seed": seed, "recipe": recipe.hash(), "version": task.test.version}
     try:
         with clock.time("fit"):
@@ -87,7 +88,8 @@ def execute(
             rows = _score_one(tuned, task, run, recipe, key, clock)
             if recipe.spec.data.few_shot is not None and not isinstance(method, ZeroShot):
                 rows += start_or_end(start, task, run, recipe, key, rows)
-            if not isinstance(method, ZeroShot):  # which is the start, and can be had again
+            # Zero-shot is the start, and can be had again.
+            if not isinstance(method, ZeroShot) and processes.is_main():
                 with clock.time("save"):
                     save_model(tuned, run.path / "end.safetensors")
         else:
@@ -97,8 +99,9 @@ def execute(
             else:
                 with clock.time("knn"):
                     rows = _score_knn_path(path, task, run, recipe, key)
-            with clock.time("save"):
-                save_ends(run, path, task)
+            if processes.is_main():
+                with clock.time("save"):
+                    save_ends(run, path, task)
         if "knn" in recipe.spec.evaluate and "head" in recipe.spec.evaluate:
             with clock.time("knn"):
                 rows += _score_knn(path, tuned, task, recipe, key, run)
@@ -106,7 +109,8 @@ def execute(
     except BaseException:
         run.set_status("interrupted", seconds=clock.seconds)
         raise
-    shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
+    if processes.is_main():
+        shutil.rmtree(checkpoints, ignore_errors=True)
     limited = recipe.spec.data.limit_train or recipe.spec.data.limit_eval
     run.set_status("trial" if limited else "finished", seconds=clock.seconds)
 

@@ -115,6 +115,7 @@ class RecipeSpec(BaseModel):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     batch_size: int = Field(default=256, ge=1)
     workers: int = Field(default=0, ge=0)
+    compile: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -162,7 +163,7 @@ class Recipe:
 
     def hash(self) -> str:
         """16 hexadecimal digits over everything that can change a number: not where data lie."""
-        plain = {k: v for k, v in self.to_dict().items() if k not in ("name", "workers")}
+        plain = {k: v for k, v in self.to_dict().items() if k not in ("name", "workers", "compile")}
         plain["data"] = {k: v for k, v in plain["data"].items() if k != "root"}
         text = json.dumps(plain, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .. import processes
 from ..context import RunContext, cap_threads
 from ..data.dataset import Task
 from ..data.specs import make_task
 from ..errors import RunError
-from ..evals.diagnose import pick_examples
 from ..methods.base import Method
 from ..models.load import load
 from ..models.model import Model
@@ -22,6 +23,7 @@ from ..predictions import Predictions
 from ..runs import Run, Study, open_study
 from .auto_lr import tune_lr
 from .environment import environment
+from .examples import write_examples
 from .execute import execute
 from .few_shot import drawn, said_of_all
 from .recipe import Recipe, RecipeSpec
@@ -106,6 +108,8 @@ def carry_out(
 ) -> Study:
     """Load, check, fit, sweep, select, score, and keep everything.
 
+    Several processes (torchrun, accelerate launch) do it together; the main one writes.
+
     Args:
         recipe: What to do.
         out: A new folder: a run for one method and one seed, else a study.
@@ -120,50 +124,67 @@ def carry_out(
         RunError: The folder exists and ``resume`` was not asked for.
     """
     cap_threads()
+    processes.begin(recipe.spec.device)
     folder = Path(out)
-    _refuse_existing(folder, recipe, resume)
-    say = say or (lambda line: None)
+    processes.agreed(lambda: _refuse_existing(folder, recipe, resume))
+    say = say if say is not None and processes.is_main() else (lambda line: None)
     began = time.perf_counter()
     start = start if start is not None else load(recipe.spec.model)
     task = task if task is not None else task_of(recipe.spec)
     loading = time.perf_counter() - began
-    keys = member_names(recipe.methods)
     single = len(recipe.methods) == 1 and len(recipe.spec.seeds) == 1
     context = RunContext(
         device=recipe.spec.device,
         precision=recipe.spec.precision,
-        progress=progress,
+        progress=progress and processes.is_main(),
         workers=recipe.spec.workers,
+        compile=recipe.spec.compile,
         resume=resume,
     )
     members = []
-    whole = task
-    for seed in recipe.spec.seeds:
-        task = drawn(whole, recipe, seed)
-        for key, method in zip(keys, recipe.methods, strict=True):
-            name = key if len(recipe.spec.seeds) == 1 else f"{key}-s{seed}"
-            members.append(name)
-            place = folder if single else folder / name
-            facts = {
-                "method": key,
-                "label": method.label(),
-                "seed": seed,
-                "model": start.spec.name,
-                "task": task_facts(task),
-            }
-            _one(recipe, method, key, start, task, place, facts, seed, context, command, say)
-    if not single:
-        _write_study(
-            folder,
-            recipe,
-            said_of_all(task, recipe),
-            members,
-            command,
-            {"loading": loading, "total": time.perf_counter() - began},
-        )
-    study = open_study(folder)
-    write_examples(study, task)
-    return study
+    with _own(folder) as own:
+        for seed in recipe.spec.seeds:
+            drawn_task = drawn(task, recipe, seed)
+            for key, method in zip(member_names(recipe.methods), recipe.methods, strict=True):
+                name = key if len(recipe.spec.seeds) == 1 else f"{key}-s{seed}"
+                members.append(name)
+                part = "." if single else name
+                facts = {
+                    "method": key,
+                    "label": method.label(),
+                    "seed": seed,
+                    "model": start.spec.name,
+                    "task": task_facts(drawn_task),
+                }
+                asked = replace(context, checkpoints=folder / part / "checkpoints")
+                _one(recipe, method, key, start, drawn_task, own / part, folder / part, facts,
+                     seed, asked, command, say)  # fmt: skip
+    if processes.is_main():
+        if not single:
+            seconds = {"loading": loading, "total": time.perf_counter() - began}
+            _write_study(folder, recipe, said_of_all(drawn_task, recipe), members, command, seconds)
+        write_examples(open_study(folder), drawn_task)
+    processes.agreed(lambda: None)  # nobody opens the folder before it is whole
+    return open_study(folder)
+
+
+class _Aside(Run):
+    """What a process beside the main one writes and reads back; its logits are written once."""
+
+    def save_predictions(
+        self, predictions: Predictions, alpha: float | None, evaluator: str = "head"
+    ) -> None:
+        """Not kept."""
+
+
+@contextmanager
+def _own(folder: Path) -> Iterator[Path]:
+    """Where this process writes: the run folder, or one that is thrown away beside the main one."""
+    if processes.is_main():
+        yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="surefoot-process-") as name:
+            yield Path(name) / "run"
 
 
 def _refuse_existing(folder: Path, recipe: Recipe, resume: bool) -> None:
@@ -194,6 +215,7 @@ def _one(
     start: Model,
     task: Task,
     place: Path,
+    kept: Path,
     facts: Mapping[str, Any],
     seed: int,
     context: RunContext,
@@ -201,11 +223,11 @@ def _one(
     say: Any,
 ) -> None:
     """One member: skipped when it is finished already."""
-    done = place / "run.json"
-    if done.is_file() and Run.open(place).status in ("finished", "trial"):
-        say(f"{place.name}: finished already")
+    if processes.agreed(lambda: _finished(kept)):
+        say(f"{kept.name}: finished already")
         return
-    run = Run.create(place, facts, resume=context.resume)
+    kind = Run if processes.is_main() else _Aside
+    run = kind.create(place, facts, resume=context.resume)
     recipe.save(place / "recipe.yaml")
     run.write_json("env.json", environment(command))
     began = time.perf_counter()
@@ -222,6 +244,10 @@ def _one(
         )
     execute(method, key, start, task, recipe, run, seed=seed, context=context)
     say(f"{facts['label']}, seed {seed}: {time.perf_counter() - began:.0f} s")
+
+
+def _finished(place: Path) -> bool:
+    return (place / "run.json").is_file() and Run.open(place).status in ("finished", "trial")
 
 
 def _write_study(
@@ -247,51 +273,3 @@ def _write_study(
             "seconds": dict(seconds),
         },
     )
-
-
-def write_examples(study: Study, task: Task, *, count: int = 24, seed: int = 0) -> None:
-    """Keep some images on which zero-shot, tuned and mixed models disagree (examples.json).
-
-    Drawn at random, seeded, among all disagreements, evenly over the ID test and the shifts.
-    """
-    scored = {name: s for name, s in task.scored().items() if name != "val"}
-    said = {name: _said(study, name) for name in scored}
-    said = {name: models for name, models in said.items() if len(models) > 1}
-    rows = []
-    for name, i in pick_examples(said, k=count, seed=seed) if said else []:
-        models = said[name]
-        first = next(iter(models.values()))
-        rows.append(
-            {
-                "split": name,
-                "id": first.ids[i],
-                "label": task.class_names[first.labels[i]],
-                "image": data_uri(scored[name].split.images[i]),
-                "predictions": {who: task.class_names[p.top1()[i]] for who, p in models.items()},
-            }
-        )
-    if rows:
-        Run(study.path).write_json("examples.json", rows)
-
-
-def _said(study: Study, split: str) -> dict[str, Predictions]:
-    """Zero-shot, tuned and half-way predictions of the study's leading method."""
-    tuned = [r for r in study.runs if r.read_json("start.json") is not None]
-    if not tuned:
-        return {}
-    rank = {"ft": 0, "lp-ft": 1}
-    run = min(tuned, key=lambda r: rank.get(r.facts["method"], 2))
-    chosen = next((s.alpha for s in run.selections() if s.rule == "fixed"), 0.5)
-    label = run.facts["label"]
-    wanted = {"Pretrained": 0.0, label: 1.0, f"WiSE-FT of {label}, α = {chosen:g}": chosen}
-    found = {name: run.predictions(split, alpha) for name, alpha in wanted.items()}
-    return {name: p for name, p in found.items() if p is not None}
-
-
-def data_uri(image: Any, *, longest: int = 96) -> str:
-    """An image as a PNG data URI; large ones are made smaller, small ones are left alone."""
-    image = image.convert("RGB")
-    image.thumbnail((longest, longest))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

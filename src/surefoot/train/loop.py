@@ -7,144 +7,33 @@ whole batch at once goes through :mod:`surefoot.gradient_cache`.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .context import RunContext, cap_threads
-from .data.dataset import Split
-from .data.loading import make_loader
-from .data.rng import mix
-from .errors import TrainingError
-from .gradient_cache import WholeBatch, cached_backward, slices
-from .models.blocks import layer_scales
-from .optim import SGDSPD, AdamSPD
-from .transforms import Transform
+from .. import processes
+from ..context import RunContext, cap_threads
+from ..data.dataset import Split
+from ..data.loading import make_loader
+from ..data.rng import mix
+from ..errors import TrainingError
+from ..gradient_cache import WholeBatch, cached_backward, slices
+from ..transforms import Transform
+from .checkpoint import identity, read_checkpoint, write_checkpoint
+from .schedule import Schedule, learning_rate
+from .spread import Spread, spread
 
-__all__ = ["Batch", "Schedule", "learning_rate", "train"]
+__all__ = ["Batch", "train"]
 
 Batch = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long, how fast and with what optimiser.
-
-    Attributes:
-        epochs: Passes over the training images.
-        batch_size: Images per optimiser step, over all processes together.
-        lr: Peak learning rate.
-        optimizer: "adamw", "sgd", or one of them with selective projection decay (SPD, arXiv
-            2411.01713) in the place of weight decay: "adam_spd", "sgd_spd".
-        weight_decay: Decoupled for AdamW, L2 for SGD. For SPD its lambda, of another size: 1
-            stops a tensor from going further from where it began wherever its gradient disagrees.
-        betas: Of Adam.
-        eps: Of Adam.
-        momentum: Of SGD.
-        warmup_steps: Steps of linear warm-up; None: 500, or a tenth of all steps if that is less.
-        decay: "cosine" (every step), "cosine_epoch" (steps down once an epoch, as LP-FT's code
-            does) or "constant".
-        clip: Largest norm of the gradient; None: no clipping.
-        micro_batch: Images per forward pass and process; None: the process's whole share of a
-            batch. Gradients are accumulated, so results do not depend on it but for rounding.
-        label_smoothing: In [0, 1).
-        layer_decay: Each layer below the last has this times the learning rate of the one above
-            it (BEiT, arXiv 2106.08254, appendix H; ELECTRA's for language); the head has ``lr``.
-            1: the same for all.
-    """
-
-    epochs: int = 10
-    batch_size: int = 512
-    lr: float = 3e-5
-    optimizer: Literal["adamw", "sgd", "adam_spd", "sgd_spd"] = "adamw"
-    weight_decay: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    momentum: float = 0.9
-    warmup_steps: int | None = None
-    decay: Literal["cosine", "cosine_epoch", "constant"] = "cosine"
-    clip: float | None = 1.0
-    micro_batch: int | None = None
-    label_smoothing: float = 0.0
-    layer_decay: float = 1.0
-
-    def __post_init__(self) -> None:
-        positive = {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr}
-        for name, value in positive.items():
-            if not value > 0:
-                raise ValueError(f"{name} is {value}; it must be above 0")
-        if self.micro_batch is not None and self.micro_batch < 1:
-            raise ValueError(f"micro_batch is {self.micro_batch}; it must be at least 1")
-        if not 0 < self.layer_decay <= 1:
-            raise ValueError(f"layer_decay is {self.layer_decay}; it must be in (0, 1]")
-
-    def steps_per_epoch(self, n: int) -> int:
-        """Optimiser steps over n images; a short last batch counts."""
-        return math.ceil(n / self.batch_size)
-
-    def warmup(self, total: int) -> int:
-        """Steps of warm-up out of ``total``."""
-        return min(500, total // 10) if self.warmup_steps is None else self.warmup_steps
-
-
-def learning_rate(schedule: Schedule, step: int, *, total: int, per_epoch: int) -> float:
-    """The learning rate of one step, counted from 0.
-
-    Linear warm-up to ``lr``, then a half cosine to 0 over the rest (WiSE-FT's code; Loshchilov
-    and Hutter, arXiv 1608.03983, without restarts).
-    """
-    warmup = schedule.warmup(total)
-    if step < warmup:
-        return schedule.lr * (step + 1) / warmup
-    if schedule.decay == "constant":
-        return schedule.lr
-    at = step if schedule.decay == "cosine" else step // per_epoch * per_epoch
-    share = max(at - warmup, 0) / max(total - warmup, 1)
-    return schedule.lr * 0.5 * (1 + math.cos(math.pi * share))
-
-
-def _optimizer(module: nn.Module, schedule: Schedule, *, fused: bool) -> torch.optim.Optimizer:
-    trained = [p for p in module.parameters() if p.requires_grad]
-    if not trained:
-        raise TrainingError(
-            "nothing is left to train: every parameter is frozen",
-            expected="at least one parameter with requires_grad",
-        )
-    s = schedule
-    groups: list[Any] = [{"params": trained}]
-    if s.layer_decay < 1:
-        groups = _groups(module, trained, s.layer_decay)
-    common: dict[str, Any] = {"lr": s.lr, "fused": fused}
-    adam: dict[str, Any] = {"betas": s.betas, "eps": s.eps, **common}
-    if s.optimizer == "adam_spd":
-        return AdamSPD(groups, projection=s.weight_decay, **adam)
-    if s.optimizer == "sgd_spd":
-        return SGDSPD(groups, projection=s.weight_decay, momentum=s.momentum, **common)
-    if s.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=s.momentum, weight_decay=s.weight_decay, **common)
-    return torch.optim.AdamW(groups, weight_decay=s.weight_decay, **adam)
-
-
-def _groups(module: nn.Module, trained: list[nn.Parameter], decay: float) -> list[Any]:
-    """Parameter groups by depth, each with its factor of the learning rate."""
-    scales = layer_scales(module, decay)
-    by_scale: dict[float, list[nn.Parameter]] = {}
-    for parameter in trained:
-        by_scale.setdefault(scales.get(parameter, 1.0), []).append(parameter)
-    return [{"params": ps, "lr_scale": scale} for scale, ps in sorted(by_scale.items())]
 
 
 def _order(
@@ -170,21 +59,34 @@ def _out_of_memory(error: RuntimeError) -> bool:
 class _Loop:
     """State of one training, between epochs."""
 
-    objective: nn.Module
-    optimizer: torch.optim.Optimizer
-    accelerator: Accelerator
+    spread: Spread
     schedule: Schedule
     run: RunContext
     micro: int
-    total: int
-    per_epoch: int
+    n: int
     step: int = 0
     epoch: int = 0
 
-    def backward(self, batch: Batch, size: int) -> float:
+    def __post_init__(self) -> None:
+        self.accelerator = self.spread.accelerator
+        self.objective = self.spread.objective
+        self.whole = isinstance(self.objective, WholeBatch)
+        self.per_epoch = self.schedule.steps_per_epoch(self.n)
+        self.total = self.per_epoch * self.schedule.epochs
+
+    def sizes(self) -> list[int]:
+        """Images of every global batch of an epoch."""
+        size = self.schedule.batch_size
+        return [min(size, self.n - i * size) for i in range(self.per_epoch)]
+
+    def backward(self, batch: Batch, size: int) -> Any:
         """Accumulate the gradient of the mean loss over a global batch of ``size`` images.
 
         Out of memory: the micro-batch is halved, the gradient cleared and the step repeated.
+
+        Returns:
+            The mean loss over this process's images; a number on a CPU, elsewhere a scalar
+            on the device, since asking for its value would make the device wait.
         """
         while True:
             try:
@@ -200,7 +102,7 @@ class _Loop:
                     ) from error
                 self.micro = math.ceil(share / 2)
             # Outside the handler, so that the failed pass's tensors are free to go.
-            self.optimizer.zero_grad(set_to_none=True)
+            self.spread.optimizer.zero_grad(set_to_none=True)
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             self.run.say(
@@ -209,56 +111,70 @@ class _Loop:
                 note=f"out of memory: micro-batch halved to {self.micro}, step repeated",
             )
 
-    def _backward(self, batch: Batch, size: int) -> float:
+    def _backward(self, batch: Batch, size: int) -> Any:
         if isinstance(self.objective, WholeBatch):
-            mean = cached_backward(
+            mean: Any = cached_backward(
                 self.objective, batch, micro=self.micro, size=size, accelerator=self.accelerator
             )
         else:
             mean = self._accumulate(batch, size)
-        if not math.isfinite(mean):
+        if self.accelerator.device.type == "cpu" and self.accelerator.num_processes == 1:
+            mean = self.finite(mean)
+        self.spread.reduce()
+        return mean
+
+    def over_all(self, total: Any) -> Any:
+        """The sum over processes of a loss that each has of its own images."""
+        if self.accelerator.num_processes == 1 or self.whole:
+            return total
+        device = self.accelerator.device
+        own = torch.as_tensor(total, dtype=torch.float32, device=device).reshape(1)
+        return self.accelerator.reduce(own, "sum")
+
+    def finite(self, loss: Any) -> float:
+        """The loss as a number.
+
+        Raises:
+            TrainingError: It is not finite.
+        """
+        value = float(loss)
+        if not math.isfinite(value):
             raise TrainingError(
-                f"the loss is {mean} at step {self.step}",
+                f"the loss is {value} at step {self.step}",
                 expected="a finite number",
                 fix="lower the learning rate, keep gradient clipping on, or check the start's "
                 "weights with `surefoot check`",
             )
-        if self.accelerator.num_processes > 1 and getattr(self.objective, "reduce_by_hand", False):
-            self._reduce()
-        return mean
+        return value
 
-    def _accumulate(self, batch: Batch, size: int) -> float:
+    def _accumulate(self, batch: Batch, size: int) -> Any:
         parts = list(slices(batch, self.micro))
-        loss_sum = 0.0
+        if self.spread.even:
+            most = math.ceil(math.ceil(size / self.accelerator.num_processes) / self.micro)
+            parts += [{k: v[:0] for k, v in batch.items()}] * (most - len(parts))
+        on_cpu = self.accelerator.device.type == "cpu"
+        loss_sum: Any = 0.0
         for at, part in enumerate(parts):
             last = at == len(parts) - 1
-            held = contextlib.nullcontext() if last else self.accelerator.no_sync(self.objective)
-            with held, self.accelerator.autocast():
-                loss = self.objective(part)
-                # DDP averages over processes; weighting by world / size makes the sum over
-                # processes the mean over the global batch, also when shares are unequal.
+            with self.spread.held(last=last), self.accelerator.autocast():
+                loss = self.spread.module(part)
+                # The average over processes of loss times share is the mean over the batch.
                 share = len(part["index"]) * self.accelerator.num_processes / size
                 self.accelerator.backward(loss * share)
-            loss_sum += float(loss.detach()) * len(part["index"])
+            value = float(loss.detach()) if on_cpu else loss.detach()
+            loss_sum = loss_sum + value * len(part["index"])
         return loss_sum / max(len(batch["index"]), 1)
-
-    def _reduce(self) -> None:
-        """Average the gradients over processes, where no hook of DDP has done so."""
-        for parameter in self.objective.parameters():
-            if parameter.grad is not None:
-                parameter.grad = self.accelerator.reduce(parameter.grad, "mean")
 
     def update(self) -> float:
         """One optimiser step; returns the learning rate it used."""
         lr = learning_rate(self.schedule, self.step, total=self.total, per_epoch=self.per_epoch)
-        for group in self.optimizer.param_groups:
+        optimizer = self.spread.optimizer
+        for group in optimizer.param_groups:
             group["lr"] = lr * group.get("lr_scale", 1.0)
         if self.schedule.clip is not None:
-            self.accelerator.clip_grad_norm_(
-                [p for p in self.objective.parameters() if p.requires_grad], self.schedule.clip
-            )
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+            self.spread.clip(self.schedule.clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
         self.step += 1
         return lr
 
@@ -277,6 +193,9 @@ def train(
 ) -> list[dict[str, Any]]:
     """Train ``objective`` in place on a split.
 
+    Several processes (torchrun, accelerate launch) share every global batch and end with the same
+    weights as one process would, to rounding.
+
     Args:
         objective: A module that maps a batch (image (b, 3, h, w), label (b,), index (b,), draw
             (b,)) to the mean loss over it (scalar). ``draw`` is a random number >= 0 of the image
@@ -288,7 +207,7 @@ def train(
         schedule: How long and how fast.
         seed: Of the order and the transforms. With the same seed a run on one device repeats.
         run: Device, log, checkpoints, progress; None: a plain run in memory.
-        validate: Called after every epoch on the main process; its value (a fraction) is logged.
+        validate: Called after every epoch, in every process; its value (a fraction) is logged.
             ID validation only; nothing is chosen here.
         eval_mode: Keep the network in eval mode: BatchNorm statistics frozen, no dropout (LP-FT,
             second stage).
@@ -300,101 +219,153 @@ def train(
         One row per epoch: epoch, step, loss, lr, images_per_second, val.
 
     Raises:
-        TrainingError: The loss is not finite, memory ran out at one image, or a checkpoint to
-            resume from belongs to another training.
+        TrainingError: The loss is not finite, memory ran out at one image, a checkpoint to
+            resume from belongs to another training, or weights should be cut up over processes
+            (FSDP) for an objective that needs them whole.
     """
     run = run or RunContext()
     cap_threads()
     accelerator = run.accelerator()
-    rank, world = accelerator.process_index, accelerator.num_processes
-    objective.to(accelerator.device)
+    place: Any = {"memory_format": torch.channels_last} if run.channels_last_on(accelerator) else {}
+    objective.to(accelerator.device, **place)
     objective.train(not eval_mode)
-    fused = accelerator.device.type == "cuda"
-    optimizer = accelerator.prepare(_optimizer(objective, schedule, fused=fused))
-    # DDP wants one forward pass per step and the same trained part throughout; objectives for
-    # which that is not so have their gradients averaged by hand.
-    by_hand = getattr(objective, "reduce_by_hand", False)
-    prepared = objective if by_hand else accelerator.prepare(objective)
-    per_epoch = schedule.steps_per_epoch(len(split))
-    share = math.ceil(schedule.batch_size / world)
-    loop = _Loop(
-        prepared,
-        optimizer,
-        accelerator,
-        schedule,
-        run,
-        micro=min(schedule.micro_batch or share, share),
-        total=per_epoch * schedule.epochs,
-        per_epoch=per_epoch,
-    )
-    identity = _identity(schedule, split, seed, eval_mode)
+    spreading = spread(objective, schedule, accelerator, run, watched=after_step is not None)
+    share = math.ceil(schedule.batch_size / accelerator.num_processes)
+    micro = min(schedule.micro_batch or share, share)
+    loop = _Loop(spreading, schedule, run, micro, len(split))
+    name = identity(schedule, split, seed, eval_mode)
     # Dropout and the like draw from a generator of this training's own.
-    with torch.random.fork_rng(), _bar(loop, run, len(split)) as bar:
-        torch.manual_seed(seed)
-        rows = _restore(loop, objective, identity)
+    with torch.random.fork_rng(), _bar(loop) as bar:
+        torch.manual_seed(seed + _APART * accelerator.process_index)
+        rows = _restore(loop, name, seed)
         bar.update(len(split) * loop.epoch)
         for epoch in range(loop.epoch, schedule.epochs):
-            objective.train(not eval_mode)
-            batches = _order(len(split), schedule, seed=seed, epoch=epoch, rank=rank, world=world)
-            sizes = [
-                min(schedule.batch_size, len(split) - i * schedule.batch_size)
-                for i in range(per_epoch)
-            ]
+            spreading.train(not eval_mode)
+            who = {"rank": accelerator.process_index, "world": accelerator.num_processes}
+            order = _order(len(split), schedule, seed=seed, epoch=epoch, **who)
             loader = make_loader(
-                split, transform, batches=batches, seed=seed, epoch=epoch, workers=run.workers
+                split, transform, batches=order, seed=seed, epoch=epoch, workers=run.workers
             )
-            row = _epoch(loop, loader, sizes, bar, seed=seed, after_step=after_step)
+            row = _epoch(loop, loader, bar, seed=seed, after_step=after_step, place=place)
             loop.epoch = epoch + 1
-            if validate is not None and accelerator.is_main_process:
+            spreading.collect()
+            if validate is not None:
                 objective.eval()
                 row["val"] = validate()
                 bar.set_postfix(loss=f"{row['loss']:.3f}", val=f"{row['val']:.3f}")
             rows.append(row)
-            if accelerator.is_main_process:
-                run.say(**row)
-                _save(loop, objective, identity, rows)
-            accelerator.wait_for_everyone()
+            _keep(loop, name, rows)
+    spreading.close()
+    if place:
+        objective.to(memory_format=torch.contiguous_format)
     objective.eval()
     accelerator.free_memory()
     return rows
 
 
+_APART = 7919
+"""Between the seeds of two processes' random layers; they see different images."""
+
+_WAIT = 0.1
+"""Share of an epoch that a device may wait for images before the log says so."""
+
+
 def _epoch(
     loop: _Loop,
     loader: Any,
-    sizes: list[int],
     bar: Any,
     *,
     seed: int,
     after_step: Callable[[int], None] | None,
+    place: Mapping[str, Any],
 ) -> dict[str, Any]:
     """One pass; returns the epoch's row, with the seconds that the device waited for data."""
     began = waited_from = time.perf_counter()
-    waited = loss_sum = 0.0
-    seen, lr = 0, 0.0
-    for size, batch in zip(sizes, loader, strict=True):
+    waited, lr = 0.0, 0.0
+    loss_sum: Any = 0.0
+    device = loop.accelerator.device
+    for size, batch in zip(loop.sizes(), loader, strict=True):
         waited += time.perf_counter() - waited_from
         batch["draw"] = _draw(batch["index"], seed, loop.epoch)
-        on_device = {k: v.to(loop.accelerator.device, non_blocking=True) for k, v in batch.items()}
+        on_device = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
+        if place:
+            on_device["image"] = on_device["image"].to(**place)
         loss = loop.backward(on_device, size)
         lr = loop.update()
         if after_step is not None:
             after_step(loop.step)
-        loss_sum, seen = loss_sum + loss * size, seen + size
+        own = size if loop.whole else len(batch["index"])
+        loss_sum = loss_sum + loss * own
         bar.update(size)
-        if loop.step % loop.run.log_every == 1 and loop.accelerator.is_main_process:
-            loop.run.say(step=loop.step, epoch=loop.epoch, loss=loss, lr=lr)
+        if loop.step % loop.run.log_every == 1:
+            # Every process comes to the same verdict, so that none waits for one that gave up.
+            value = loop.finite(loop.over_all(loss * own) / size)
+            if loop.accelerator.is_main_process:
+                loop.run.say(step=loop.step, epoch=loop.epoch, loss=value, lr=lr)
         waited_from = time.perf_counter()
+    mean = loop.finite(loop.over_all(loss_sum) / loop.n)
     seconds = time.perf_counter() - began
     return {
         "epoch": loop.epoch + 1,
         "step": loop.step,
-        "loss": loss_sum / seen,
+        "loss": mean,
         "lr": lr,
         "seconds": seconds,
-        "images_per_second": seen / seconds,
+        "images_per_second": loop.n / seconds,
         "data_wait_seconds": waited,
     }
+
+
+def _keep(loop: _Loop, name: str, rows: list[dict[str, Any]]) -> None:
+    """Log a finished epoch and write its checkpoint; the main process does."""
+    path = loop.run.checkpoint_file()
+    optimizer = loop.spread.optimizer_state() if path is not None else {}
+    if loop.accelerator.is_main_process:
+        row = rows[-1]
+        loop.run.say(**row)
+        idle = row["data_wait_seconds"] / max(row["seconds"], 1e-9)
+        if idle > _WAIT and loop.accelerator.device.type != "cpu":
+            loop.run.say(
+                note=f"the device waited {100 * idle:.0f} % of epoch {row['epoch']} for images: "
+                f"more --workers ({loop.run.workers} now) would keep it busy"
+            )
+        if path is not None:
+            state = {
+                "identity": name,
+                "objective": loop.objective.state_dict(),
+                "optimizer": optimizer,
+                "epoch": loop.epoch,
+                "step": loop.step,
+                "micro": loop.micro,
+                "rng": torch.get_rng_state(),
+                "rows": rows,
+            }
+            write_checkpoint(path, state)
+    loop.accelerator.wait_for_everyone()
+
+
+def _restore(loop: _Loop, name: str, seed: int) -> list[dict[str, Any]]:
+    """Take up the checkpoint of this stage where there is one and the run asks for it."""
+    path = loop.run.checkpoint_file()
+    if path is None or not loop.run.resume or not processes.agreed(path.is_file):
+        return []
+    if not path.is_file():
+        raise TrainingError(
+            f"process {loop.accelerator.process_index} cannot see the checkpoint {path}",
+            expected="a run folder on storage that every node shares",
+        )
+    state = read_checkpoint(path, name)
+    loop.objective.load_state_dict(state["objective"])
+    loop.spread.take_up()
+    loop.spread.load_optimizer(state["optimizer"])
+    loop.epoch, loop.step, loop.micro = state["epoch"], state["step"], state["micro"]
+    if loop.accelerator.is_main_process:
+        torch.set_rng_state(state["rng"])
+        loop.run.say(note=f"resumed after epoch {loop.epoch} of {loop.schedule.epochs}")
+    else:
+        torch.manual_seed(seed + _APART * loop.accelerator.process_index + loop.epoch)
+    rows: list[dict[str, Any]] = state["rows"]
+    return rows
 
 
 def _draw(index: Tensor, seed: int, epoch: int) -> Tensor:
@@ -403,64 +374,12 @@ def _draw(index: Tensor, seed: int, epoch: int) -> Tensor:
     return torch.from_numpy((mix(index.numpy(), seed, epoch, 1) >> np.uint64(1)).astype(np.int64))
 
 
-def _bar(loop: _Loop, run: RunContext, n: int) -> Any:
+def _bar(loop: _Loop) -> Any:
     """A bar with images per second and the time left, on stderr."""
-    shown = run.progress and loop.accelerator.is_main_process
     return tqdm(
-        total=n * loop.schedule.epochs,
+        total=loop.n * loop.schedule.epochs,
         unit="img",
-        desc=run.stage or "train",
-        disable=not shown,
+        desc=loop.run.stage or "train",
+        disable=not (loop.run.progress and loop.accelerator.is_main_process),
         leave=False,
     )
-
-
-def _identity(schedule: Schedule, split: Split, seed: int, eval_mode: bool) -> str:
-    """Names a training, so that a checkpoint of another one is not taken up."""
-    plain = {**asdict(schedule), "micro_batch": None}
-    text = json.dumps([plain, len(split), split.name, seed, eval_mode], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _save(loop: _Loop, objective: nn.Module, identity: str, rows: list[dict[str, Any]]) -> None:
-    """Write the checkpoint of a finished epoch: temporary file, fsync, rename."""
-    path = loop.run.checkpoint_file()
-    if path is None:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    state = {
-        "identity": identity,
-        "objective": objective.state_dict(),
-        "optimizer": loop.optimizer.state_dict(),
-        "epoch": loop.epoch,
-        "step": loop.step,
-        "micro": loop.micro,
-        "rng": torch.get_rng_state(),
-        "rows": rows,
-    }
-    with open(partial, "wb") as out:
-        torch.save(state, out)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(partial, path)
-
-
-def _restore(loop: _Loop, objective: nn.Module, identity: str) -> list[dict[str, Any]]:
-    """Take up the checkpoint of this stage where there is one and the run asks for it."""
-    path = loop.run.checkpoint_file()
-    if path is None or not loop.run.resume or not path.is_file():
-        return []
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["identity"] != identity:
-        raise TrainingError(
-            f"the checkpoint {path} belongs to another training (schedule, data or seed differ)",
-            fix="resume with the same recipe, or start anew in another folder",
-        )
-    objective.load_state_dict(state["objective"])
-    loop.optimizer.load_state_dict(state["optimizer"])
-    torch.set_rng_state(state["rng"])
-    loop.epoch, loop.step, loop.micro = state["epoch"], state["step"], state["micro"]
-    loop.run.say(note=f"resumed after epoch {loop.epoch} of {loop.schedule.epochs}")
-    rows: list[dict[str, Any]] = state["rows"]
-    return rows
