@@ -8,6 +8,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,13 +50,14 @@ def run(one: Contender, arguments: Sequence[str], threads: int) -> dict[str, Any
     capped = {k: str(threads) for k in ("OMP_NUM_THREADS", "MKL_NUM_THREADS",
                                         "OPENBLAS_NUM_THREADS")}  # fmt: skip
     code = _WRAP.format(imports=one.imports, work=one.work)
+    began = time.perf_counter()
     done = subprocess.run([one.python, "-c", code, *arguments], capture_output=True, text=True,
                           check=False, env={**os.environ, **capped})  # fmt: skip
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         return {"missing": lines[-1][:200]}
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+    return {**found, "whole_seconds": time.perf_counter() - began}
 
 
 def contest(
@@ -85,10 +87,14 @@ def contest(
 
 
 def table(title: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], ours: str) -> None:
-    """Median, spread and memory of each; ratios are of medians."""
+    """Median, spread, the whole process and memory of each; ratios are of medians."""
     print(f"\n{title}")
-    print(f"{'':44}{'median s':>10}{'min':>9}{'max':>9}{'peak MB':>9}{'above':>9}{'x ours':>8}")
-    mine = statistics.median(r["seconds"] for r in rows[ours]) if rows.get(ours) else float("nan")
+    print(
+        f"{'':44}{'median s':>10}{'min':>9}{'max':>9}{'whole':>9}{'peak MB':>9}{'above':>9}"
+        f"{'x ours':>8}"
+    )
+    own = [r["seconds"] for r in rows.get(ours, ()) if "seconds" in r]
+    mine = statistics.median(own) if own else float("nan")
     for name, found in rows.items():
         times = [r["seconds"] for r in found if "seconds" in r]
         if not times:
@@ -97,24 +103,41 @@ def table(title: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], ours: str
         peak = max(r["peak_mb"] for r in found if "peak_mb" in r)
         above = max(r["peak_mb"] - r["base_mb"] for r in found if "peak_mb" in r)
         middle = statistics.median(times)
-        print(f"{name:44}{middle:10.3f}{min(times):9.3f}{max(times):9.3f}{peak:9.0f}{above:9.0f}"
+        whole = statistics.median(r["whole_seconds"] for r in found)
+        print(f"{name:44}{middle:10.3f}{min(times):9.3f}{max(times):9.3f}{whole:9.2f}{peak:9.0f}{above:9.0f}"
               f"{middle / mine:8.2f}")  # fmt: skip
 
 
-def write(name: str, rows: Mapping[str, Any], facts: Mapping[str, Any], out: Path | None) -> Path:
-    """Results with the machine, the versions and the command."""
-    from importlib.metadata import PackageNotFoundError, version
+_PACKAGES = (
+    *("surefoot", "torch", "safetensors", "numpy", "scipy", "scikit-learn", "timm"),
+    *("open_clip_torch", "mergekit", "fusion-bench", "faiss-cpu", "lightly", "clip-benchmark"),
+)
 
-    versions = {}
-    for package in ("torch", "safetensors", "numpy", "scikit-learn", "faiss-cpu", "lightly"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "missing"
+
+def versions_under(python: str) -> dict[str, str]:
+    """Versions of the packages that count, as an interpreter sees them."""
+    code = (
+        "import json, importlib.metadata as m\n"
+        f"print(json.dumps({{d: m.version(d) for d in {_PACKAGES!r}\n"
+        "  if any(True for _ in m.distributions(name=d))}))"
+    )
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def write(
+    name: str,
+    rows: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    out: Path | None,
+    python: str = sys.executable,
+) -> Path:
+    """Results with the machine, the versions and the command."""
     about = {
         "command": f"python benchmarks/{name}.py " + " ".join(_without_paths(sys.argv[1:])),
         "python": platform.python_version(),
-        "versions": versions,
+        "versions": versions_under(python),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
         **facts,

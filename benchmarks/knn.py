@@ -134,7 +134,7 @@ def main() -> None:
     title = f"kNN, bank {options.bank} x {options.dim}, {options.queries} queries, k in {KS}"
     table(title, rows, OURS)
     sizes = {k: getattr(options, k) for k in ("bank", "dim", "queries", "classes", "threads")}
-    write("knn", rows, sizes, options.out)
+    write("knn", rows, sizes, options.out, options.peers_python)
 
 
 if __name__ == "__main__":

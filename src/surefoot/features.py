@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from . import processes
 from .cache import cache_folder, used, wrote
@@ -31,7 +31,7 @@ from .models.model import Model
 from .transforms import TransformSpec
 from .weights import fingerprint
 
-__all__ = ["IN_MEMORY", "cache_key", "encoder_fingerprint", "extract", "inference"]
+__all__ = ["IN_MEMORY", "cache_key", "encoder_fingerprint", "extract", "inference", "rows_of"]
 
 Progress = Callable[[int, int], None]
 Features = NDArray[np.float32]
@@ -125,20 +125,68 @@ def extract(
     """
     spec = transform or model.spec.transform
 
+    def features(images: Tensor) -> Features:
+        return _checked(model.features(images).float().cpu().numpy(), model, split)
+
+    return rows_of(
+        model,
+        split,
+        features,
+        width=model.feature_dim,
+        transform=spec,
+        key=lambda: cache_key(model, split, spec),
+        batch_size=batch_size,
+        device=device,
+        workers=workers,
+        cache_dir=cache_dir,
+        progress=progress,
+    )
+
+
+def rows_of(
+    model: Model,
+    split: Split,
+    function: Callable[[Tensor], Features],
+    *,
+    width: int,
+    transform: TransformSpec,
+    key: Callable[[], str],
+    batch_size: int = 256,
+    device: torch.device | str | None = None,
+    workers: int = 0,
+    cache_dir: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Features:
+    """What a function of the model gives for every image of a split, (n, width).
+
+    Args:
+        model: In eval mode while this runs.
+        split: The images.
+        function: Images (b, 3, h, w) on the device -> float32 (b, width).
+        width: Of a row.
+        transform: Its evaluation side is used.
+        key: 64 hexadecimal digits for the cache; everything that the rows depend on.
+        batch_size: As :func:`extract`, and so are the others.
+        device: Likewise.
+        workers: Likewise.
+        cache_dir: Likewise.
+        progress: Likewise.
+    """
+
     def blocks(start: int) -> Iterator[Features]:
         with inference(model, device) as where:
-            for block in _blocks(model, split, spec, start, batch_size, workers, where):
+            plan = _Plan(split, transform, width, start, batch_size, workers)
+            for block in plan.blocks(function, where):
                 yield block
                 if progress is not None:
                     start += len(block)
                     progress(start, len(split))
 
-    shape = (len(split), model.feature_dim)
+    shape = (len(split), width)
     folder = cache_folder() if cache_dir is None else Path(cache_dir)
     if folder is not None:
-        path = folder / f"{cache_key(model, split, spec)}.npy"
         about = {"model": model.spec.name, "split": split.name, "shape": list(shape)}
-        return _cached(path, shape, blocks, about)
+        return _cached(folder / f"{key()}.npy", shape, blocks, about)
     if 4 * shape[0] * shape[1] <= IN_MEMORY:
         return _filled(shape, blocks(0))
     # An unnamed file: it goes when the last array on it does, however the process ends.
@@ -150,28 +198,38 @@ def extract(
     return mapped
 
 
-def _blocks(
-    model: Model,
-    split: Split,
-    spec: TransformSpec,
-    start: int,
-    batch_size: int,
-    workers: int,
-    where: torch.device,
-) -> Iterator[Features]:
-    """Features of the images from ``start`` on, in order; each process does a part of a block."""
-    step = batch_size * processes.world()
-    ends = [(at, min(at + step, len(split))) for at in range(start, len(split), step)]
-    shares = [processes.share(stop - at) for at, stop in ends]
-    mine = [np.arange(at + s.start, at + s.stop) for (at, _), s in zip(ends, shares, strict=True)]
-    plan = [rows for rows in mine if len(rows)]
-    loader = iter(make_loader(split, spec.eval(), batches=plan, workers=workers))
-    for (at, stop), rows in zip(ends, mine, strict=True):
-        own = np.empty((0, model.feature_dim), dtype=np.float32)
-        if len(rows):
-            out = model.features(next(loader)["image"].to(where, non_blocking=True))
-            own = _checked(out.float().cpu().numpy(), model, split)
-        yield processes.joined(own, stop - at)
+class _Plan:
+    """Which images this process looks at, block by block; of each block every process a part."""
+
+    def __init__(
+        self,
+        split: Split,
+        spec: TransformSpec,
+        width: int,
+        start: int,
+        batch_size: int,
+        workers: int,
+    ) -> None:
+        step = batch_size * processes.world()
+        self.ends = [(at, min(at + step, len(split))) for at in range(start, len(split), step)]
+        self.mine = []
+        for at, stop in self.ends:
+            share = processes.share(stop - at)
+            self.mine.append(np.arange(at + share.start, at + share.stop))
+        plan = [rows for rows in self.mine if len(rows)]
+        self.loader = make_loader(split, spec.eval(), batches=plan, workers=workers)
+        self.width = width
+
+    def blocks(
+        self, function: Callable[[Tensor], Features], where: torch.device
+    ) -> Iterator[Features]:
+        """Whole blocks, in order, in every process."""
+        loader = iter(self.loader)
+        for (at, stop), rows in zip(self.ends, self.mine, strict=True):
+            own = np.empty((0, self.width), dtype=np.float32)
+            if len(rows):
+                own = function(next(loader)["image"].to(where, non_blocking=True))
+            yield processes.joined(own, stop - at)
 
 
 def _checked(block: Features, model: Model, split: Split) -> Features:

@@ -13,6 +13,7 @@ from ..models.model import Model
 from ..train import Schedule, train
 from .base import Classify, Method
 from .film import ADAPTERS
+from .fixed_images import train_on_fixed
 from .ft import HeadStart, starting_head, validator
 
 __all__ = ["LoRA"]
@@ -35,6 +36,9 @@ class LoRA(Method):
         places: "attention", or "all": the blocks' MLPs too.
         head: Where the head starts: "zero_shot" (needs a text tower), "random", "zeros" or "keep".
         schedule: How long and how fast.
+        last: Adapt the last blocks only, so many of them; None: all.
+        augment: Train on the model's random crops. Without them blocks below the first adapted
+            one run once, and what they give is stored.
     """
 
     name: ClassVar[str] = "lora"
@@ -45,8 +49,12 @@ class LoRA(Method):
     places: Places = "attention"
     head: HeadStart = "zero_shot"
     schedule: Schedule = ADAPTERS
+    last: int | None = None
+    augment: bool = True
 
     def __post_init__(self) -> None:
+        if self.last is not None and self.last < 1:
+            raise ModelError(f"LoRA in the last {self.last} blocks", expected="1 or more, or None")
         if self.rank < 1:
             raise ModelError(f"rank of LoRA is {self.rank}", expected="1 or more")
         if not self.scale > 0:
@@ -72,18 +80,24 @@ class LoRA(Method):
             places=self.places,
             seed=seed,
             name=start.spec.name,
+            last=self.last,
         )
         note = f"LoRA of rank {self.rank}, {lora.size():,} parameters, merged"
-        train(
-            Classify(model, label_smoothing=self.schedule.label_smoothing),
-            task.train,
-            model.spec.transform.train(),
-            self.schedule,
-            seed=seed,
-            run=run,
-            validate=validator(model, task),
-            eval_mode=True,
-        )
+        objective = Classify(model, label_smoothing=self.schedule.label_smoothing)
+        if self.augment:
+            train(
+                objective,
+                task.train,
+                model.spec.transform.train(),
+                self.schedule,
+                seed=seed,
+                run=run,
+                validate=validator(model, task),
+                eval_mode=True,
+            )
+        else:
+            train_on_fixed(objective, model, task, self.schedule, seed=seed, run=run,
+                           eval_mode=True, store=True)  # fmt: skip
         lora.merge()
         model.spec = replace(model.spec, notes=(*model.spec.notes, note))
         return model.requires_grad_(True).eval()

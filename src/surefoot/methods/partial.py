@@ -14,6 +14,7 @@ from ..errors import ModelError
 from ..models.blocks import block_names, layers
 from ..models.model import Model
 from .base import Classify, Method
+from .fixed_images import train_on_fixed
 from .ft import FineTune
 
 __all__ = ["BiasOnly", "LastBlocks", "NormOnly"]
@@ -29,6 +30,9 @@ class LastBlocks(Method):
     Attributes:
         k: Blocks that train, counted from the last; 0 leaves the layers behind the blocks.
         tune: The fine-tuning that is done to them.
+        augment: Train on the model's random crops. Without them the images are the same in every
+            epoch: the frozen blocks run once, and what they give is stored (``store``).
+        store: Store it where that saves something.
     """
 
     name: ClassVar[str] = "last-blocks"
@@ -36,6 +40,8 @@ class LastBlocks(Method):
 
     k: int = 1
     tune: FineTune = FineTune()
+    augment: bool = True
+    store: bool = True
 
     def __post_init__(self) -> None:
         if self.k < 0:
@@ -182,4 +188,9 @@ def _tune_part(
         parameter.requires_grad_(name in chosen)
     objective = _Part(model, label_smoothing=tune.schedule.label_smoothing)
     staged = (run or RunContext()).staged(method.name)
+    if isinstance(method, LastBlocks) and not method.augment:
+        return train_on_fixed(
+            objective, model, task, tune.schedule, seed=seed, run=staged,
+            eval_mode=tune.eval_mode, store=method.store,
+        )  # fmt: skip
     return tune.train(objective, model, task, seed=seed, run=staged)

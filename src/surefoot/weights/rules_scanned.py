@@ -52,7 +52,9 @@ class Ties(Rule):
             found: dict[str, list[float]] = {"": [0.0] * (len(sources) - 1)}
         elif self.per_tensor:
             split = [name for name in names if scan.splits(name)]
-            found = thresholds(sources, scan, split, self.density, group=lambda name: name)
+            found = {}
+            for name in split:  # one by one: histograms of all of them would take much memory
+                found |= thresholds(sources, scan, [name], self.density, group=lambda name: name)
         else:
             found = thresholds(sources, scan, names, self.density, group=lambda name: "")
 

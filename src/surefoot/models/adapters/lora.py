@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -88,6 +89,7 @@ def wrap(
     places: Places,
     seed: int,
     name: str = "the model",
+    last: int | None = None,
 ) -> LoraWrapped:
     """Put LoRA around the linear layers of every block, in place; only LoRA has gradients.
 
@@ -98,13 +100,22 @@ def wrap(
         places: "attention" (qkv and output projection of every block) or "all" (its MLP too).
         seed: Of A's draw; B is zero.
         name: Of the model, for messages.
+        last: Only so many blocks, the last ones; None: all.
 
     Raises:
-        ModelError: The encoder has no such layers, or some that cannot be reached.
+        ModelError: The encoder has no such layers, fewer blocks than ``last``, or layers that
+            cannot be reached.
         MissingDependency: The package peft is not installed.
     """
     peft = import_optional("peft", needed_for="LoRA")
     sites = find_sites(encoder, name=name)
+    if last is not None:
+        if last > len(sites.blocks):
+            raise ModelError(
+                f"the last {last} blocks of {name} cannot be adapted: it has {len(sites.blocks)}",
+                expected=f"from 1 to {len(sites.blocks)}",
+            )
+        sites = replace(sites, blocks=sites.blocks[-last:])
     opened = _open(encoder, sites, name)
     names = {m: n for n, m in encoder.named_modules()}
     chosen = [re.escape(names[layer]) for layer in _linears(encoder, sites, opened, places)]
