@@ -21,6 +21,7 @@ from surefoot.published import (
     numbers,
     suites,
     sweep,
+    sweeps,
 )
 
 HERE = Path(published.__file__).parent
@@ -112,6 +113,16 @@ def test_the_sweep() -> None:
     assert len(curve) == 21
     assert curve[0.0] == 76.6
     assert sweep("ViT-X", "IN") == {}
+    assert [len(s.alphas) for s in sweeps()] == [21, 21]
+    assert all(len(v) == 21 for s in sweeps() for v in s.values.values())
+    assert all(len(s.values) == 7 for s in sweeps())
+
+
+def test_every_number_is_kept_as_printed_with_its_place() -> None:
+    assert len({(n.file, n.line) for n in numbers()}) == len(numbers()) == 369
+    assert all(float(n.raw) == n.value for n in numbers())
+    assert {n.quality for n in numbers()} == {"primary", "secondary"}
+    assert all(n.arxiv[:4].isdigit() for n in numbers())
 
 
 def test_the_baseline_table_is_the_one_that_the_readme_describes() -> None:

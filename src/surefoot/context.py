@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +19,15 @@ from tqdm import tqdm
 
 from .errors import TrainingError
 
-__all__ = ["Precision", "RunContext", "cap_threads", "jsonl_log", "pick_device", "progress_bar"]
+__all__ = [
+    "Precision",
+    "RunContext",
+    "cap_threads",
+    "jsonl_log",
+    "pick_device",
+    "pick_workers",
+    "progress_bar",
+]
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -29,9 +38,47 @@ def cap_threads() -> int:
     Containers often show more cores than they grant; more threads than cores is slower.
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        torch.set_num_threads(max(1, min(cores or 1, 16)))
+        torch.set_num_threads(max(1, min(_cores(), 16)))
     return torch.get_num_threads()
+
+
+def _cores() -> int:
+    """Cores for this process; those of one machine share them."""
+    every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (every or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+_FEW = 1024
+"""Images that are read sooner than the processes that would read them have started."""
+
+_SHARED = 4 << 30
+"""Bytes of shared memory that batches of several workers may need."""
+
+
+def pick_workers(workers: int | Literal["auto"], device: torch.device, images: int) -> int:
+    """Processes that load images for this one.
+
+    "auto" takes none where they could not help: on a CPU, whose cores the network needs; for a
+    thousand images or fewer; where shared memory is short (containers often have 64 MB), since
+    batches come through it. Otherwise one for each core of this process but its own, 8 at most.
+    What is loaded does not depend on it.
+
+    Args:
+        workers: A number stays as it is.
+        device: Where the network runs.
+        images: Of one epoch, over all processes.
+    """
+    if workers != "auto":
+        return workers
+    if device.type == "cpu" or images <= _FEW or _shared_memory() < _SHARED:
+        return 0
+    return max(0, min(_cores() - 1, 8))
+
+
+def _shared_memory() -> int:
+    """Bytes that are free; plenty where it is no file system of its own."""
+    place = Path("/dev/shm")
+    return shutil.disk_usage(place).free if place.is_dir() else sys.maxsize
 
 
 def pick_device(device: str = "auto") -> torch.device:

@@ -44,6 +44,10 @@ __all__ = [
 ]
 
 
+COMMAND_LINE = "the command line"
+"""Where the problems of a recipe are that was put together from options."""
+
+
 class SurefootError(Exception):
     """What was wrong, what was expected, what to do.
 
@@ -68,6 +72,15 @@ class SurefootError(Exception):
         return "\n".join(lines)
 
 
+_LISTED = {
+    "method": "methods",
+    "model": "models",
+    "dataset": "datasets",
+    "recipe": "recipes",
+}
+"""What `surefoot ls` lists, by the kind of a name."""
+
+
 class UnknownName(SurefootError, LookupError):
     """A name that no registry holds.
 
@@ -80,10 +93,11 @@ class UnknownName(SurefootError, LookupError):
         self.name = name
         self.near = tuple(near)
         guess = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+        listed = _LISTED.get(kind)
         super().__init__(
             f"There is no {kind} named {name!r}.{guess}",
-            expected=f"one of {', '.join(sorted(known))}",
-            fix=f"`surefoot ls {kind.replace(' ', '')}s` lists what exists",
+            expected=f"one of {', '.join(sorted(known))}" if known else "",
+            fix=f"`surefoot ls {listed}` lists what exists" if listed else "correct the name",
         )
 
 
@@ -102,14 +116,21 @@ class BadImages(DataError):
         bad: (id, reason) of every such file.
     """
 
-    def __init__(self, bad: Sequence[tuple[str, str]], *, where: str) -> None:
+    def __init__(
+        self,
+        bad: Sequence[tuple[str, str]],
+        *,
+        where: str,
+        fix: str = ", or go on without them with --skip-bad",
+    ) -> None:
         self.bad = tuple(bad)
         shown = "".join(f"\n    {name}: {why}" for name, why in self.bad[:10])
         more = f"\n    ... and {len(self.bad) - 10} more" if len(self.bad) > 10 else ""
+        count = f"{len(self.bad)} file{'s' * (len(self.bad) != 1)}"
         super().__init__(
-            f"{len(self.bad)} files in {where} are truncated or not images:{shown}{more}",
-            expected="files that Pillow can decode",
-            fix="repair or remove them, or go on without them with --skip-bad",
+            f"{count} of {where} cannot be used as images:{shown}{more}",
+            expected="files that are there and that Pillow can decode",
+            fix=f"repair or remove them{fix}",
         )
 
 
@@ -152,10 +173,13 @@ class RecipeError(SurefootError, ValueError):
         self.problems = tuple(problems)
         listed = "".join(f"\n    - {p}" for p in self.problems)
         count = len(self.problems)
+        is_recipe = where != COMMAND_LINE
         super().__init__(
             f"{where} has {count} problem{'s' if count != 1 else ''}:{listed}",
-            expected="a recipe as `surefoot show recipe` describes",
-            fix="mend these and run `surefoot check` again",
+            expected="a recipe as `surefoot show recipe` describes" if is_recipe else "",
+            fix="mend these and run `surefoot check` again"
+            if is_recipe
+            else "correct the options (`surefoot fit --help`)",
         )
 
 

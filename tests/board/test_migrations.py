@@ -34,6 +34,22 @@ def test_a_step_changes_the_file_and_leaves_a_backup(tmp_path):
         assert backup.papers.all()[0].title == "kept"
 
 
+def test_the_first_version_is_brought_up_to_date(tmp_path):
+    path = tmp_path / "b.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, plan=steps()[:1])
+        connection.execute("INSERT INTO paper (slug, title, fold) VALUES ('kept', 'kept', 'kept')")
+    with pytest.raises(BoardError, match="has schema 1"):
+        Store.open(path, read_only=True)
+    with Store.open(path) as store:
+        assert store.papers.get("kept").title == "kept"
+        assert store.db.count("PRAGMA user_version") == VERSION
+        query = ("EXPLAIN QUERY PLAN SELECT id FROM entry WHERE model_name = ? AND backbone = ?",)
+        assert "entry_model" in store.db.one(*query, "a", "b")["detail"]
+    with closing(sqlite3.connect(tmp_path / "b.db.v1.bak")) as backup:
+        assert backup.execute("PRAGMA user_version").fetchone()[0] == 1
+
+
 def test_several_may_open_a_new_file_at_once(tmp_path):
     path = tmp_path / "b.db"
     ready = threading.Barrier(6)

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from surefoot.board import Board, Entry, Result, Source
 from surefoot.board.entries import make_result
 from surefoot.board.metrics_registry import Metric
-from surefoot.board.ranking import agreement, best_so_far, rank, row_date, standard_error
+from surefoot.board.ranking import (
+    ORACLE,
+    agreement,
+    best_so_far,
+    rank,
+    row_date,
+    standard_error,
+)
 
 UP = Metric("Accuracy", "higher", "declared", "%")
 DOWN = Metric("Error", "lower", "declared", "%")
@@ -49,6 +56,26 @@ def test_what_cannot_be_read_or_is_a_bound_comes_last_without_a_rank():
     assert ranks(rows) == [("5", 1), ("-", None), ("<99", None)]
     assert rows[1].reason == "its value could not be read as one number"
     assert rows[2].reason == "only a bound is given"
+
+
+def test_what_knew_the_test_score_is_ranked_apart_and_never_the_best():
+    rows = rank(
+        [
+            entry("90", selection="oracle", date="2021-01-01"),
+            entry("70", selection="fixed", alpha=0.5),
+            entry("95", selection="oracle", date="2022-01-01"),
+            entry("-", selection="oracle"),
+            entry("80", selection="id_val"),
+        ],
+        UP,
+    )
+    assert ranks(rows) == [("80", 1), ("70", 2), ("95", None), ("90", None), ("-", None)]
+    assert [r.reason for r in rows] == ["", "", ORACLE, ORACLE, rows[4].reason]
+    assert "could not be read" in rows[4].reason
+    assert [p.value for p in best_so_far(rows, UP) if p.best] == [80.0]
+    assert 95.0 not in [p.value for p in best_so_far(rows, UP)]
+    low = rank([entry("3", metric="Error", selection="oracle"), entry("5", metric="Error")], DOWN)
+    assert ranks(low) == [("5", 1), ("3", None)]
 
 
 def test_statistical_ties_need_intervals_on_both_sides():

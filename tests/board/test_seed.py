@@ -9,7 +9,7 @@ import pytest
 
 from surefoot.board import Board, Store
 from surefoot.board.errors import BoardError
-from surefoot.board.published import method_name, sweeps, values
+from surefoot.board.method_names import method_name
 from surefoot.board.seed import fill, protocol_plans
 from surefoot.board.seed.numbers import plan_of
 from surefoot.board.seed.read import seed_rows
@@ -188,12 +188,6 @@ def test_unknown_method_names_and_columns_are_named():
         method_name("WiSE-FT SOMEHOW")
     with pytest.raises(BoardError, match="'MNIST' of WiSE-FT"):
         plan_of("WiSE-FT 2109.01903", "", "MNIST")
-
-
-def test_values_and_sweeps_are_whole():
-    assert len(values()) == 369
-    assert [len(s.alphas) for s in sweeps()] == [21, 21]
-    assert {v.quality for v in values()} == {"primary", "secondary"}
 
 
 def test_a_board_can_be_read_without_writing(seeded_file):

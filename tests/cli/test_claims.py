@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from surefoot.claims import cost, study
 from surefoot.claims import plan as plans
-from surefoot.claims import study
-from surefoot.cli import claims as command
 from surefoot.cli.main import cli
+from surefoot.errors import RunError
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         whole, sets=(first, whole.sets[1]), cost={"train": 128, "epochs": 1, "repeats": 2}
     )
     monkeypatch.setattr(plans, "small_plan", lambda: small)
+    monkeypatch.setattr(cost, "_PREDICTIONS", 1)
     monkeypatch.setattr(study, "cost_table", lambda **_: [{"method": "ft", "failed": "left out"}])
 
 
@@ -31,10 +33,6 @@ def run(*words: str) -> str:
     done = CliRunner().invoke(cli, ["claims", *words], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.output
-
-
-def test_parts_are_those_of_the_study() -> None:
-    assert command._PARTS == study.PARTS
 
 
 def test_a_study_in_two_sittings(tmp_path: Path) -> None:
@@ -55,6 +53,22 @@ def test_a_study_in_two_sittings(tmp_path: Path) -> None:
     text = document.read_text()
     assert "| 9 | WiSE-FT costs nothing extra in training or inference |" in text
     assert "not measured: left out" in text
+
+
+def test_pages_are_made_again_from_the_numbers_alone(tmp_path: Path) -> None:
+    kept = Path(__file__).parents[2] / "results" / "claims.json"
+    document = tmp_path / "again.md"
+    said = run("--from", str(kept), "--document", str(document))
+    assert f"pictures in {tmp_path / 'again'}" in said
+    shown = re.findall(r"\]\((again/[^)]+\.svg)\)", document.read_text())
+    assert sorted(shown) == sorted(f"again/{p.name}" for p in (tmp_path / "again").iterdir())
+    assert not list(tmp_path.glob("*.html"))  # no folder was named
+
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("[]")
+    done = CliRunner().invoke(cli, ["claims", "--from", str(wrong)])
+    assert isinstance(done.exception, RunError)
+    assert "is not what `surefoot claims` writes" in str(done.exception)
 
 
 def test_cifar10_without_its_data_says_what_is_missing(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_own_validation(place: Path) -> None:
 
 def test_class_folders_that_differ(place: Path) -> None:
     folder(place / "other", {"ant": 2, "wasp": 2}, start=400)
-    with pytest.raises(ClassMismatch, match=r"'s' has 1 classes that the task .*wasp") as caught:
+    with pytest.raises(ClassMismatch, match=r"'s' has 1 class that the task .*wasp") as caught:
         make_task(train=place / "train", test=place / "test", shifts={"s": place / "other"})
     assert "class map" in caught.value.fix
     for role in ("test", "val"):

@@ -97,7 +97,7 @@ def test_the_split_column_and_filters(tmp_path: Path) -> None:
 
 def test_rows_without_a_label(tmp_path: Path) -> None:
     images(tmp_path, 2)
-    with pytest.raises(DataError, match=r"1 rows of .* have no label .rows 2,"):
+    with pytest.raises(DataError, match=r"1 row of .* has no label .row 2,"):
         read(csv(tmp_path, "path,label", "0.png,a", "1.png,"))
 
 

@@ -149,7 +149,7 @@ def test_shards_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_some_labels_missing(tmp_path: Path) -> None:
     file = shard(tmp_path / "a.tar", sample(0, "0") + sample(1) + sample(2, "1"))
-    with pytest.raises(DataError, match=r"1 rows of .* have no label .rows 2,"):
+    with pytest.raises(DataError, match=r"1 row of .* has no label .row 2,"):
         read(file)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from surefoot.context import RunContext
 from surefoot.data.dataset import Task
 from surefoot.errors import AlphaError, ModelError, RecipeError
 from surefoot.evals.predict import predict
+from surefoot.methods import base
 from surefoot.methods.base import Method, as_dict, pretrained_end
 from surefoot.methods.ft import FineTune
 from surefoot.methods.lp import LinearProbe, logspace
@@ -23,6 +25,7 @@ from surefoot.methods.zero_shot import ZeroShot
 from surefoot.models.load import load
 from surefoot.models.model import Model
 from surefoot.registry import METHODS
+from surefoot.testing import small_clip, small_task
 from surefoot.train import Schedule
 from surefoot.weights.fingerprint import fingerprint
 
@@ -227,3 +230,40 @@ def test_a_partial_schedule_keeps_the_methods_own_defaults() -> None:
     assert method.tune.schedule == replace(LPFT().tune.schedule, epochs=3)
     assert method.tune.eval_mode
     assert method.tune.head == "keep"
+
+
+def test_a_zero_shot_head_is_written_once_and_anew_where_anything_differs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task, clip = small_task(12), small_clip()
+    monkeypatch.setattr(base, "_HEADS", OrderedDict())
+    written: list[int] = []
+    honest = base.zero_shot_head
+
+    def counted(*given: Any, **more: Any) -> Any:
+        written.append(1)
+        return honest(*given, **more)
+
+    monkeypatch.setattr(base, "zero_shot_head", counted)
+    first = base.task_head(clip, task)
+    again = base.task_head(clip.clone(), task)
+    assert len(written) == 1
+    assert torch.equal(first.weight, again.weight)
+    assert first.weight.data_ptr() != again.weight.data_ptr()
+    with torch.no_grad():
+        again.weight.add_(1)  # training it changes nobody else's
+    assert torch.equal(base.task_head(clip, task).weight, first.weight)
+
+    base.task_head(clip, replace(task, templates=("{}",)))
+    base.task_head(clip, replace(task, prompt_names=("a", "b", "c")))
+    warmer = clip.clone()
+    with torch.no_grad():
+        warmer.logit_scale.add_(0.5)
+    base.task_head(warmer, task)
+    tuned = clip.clone()
+    with torch.no_grad():
+        next(tuned.require_text("a head").parameters()).view(-1)[0] += 1e-6
+    other = base.task_head(tuned, task)
+    assert len(written) == 5
+    assert other.class_names == task.class_names
+    assert len(base._HEADS) == base._HEADS_KEPT

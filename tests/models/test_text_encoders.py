@@ -302,3 +302,9 @@ def test_a_key_knows_where_texts_end() -> None:
     encoder = Counting()
     keys = {text_key(encoder, texts) for texts in (["ab", "c"], ["a", "bc"], ["abc"], ["c", "ab"])}
     assert len(keys) == 4
+
+
+def test_a_misspelt_scheme_is_told_what_text_encoders_there_are() -> None:
+    with pytest.raises(UnknownName) as caught:
+        text_encoder("sentense:all-MiniLM-L6-v2")
+    assert "sentence:FOLDER, random:DIM" in str(caught.value)

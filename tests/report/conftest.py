@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from make_study import Plan, make_study
+from tests.browser import chromium
 
 from surefoot.report import render
 from surefoot.runs import Study, open_study
@@ -70,20 +70,4 @@ def pages(studies: dict[str, Study]) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Headless Chromium; skipped where there is none, unless CI says that there must be one."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        found = None
-    if found is None:
-        message = "no Chromium and playwright found: the report was not looked at"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as player:
-        window = player.chromium.launch(executable_path=found, args=flags)
-        yield window
-        window.close()
+    yield from chromium("the report")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from surefoot.context import RunContext
 from surefoot.data.dataset import Task
 from surefoot.errors import ModelError
 from surefoot.evals.predict import predict
@@ -24,6 +25,7 @@ from surefoot.models.side import beside
 from surefoot.registry import METHODS
 from surefoot.testing import check_method, small_clip, small_task, small_vit
 from surefoot.train import Schedule
+from surefoot.weights.fingerprint import fingerprint
 
 CLIP, VIT = "small CLIP", "small ViT"
 QUICK = Schedule(epochs=1, batch_size=12, lr=1e-3)
@@ -129,6 +131,23 @@ def test_every_method_keeps_the_contract(name: str, starts: dict[str, Model], ta
                 check_method(method, [start], task)
         else:
             assert check_method(METHODS.get(name)(**fields), [start], task).fitted == (kind,)
+
+
+@pytest.fixture(scope="module")
+def tiny_clip() -> Model:
+    return load("tiny-clip")
+
+
+@pytest.mark.parametrize("name", METHODS.names())
+def test_every_method_runs_on_tiny_clip_itself(name: str, tiny_clip: Model) -> None:
+    """The contract is held on its small double, which is quicker."""
+    before, few = fingerprint(tiny_clip), small_task(6)
+    method = METHODS.get(name)(**(TABLE[name][0] or {}))
+    tuned = method.fit(tiny_clip, few, seed=0, run=RunContext(device="cpu"))
+    assert fingerprint(tiny_clip) == before
+    if tuned.head is not None:
+        assert tuned.head.class_names == few.class_names
+        assert np.isfinite(predict(tuned, few.test).logits).all()
 
 
 def test_by_itself_it_brings_both_starts_and_says_which_it_took() -> None:

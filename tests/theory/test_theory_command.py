@@ -33,11 +33,16 @@ def page(done):
     return (done[0] / "theory.html").read_text()
 
 
-def test_it_prints_five_verdicts_and_writes_two_files(done):
+def test_it_prints_five_verdicts_and_writes_its_files(done):
     out, result = done
     found = re.findall(r"^(\d)  (holds|does not hold|not significant)  ", result.stdout, re.M)
     assert [n for n, _ in found] == ["1", "2", "3", "4", "5"]
-    assert sorted(p.name for p in out.iterdir()) == ["theory.html", "theory.json"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "theory-ends.svg",
+        "theory-times.svg",
+        "theory.html",
+        "theory.json",
+    ]
     assert "theory.html" in result.stderr
     assert "theory.html" not in result.stdout
 

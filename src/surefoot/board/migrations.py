@@ -74,10 +74,13 @@ def _first() -> str:
 
 def steps() -> list[str]:
     """The SQL of every step: ``steps()[0]`` makes version 1."""
-    return [_first()]
+    return [_first(), _SHARED_MODELS]
 
 
-VERSION = 1
+_SHARED_MODELS = "CREATE INDEX entry_model ON entry (model_name, backbone);"
+"""Which boards hold the same models is asked of every row of a board."""
+
+VERSION = 2
 """What this surefoot writes."""
 
 

@@ -12,6 +12,7 @@ from .rows import Board, Entry, Result
 from .text import fold
 
 __all__ = [
+    "ORACLE",
     "Agreement",
     "Ranked",
     "SeriesPoint",
@@ -24,6 +25,9 @@ __all__ = [
 
 _Z = 1.959963984540054
 _FUZZ = 1e-9  # 72.15 - 72.1 is not 0.05 in binary
+ORACLE = "α was chosen by the test score: an upper bound, ranked apart"
+"""Why a row that knew the test score has no rank and is never the state of the art."""
+
 MAX_STDERR = 0.5
 """Points: a reproduction that is less sure than this says nothing about a published number."""
 
@@ -63,22 +67,29 @@ def standard_error(result: Result) -> float | None:
 def rank(entries: Sequence[Entry], metric: Metric) -> list[Ranked]:
     """Put the entries of one board in order of one metric.
 
-    Entries without a value for it come last without a rank; so do all where the direction is
-    unknown. Two results tie statistically where the 95 % interval of their difference, as that of
-    independent samples, holds 0: the same images make that test cautious.
+    Rows whose alpha was chosen on the test set (``oracle``) follow the ranked ones, in order, with
+    no rank: nothing that knew the test score is a state of the art. Entries without a value for
+    the metric come last, likewise unranked; so do all where the direction is unknown. Two results
+    tie statistically where the 95 % interval of their difference, as that of independent samples,
+    holds 0: the same images make that test cautious.
 
     Args:
         entries: Of one board.
         metric: One of its metrics.
     """
     pairs = [(e, r) for e in entries for r in e.results if fold(r.metric) == fold(metric.name)]
-    reasons = [_unranked(r, metric) for _, r in pairs]
-    rest = [
-        Ranked(e, r, None, reason=why) for (e, r), why in zip(pairs, reasons, strict=True) if why
-    ]
-    good = [p for p, why in zip(pairs, reasons, strict=True) if not why]
     sign = -1.0 if metric.direction == "higher" else 1.0
-    good.sort(key=lambda p: (sign * (p[1].value or 0.0), row_date(p[0]), p[0].id))
+    good: list[tuple[Entry, Result]] = []
+    apart: list[tuple[Entry, Result]] = []
+    rest: list[Ranked] = []
+    for entry, result in pairs:
+        why = _unranked(result, metric)
+        if why:
+            rest.append(Ranked(entry, result, None, reason=why))
+        else:
+            (apart if result.selection == "oracle" else good).append((entry, result))
+    for some in (good, apart):
+        some.sort(key=lambda p: (sign * (p[1].value or 0.0), row_date(p[0]), p[0].id))
     ranked: list[Ranked] = []
     for place, (entry, result) in enumerate(good, 1):
         above = ranked[-1] if ranked else None
@@ -92,7 +103,7 @@ def rank(entries: Sequence[Entry], metric: Metric) -> list[Ranked]:
                 _tie(above.result, result) if above is not None else None,
             )
         )
-    return ranked + rest
+    return ranked + [Ranked(e, r, None, reason=ORACLE) for e, r in apart] + rest
 
 
 def _unranked(result: Result, metric: Metric) -> str:

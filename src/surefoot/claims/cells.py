@@ -26,14 +26,13 @@ from ..recipes.recipe import parse_recipe
 from ..recipes.study import carry_out
 from ..records import write_atomic
 from ..runs import Run
-from .plan import Entrant, Plan, SetPlan
+from ..select import RULES
+from .plan import LANGUAGE, Entrant, Plan, SetPlan
 from .sets import Sources, prepare
-from .statements import LANGUAGE
 
 __all__ = ["cell", "open_plan", "run_set"]
 
 Say = Callable[[str], None]
-RULES = ["fixed", "id_val", "one_se", "oracle"]
 
 
 def open_plan(plan: Plan, out: Path) -> None:
@@ -112,7 +111,7 @@ def _carry_out(
             "model": which.model,
             "data": {"train": which.name},
             "methods": [_with_lr(method, lr)],
-            "path": {"alphas": list(plan.alphas), "rules": RULES},
+            "path": {"alphas": list(plan.alphas), "rules": list(RULES)},
             "seeds": [seed],
             "batch_size": 64,
         },

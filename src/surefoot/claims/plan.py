@@ -13,7 +13,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Entrant", "Plan", "SetPlan", "full_plan", "small_plan"]
+__all__ = ["LANGUAGE", "PARTS", "Entrant", "Plan", "SetPlan", "full_plan", "small_plan"]
+
+LANGUAGE = "pictograms-language"
+"""The part of the study that tunes a self-supervised encoder on captions."""
+
+PARTS = ("pictograms", "cifar10", LANGUAGE, "theory", "cost")
+"""What a study consists of, in the order in which it runs."""
 
 Size = Literal["small", "full"]
 

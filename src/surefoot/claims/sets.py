@@ -58,7 +58,7 @@ def prepare(plan: SetPlan, sources: Sources) -> tuple[Task, Model]:
             "the claims study on CIFAR-10 needs the data and an encoder's weights",
             expected="--cifar10 DIR (its python batches) and --encoder FILE (weights of "
             f"{plan.model} that saw other images)",
-            fix="give both, or leave the data set out with --sets pictograms",
+            fix="give both, or leave the data set out: --only with the other parts",
         )
     start = load(f"{plan.model}@{sources.encoder}")
     transform = start.spec.transform.changed(

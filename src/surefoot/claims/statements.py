@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["CLAIMS", "LANGUAGE", "Claim", "Part", "Side", "entrants_of"]
+from .plan import LANGUAGE
 
-LANGUAGE = "pictograms-language"
-"""The part of the study that tunes a self-supervised encoder on captions."""
+__all__ = ["CLAIMS", "Claim", "Part", "Side", "entrants_of"]
 
 Pick = Literal["start", "half", "id_val", "end"]
 On = Literal["test", "shifts", "far"]

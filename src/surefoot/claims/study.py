@@ -17,15 +17,13 @@ from .cells import cell, open_plan, run_set
 from .cost import cost_table, judge_cost, wise_against_ft
 from .decide import Answers, decide
 from .language import run_language
-from .plan import Plan, SetPlan
+from .plan import LANGUAGE, PARTS, Plan, SetPlan
 from .sets import Sources
-from .statements import LANGUAGE, Side, entrants_of
+from .statements import Side, entrants_of
 
-__all__ = ["PARTS", "run_claims", "summarise"]
+__all__ = ["run_claims", "summarise"]
 
 Say = Callable[[str], None]
-PARTS = ("pictograms", "cifar10", LANGUAGE, "theory", "cost")
-"""What a study consists of, in the order in which it runs."""
 
 SCHEMA = 1
 _THEORY_TEXT = "The five statements of the theory of LP-FT"

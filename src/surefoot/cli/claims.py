@@ -9,12 +9,10 @@ from typing import Any
 
 import click
 
+from ..claims.plan import PARTS
 from .common import say
 
 __all__ = ["claims_command"]
-
-_PARTS = ("pictograms", "cifar10", "pictograms-language", "theory", "cost")
-"""As ``surefoot.claims.study.PARTS``, which imports torch; a test holds them equal."""
 
 
 @click.command("claims")
@@ -31,7 +29,7 @@ _PARTS = ("pictograms", "cifar10", "pictograms-language", "theory", "cost")
 @click.option(
     "--only",
     multiple=True,
-    type=click.Choice(_PARTS),
+    type=click.Choice(PARTS),
     help="A part of the study; may be repeated. All that can run, when left out.",
 )
 @click.option("--cifar10", type=click.Path(exists=True, path_type=Path), help="CIFAR-10's folder.")
@@ -40,7 +38,17 @@ _PARTS = ("pictograms", "cifar10", "pictograms-language", "theory", "cost")
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Weights of timm's tf_efficientnet_lite0 for CIFAR-10.",
 )
-@click.option("--document", type=click.Path(path_type=Path), help="Also write Markdown there.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A claims.json: run nothing, write its pages again.",
+)
+@click.option(
+    "--document",
+    type=click.Path(path_type=Path),
+    help="Also write Markdown there, its pictures in a folder beside it.",
+)
 @click.option(
     "--comments",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -53,6 +61,7 @@ def claims_command(
     only: tuple[str, ...],
     cifar10: Path | None,
     encoder: Path | None,
+    source: Path | None,
     document: Path | None,
     comments: Path | None,
     as_json: bool,
@@ -62,42 +71,89 @@ def claims_command(
     Fine-tuning against zero-shot, WiSE-FT, LP-FT, FLYP, adapters tuned on language, the theory,
     the cost: each is decided by a rule that is written down (plan.json) before anything runs.
     CIFAR-10 takes part when its folder and an encoder are given. Writes claims.json and
-    claims.html.
+    claims.html. A part that is finished is not run again: to measure the cost anew, delete
+    cost.json in the folder and call with --only cost.
     """
-    import yaml
-
-    from ..claims.plan import full_plan, small_plan
-    from ..claims.sets import Sources
-    from ..claims.study import PARTS, run_claims
-    from ..context import cap_threads
-    from ..records import write_atomic
-    from ..report.claims_page import claims_document, claims_page
-
-    cap_threads()
-    folder = Path(out or f"runs/claims-{size}")
-    plan = full_plan() if size == "full" else small_plan()
-    parts = only or tuple(p for p in PARTS if p != "cifar10" or (cifar10 and encoder))
-    if "cifar10" not in parts:
-        say("CIFAR-10 is left out: it needs --cifar10 DIR and --encoder FILE")
-    result = run_claims(
-        plan,
-        folder,
-        sources=Sources(cifar10, encoder),
-        parts=parts,
-        command=f"surefoot claims --size {size}"
-        + (" --cifar10 DIR --encoder FILE" if "cifar10" in parts else ""),
-        say=say,
-    )
-    said = {} if comments is None else yaml.safe_load(comments.read_text(encoding="utf-8"))
-    write_atomic(folder / "claims.html", claims_page(result, said))
-    if document is not None:
-        write_atomic(document, claims_document(result, said))
+    if source is not None:
+        result = _read(source)
+    else:
+        result = _run(size, Path(out or f"runs/claims-{size}"), only, cifar10, encoder)
+    folder = Path(out) if out else None if source else Path(f"runs/claims-{size}")
+    _write(result, folder, document, comments)
     if as_json:
         click.echo(json.dumps(result))
     else:
         _print(result)
+
+
+def _run(
+    size: str, folder: Path, only: tuple[str, ...], cifar10: Path | None, encoder: Path | None
+) -> dict[str, Any]:
+    """Go on with the study in a folder, and decide."""
+    from ..claims.plan import full_plan, small_plan
+    from ..claims.sets import Sources
+    from ..claims.study import run_claims
+    from ..context import cap_threads
+
+    cap_threads()
+    parts = only or tuple(p for p in PARTS if p != "cifar10" or (cifar10 and encoder))
+    if "cifar10" not in parts and not only:
+        say("CIFAR-10 is left out: it needs --cifar10 DIR and --encoder FILE")
+    result = run_claims(
+        full_plan() if size == "full" else small_plan(),
+        folder,
+        sources=Sources(cifar10, encoder),
+        parts=parts,
+        command=f"surefoot claims --size {size}"
+        + (" --cifar10 DIR --encoder FILE" if (folder / "cifar10").is_dir() else ""),
+        say=say,
+    )
     say(f"numbers: {folder / 'claims.json'}")
-    say(f"report: {folder / 'claims.html'}")
+    return result
+
+
+def _read(source: Path) -> dict[str, Any]:
+    """A study's claims.json.
+
+    Raises:
+        RunError: It is none.
+    """
+    from ..errors import RunError
+
+    try:
+        result = json.loads(source.read_text(encoding="utf-8"))
+    except ValueError:
+        result = None
+    if not isinstance(result, dict) or not {"claims", "plan", "accuracy"} <= set(result):
+        raise RunError(
+            f"{source} is not what `surefoot claims` writes",
+            expected="the claims.json of a study",
+        )
+    return result
+
+
+def _write(
+    result: Mapping[str, Any], folder: Path | None, document: Path | None, comments: Path | None
+) -> None:
+    """The page into the folder; document and pictures where they were asked for."""
+    import yaml
+
+    from ..records import write_atomic
+    from ..report.claims_page import claims_document, claims_page
+    from ..report.claims_pictures import claims_pictures
+
+    said = {} if comments is None else yaml.safe_load(comments.read_text(encoding="utf-8"))
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / "claims.html", claims_page(result, said))
+        say(f"report: {folder / 'claims.html'}")
+    if document is not None:
+        pictures = document.with_suffix("")
+        pictures.mkdir(parents=True, exist_ok=True)
+        for name, svg in claims_pictures(result).items():
+            write_atomic(pictures / name, svg)
+        write_atomic(document, claims_document(result, said, pictures=pictures.name))
+        say(f"document: {document}, pictures in {pictures}")
 
 
 def _print(result: Mapping[str, Any]) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -16,6 +19,7 @@ __all__ = [
     "main_process",
     "pairs",
     "say",
+    "stoppable",
     "typed",
 ]
 
@@ -107,8 +111,44 @@ def data_options(*, train: bool) -> Callable[[F], F]:
     )
 
 
-def device_options() -> Callable[[F], F]:
-    """--device, --batch-size, --workers."""
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Inside, SIGTERM (of torchrun, of Slurm) is Ctrl-C: the run is marked interrupted.
+
+    Raises:
+        KeyboardInterrupt: The signal came.
+    """
+
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there may signals be handled
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Workers(click.ParamType):
+    """A count, or "auto"."""
+
+    name = "N|auto"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        return "auto" if value == "auto" else click.IntRange(0).convert(value, param, ctx)
+
+
+def device_options(*, workers: Literal[0, "auto"] = 0) -> Callable[[F], F]:
+    """--device, --eval-batch-size, --workers.
+
+    Args:
+        workers: The default; "auto" for commands that settle it (fit).
+    """
     return _stack(
         [
             click.option(
@@ -127,8 +167,8 @@ def device_options() -> Callable[[F], F]:
             ),
             click.option(
                 "--workers",
-                type=click.IntRange(0),
-                default=0,
+                type=click.IntRange(0) if workers == 0 else _Workers(),
+                default=workers,
                 show_default=True,
                 help="Processes that load images.",
             ),

@@ -13,6 +13,9 @@ __all__ = ["ls_command", "show_command"]
 
 _KINDS = ("methods", "models", "datasets", "recipes")
 
+_NOTES = {"token-replay": "  (our reading: no public definition was found)"}
+"""Behind a method's name, wherever it is listed for people."""
+
 _PATTERNS = {
     "models": [
         "open_clip:ARCH/TAG       any open_clip architecture and pretrained tag",
@@ -55,7 +58,8 @@ def ls_command(kind: str | None, as_json: bool) -> None:
             click.echo(f"{title}:")
         indent = "" if kind else "  "
         for name in [*names, *(_PATTERNS.get(title, []) if not kind else [])]:
-            click.echo(f"{indent}{name}")
+            note = _NOTES.get(name, "") if title == "methods" else ""
+            click.echo(f"{indent}{name}{note}")
 
 
 @click.command("show")

@@ -12,8 +12,18 @@ from typing import Any
 
 import click
 
+from ..errors import COMMAND_LINE
 from ..registry import nearest
-from .common import alphas_option, data_options, device_options, main_process, pairs, say, typed
+from .common import (
+    alphas_option,
+    data_options,
+    device_options,
+    main_process,
+    pairs,
+    say,
+    stoppable,
+    typed,
+)
 
 __all__ = ["demo_command", "fit_command"]
 
@@ -30,13 +40,10 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
     Downloads nothing; ends with a table and the path of a report with pictures.
     """
     from ..recipes.demo import demo_recipe
-    from ..recipes.study import carry_out
 
     recipe = demo_recipe(full=full, seed=seed, device=device)
     began = time.perf_counter()
-    study = carry_out(
-        recipe, out, resume=resume, progress=sys.stderr.isatty(), command=typed(), say=say
-    )
+    study = _carried_out(recipe, out, resume)
     _finish(study, began)
 
 
@@ -98,7 +105,7 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
     is_flag=True,
     help="Compile the training step (torch.compile): a minute at first, faster after.",
 )
-@device_options()
+@device_options(workers="auto")
 def fit_command(
     recipe: str | None, out: str | None, resume: bool, miniature: bool, **options: Any
 ) -> None:
@@ -115,7 +122,6 @@ def fit_command(
         raise click.UsageError("--miniature makes its own data and is never resumed")
 
     from ..recipes.recipe import parse_recipe
-    from ..recipes.study import carry_out
 
     if recipe is not None:
         chosen = _with_options(_recipe_of(recipe), options)
@@ -124,13 +130,19 @@ def fit_command(
             _fit_miniature(chosen, out)
             return
     else:
-        chosen = parse_recipe(_as_recipe(options), where="the command line")
+        chosen = parse_recipe(_as_recipe(options), where=COMMAND_LINE)
         out = out or "runs/" + _slug(f"{options['model']}-{'-'.join(options['methods'])}")
     began = time.perf_counter()
-    study = carry_out(
-        chosen, out, resume=resume, progress=sys.stderr.isatty(), command=typed(), say=say
-    )
+    study = _carried_out(chosen, out, resume)
     _finish(study, began)
+
+
+def _carried_out(recipe: Any, out: str, resume: bool) -> Any:
+    from ..recipes.study import carry_out
+
+    shown = sys.stderr.isatty()
+    with stoppable():
+        return carry_out(recipe, out, resume=resume, progress=shown, command=typed(), say=say)
 
 
 def _fit_miniature(recipe: Any, out: str) -> None:

@@ -16,7 +16,7 @@ __all__ = ["theory_command"]
 
 
 @click.command("theory")
-@click.option("--out", default="runs/theory", show_default=True, help="Folder of the two files.")
+@click.option("--out", default="runs/theory", show_default=True, help="Folder of the files.")
 @click.option(
     "--seeds",
     type=click.IntRange(1),
@@ -28,30 +28,33 @@ __all__ = ["theory_command"]
 def theory_command(out: str, seeds: int, as_json: bool) -> None:
     """Five statements about LP, FT and LP-FT, each put to the test in a network one can solve.
 
-    Section 3 of the LP-FT paper (arXiv 2202.10054). Takes seconds on one core; writes theory.json
-    and theory.html, and writes over those of an earlier call.
+    Section 3 of the LP-FT paper (arXiv 2202.10054). Takes seconds on one core; writes theory.json,
+    theory.html and its pictures as SVG, and writes over those of an earlier call.
     """
     from ..records import write_atomic
     from ..report.theory_page import theory_page
+    from ..report.theory_pictures import theory_pictures
     from ..theory import Setting, run_study
 
     def each(done: int) -> None:
         if sys.stderr.isatty():
             say(f"seed {done} of {seeds}")
 
-    result = run_study(Setting(seeds=seeds), each=each)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     command = "surefoot theory" + (f" --seeds {seeds}" if seeds != 5 else "")
+    result = {"command": command, **run_study(Setting(seeds=seeds), each=each)}
     text = json.dumps(result, allow_nan=False) + "\n"
     write_atomic(folder / "theory.json", text)
     write_atomic(folder / "theory.html", theory_page(result, command))
+    for name, svg in theory_pictures(result).items():
+        write_atomic(folder / name, svg)
     if as_json:
         click.echo(text, nl=False)
     else:
         _print(result)
     say(f"numbers: {folder / 'theory.json'}")
-    say(f"picture: {folder / 'theory.html'}")
+    say(f"pictures: {folder / 'theory.html'}")
 
 
 def _print(result: Mapping[str, Any]) -> None:

@@ -247,8 +247,9 @@ class Shift:
             foreign = [c for c in split.class_names if c not in names]
             if foreign:
                 raise ClassMismatch(
-                    f"the shifted set {split.name!r} has {len(foreign)} classes that the task "
-                    f"does not have: {', '.join(foreign[:8])}",
+                    f"the shifted set {split.name!r} has {len(foreign)} "
+                    f"class{'es' * (len(foreign) != 1)} that the task does not have: "
+                    f"{', '.join(foreign[:8])}{', ...' * (len(foreign) > 8)}",
                     expected=f"only classes of the task: {', '.join(names[:12])}",
                     fix="join them by a class map, a YAML file of lines `shift class: task class` "
                     "(--class-map NAME=FILE)",

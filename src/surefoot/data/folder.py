@@ -172,8 +172,7 @@ def _require_filled(root: Path, counts: dict[str, int]) -> None:
         raise DataError(
             f"the class folder {', '.join(repr(c) for c in empty[:8])}{more} in {root} "
             "holds no images",
-            expected="at least one image in every class folder "
-            f"({', '.join(sorted(image_extensions())[:4])}, .jpg, .png, .webp, ...)",
+            expected="at least one image in every class folder (.jpg, .png, .webp, .bmp, ...)",
             fix="add images, or remove the folder if the class is not wanted",
         )
 

@@ -33,7 +33,8 @@ def class_order(
     if foreign:
         more = f" and {len(foreign) - 8} more" if len(foreign) > 8 else ""
         raise ClassMismatch(
-            f"{where} has {len(foreign)} classes that the training set does not have: "
+            f"{where} has {len(foreign)} class{'es' * (len(foreign) != 1)} that the training set "
+            "does not have: "
             f"{', '.join(foreign[:8])}{more}",
             expected=f"only {', '.join(list(class_names)[:12])}"
             + (", ..." if len(class_names) > 12 else ""),
@@ -67,9 +68,10 @@ def label_names(
     missing = np.flatnonzero((codes < 0) | np.isin(codes, list(blank)))
     if len(missing):
         rows = ", ".join(str(int(i) + 1) for i in missing[:8])
+        several = len(missing) != 1
         raise DataError(
-            f"{len(missing)} rows of {where} have no label (rows {rows}"
-            f"{', ...' if len(missing) > 8 else ''}, counted from 1)",
+            f"{len(missing)} row{'s' * several} of {where} {'have' if several else 'has'} no label "
+            f"(row{'s' * several} {rows}{', ...' if len(missing) > 8 else ''}, counted from 1)",
             expected="a label in every row",
             fix="fill them in, or leave those rows out with a filter",
         )

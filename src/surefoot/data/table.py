@@ -131,7 +131,9 @@ def _read(file: Path, names: Columns) -> Any:
         )
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(
-            f"the table {file} cannot be read ({' '.join(str(error).split())})", expected=TABLE
+            f"the table {file} cannot be read ({' '.join(str(error).split())})",
+            expected=TABLE,
+            fix="mend the file, or write it anew (with pandas or Python's csv module, say)",
         ) from error
 
 
@@ -155,7 +157,7 @@ def _require_columns(found: Sequence[str], names: Columns, file: Path) -> None:
     for wanted in ((names.path, names.image), (names.label, names.caption)):
         if not set(wanted) & set(found):
             close = [n for w in wanted for n in nearest(w, list(found), 1)]
-            hint = f"; is it {close[0]!r}?" if close else ""
+            hint = f"; is it {close[0]!r}?" if close else "."
             raise DataError(
                 f"the table {file} has no column {' or '.join(map(repr, wanted))}{hint} "
                 f"It has: {', '.join(found)}.",

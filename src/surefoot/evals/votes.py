@@ -27,7 +27,7 @@ Features = NDArray[np.float32] | Tensor
 _SIMILARITIES = {"cpu": 1 << 21, "other": 1 << 25}
 """Similarities held at once unless ``chunk`` says otherwise: 8 MiB, 128 MiB on an accelerator."""
 
-_BANK_ROWS = {"cpu": 1 << 14, "other": 1 << 17}
+_BANK_ROWS = {"cpu": 1 << 12, "other": 1 << 17}
 """Training images in one block of similarities."""
 
 
@@ -151,6 +151,33 @@ class _Blocks:
                 yield at, _unit(_tensor(self.bank, at, at + self.rows, self.where))
 
 
+_GROUP = 8
+"""Columns of one group."""
+
+
+def _largest(sims: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest of each row (b, n), descending, and their columns.
+
+    The k largest lie in the k groups of columns whose own largest are largest, so that a selection
+    among n / 8 maxima and one among 8 k candidates do for one among n.
+    """
+    columns = sims.shape[1]
+    width = columns // _GROUP
+    if width < 2 * k:
+        found = sims.topk(k, dim=1)
+        return found.values, found.indices
+    whole = width * _GROUP
+    maxima = sims[:, :whole].view(len(sims), _GROUP, width).amax(dim=1)
+    groups = maxima.topk(k, dim=1, sorted=False).indices
+    steps = torch.arange(0, whole, width, device=sims.device)
+    candidates = (groups[:, None, :] + steps[None, :, None]).flatten(1)
+    if whole < columns:
+        rest = torch.arange(whole, columns, device=sims.device).expand(len(sims), -1)
+        candidates = torch.cat([candidates, rest], dim=1)
+    found = sims.gather(1, candidates).topk(k, dim=1)
+    return found.values, candidates.gather(1, found.indices)
+
+
 def _neighbours(
     query: Tensor, blocks: _Blocks, k: int, skip: Tensor | None
 ) -> tuple[Tensor, Tensor]:
@@ -161,8 +188,8 @@ def _neighbours(
         if skip is not None:
             here = torch.nonzero((skip >= at) & (skip < at + len(bank)))[:, 0]
             sims[here, skip[here] - at] = -torch.inf
-        found = sims.topk(min(k, len(bank)), dim=1)
-        values, index = found.values, found.indices + at
+        values, index = _largest(sims, min(k, len(bank)))
+        index = index + at
         if best is not None:
             values = torch.cat([best[0], values], dim=1)
             found = values.topk(min(k, values.shape[1]), dim=1)

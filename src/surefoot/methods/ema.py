@@ -59,7 +59,7 @@ class EMA(Method):
             task,
             seed=seed,
             run=run,
-            validate=validator(objective.averaged(), task),
+            validate=validator(objective.averaged(), task, run.workers),
             after_step=lambda step: objective.take(),
         )
         objective.finish(task, run, recalibrate=not self.tune.eval_mode)

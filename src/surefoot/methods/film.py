@@ -64,7 +64,7 @@ class FiLM(Method):
             self.schedule,
             seed=seed,
             run=run,
-            validate=validator(model, task),
+            validate=validator(model, task, run.workers),
             eval_mode=True,
         )
         return fold(model).eval()

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .. import processes
 from ..cache import cache_folder
 from ..context import RunContext, pick_device
 from ..data.dataset import Images, Split, Task
@@ -99,7 +100,8 @@ def stored_prefix(
         return None
     width = int(np.prod(prefix.shape))
     size = 4 * width * len(split)
-    free = shutil.disk_usage(cache_folder() or tempfile.gettempdir()).free
+    # Decided once: machines may differ, and every process must train the same way.
+    free = processes.agreed(lambda: shutil.disk_usage(cache_folder() or tempfile.gettempdir()).free)
     part = f"{len(prefix.frozen)} frozen blocks"
     if size > free / 2:
         run.say(note=f"{part} are computed anew: storing them takes {size / 1e9:.1f} GB, "
@@ -159,6 +161,6 @@ def train_on_fixed(
     if store:
         stored = stored_prefix(objective, model, task.train, run, eval_mode=eval_mode)
     what, split, transform = stored or plain
-    train(what, split, transform, schedule, seed=seed, run=run, validate=validator(model, task),
-          eval_mode=eval_mode)  # fmt: skip
+    train(what, split, transform, schedule, seed=seed, run=run, eval_mode=eval_mode,
+          validate=validator(model, task, run.workers))  # fmt: skip
     return model.requires_grad_(True).eval()

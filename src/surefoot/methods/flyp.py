@@ -159,7 +159,7 @@ def tune_towers(
         schedule,
         seed=seed,
         run=run,
-        validate=_with_current_head(model, task),
+        validate=_with_current_head(model, task, run.workers),
         eval_mode=eval_mode,
     )
     model.eval()
@@ -167,9 +167,9 @@ def tune_towers(
     return model.requires_grad_(True)
 
 
-def _with_current_head(model: Model, task: Task) -> Callable[[], float]:
+def _with_current_head(model: Model, task: Task, workers: int) -> Callable[[], float]:
     """Top-1 on ID validation with the head that the text tower writes at that moment."""
-    top1 = validator(model, task)
+    top1 = validator(model, task, workers)
 
     def validate() -> float:
         with torch.no_grad():

@@ -88,7 +88,7 @@ class FineTune(Method):
             self.schedule,
             seed=seed,
             run=run,
-            validate=validate or validator(model, task),
+            validate=validate or validator(model, task, run.workers),
             eval_mode=self.eval_mode,
             after_step=after_step,
         )
@@ -127,13 +127,13 @@ def starting_head(kind: HeadStart, model: Model, task: Task, *, seed: int) -> He
     return head
 
 
-def validator(model: Model, task: Task) -> Callable[[], float]:
+def validator(model: Model, task: Task, workers: int = 0) -> Callable[[], float]:
     """Top-1 on ID validation, for the log after every epoch."""
     shift = Shift("val", task.val)
 
     def validate() -> float:
         with torch.no_grad():
-            predictions = predict(model, shift, device=model.device)
+            predictions = predict(model, shift, device=model.device, workers=workers)
         return float(np.mean(predictions.correct()))
 
     return validate

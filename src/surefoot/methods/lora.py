@@ -92,7 +92,7 @@ class LoRA(Method):
                 self.schedule,
                 seed=seed,
                 run=run,
-                validate=validator(model, task),
+                validate=validator(model, task, run.workers),
                 eval_mode=True,
             )
         else:

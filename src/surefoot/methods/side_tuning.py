@@ -74,7 +74,7 @@ class SideTuning(Method):
             self.schedule,
             seed=seed,
             run=run,
-            validate=validator(model, task),
+            validate=validator(model, task, run.workers),
             eval_mode=True,  # the base's BatchNorm statistics must stay; the side has none
         )
         return model.requires_grad_(True).eval()

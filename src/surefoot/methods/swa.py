@@ -68,7 +68,7 @@ class SWA(Method):
             task,
             seed=seed,
             run=run,
-            validate=validator(objective.averaged(), task),
+            validate=validator(objective.averaged(), task, run.workers),
             after_step=after_step,
         )
         objective.finish(task, run, recalibrate=not self.tune.eval_mode)

@@ -80,7 +80,7 @@ class TokenReplay(Method):
             self.schedule,
             seed=seed,
             run=run,
-            validate=validator(model, task),
+            validate=validator(model, task, run.workers),
             eval_mode=True,
         )
         return model.requires_grad_(True).eval()

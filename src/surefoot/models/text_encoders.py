@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import ModelError
+from ..errors import ModelError, UnknownName
 from ..weights.fingerprint import fingerprint
 from .model import Model
 
@@ -192,4 +192,11 @@ def text_encoder(spec: str) -> TextEncoder:
         return SentenceText(spec.removeprefix("sentence:"))
     from .load import load
 
-    return TowerText(load(spec), name=spec)
+    try:
+        return TowerText(load(spec), name=spec)
+    except UnknownName as error:  # a model was looked for; text encoders have two schemes more
+        error.fix = (
+            "text encoders are sentence:FOLDER, random:DIM, and models with a text tower: "
+            "tiny-clip, open_clip:ARCH/TAG, hf-hub:ORG/NAME, a file or a folder"
+        )
+        raise

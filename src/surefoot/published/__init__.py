@@ -7,18 +7,19 @@ a table means: which data set and split, which metric, how many images.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 
 from ..errors import DataError
+from .alphas import Sweep, sweep, sweeps
+from .files import rows_of, text_of
 
 __all__ = [
     "Column",
     "Published",
     "SuiteSet",
+    "Sweep",
     "baseline_text",
     "column_of",
     "columns",
@@ -27,10 +28,10 @@ __all__ = [
     "numbers",
     "suites",
     "sweep",
+    "sweeps",
 ]
 
 _TABLES = ("results.csv", "dino_knn.csv")
-_SWEEP = "wise_ft_alpha_sweep.csv"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class Published:
         value: Points of a hundred.
         decimals: How many were printed.
         provenance: "primary: ..." was read in the paper, "secondary: ..." in one that quotes it.
+        raw: The value as it was printed.
+        file: Of this package.
+        line: In that file, from 2.
     """
 
     paper: str
@@ -58,6 +62,19 @@ class Published:
     value: float
     decimals: int
     provenance: str
+    raw: str
+    file: str
+    line: int
+
+    @property
+    def arxiv(self) -> str:
+        """The arXiv number."""
+        return self.paper.rpartition(" ")[2]
+
+    @property
+    def quality(self) -> str:
+        """How it was read: "primary" or "secondary"."""
+        return self.provenance.partition(":")[0]
 
     @property
     def rounding(self) -> float:
@@ -107,11 +124,6 @@ class Column:
         return (self.data,)
 
 
-def _rows(file: str) -> list[dict[str, str]]:
-    text = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
-
-
 @lru_cache(maxsize=1)
 def numbers() -> tuple[Published, ...]:
     """Every number, in the files' order."""
@@ -126,9 +138,12 @@ def numbers() -> tuple[Published, ...]:
             value=float(row["value"]),
             decimals=len(row["value"].partition(".")[2]),
             provenance=row["provenance"],
+            raw=row["value"],
+            file=file,
+            line=line,
         )
         for file in _TABLES
-        for row in _rows(file)
+        for line, row in enumerate(rows_of(file), 2)
     )
 
 
@@ -155,7 +170,7 @@ class SuiteSet:
 def suites() -> dict[str, tuple[SuiteSet, ...]]:
     """Name of a paper's suite -> its data sets."""
     found: dict[str, list[SuiteSet]] = {}
-    for row in _rows("suites.csv"):
+    for row in rows_of("suites.csv"):
         one = SuiteSet(
             row["set"], row["domain"], tuple(row["data"].split("+")), row["train"], row["metric"]
         )
@@ -166,7 +181,7 @@ def suites() -> dict[str, tuple[SuiteSet, ...]]:
 @lru_cache(maxsize=1)
 def models() -> dict[str, tuple[str, ...]]:
     """Encoder as a table names it -> surefoot's names for it, with * for anything."""
-    return {row["model"]: tuple(row["specs"].split("|")) for row in _rows("models.csv")}
+    return {row["model"]: tuple(row["specs"].split("|")) for row in rows_of("models.csv")}
 
 
 @lru_cache(maxsize=1)
@@ -185,7 +200,7 @@ def columns() -> tuple[Column, ...]:
             mean_of=tuple(row["mean_of"].split("|")) if row["mean_of"] else (),
             comparable=row["not_comparable"],
         )
-        for row in _rows("columns.csv")
+        for row in rows_of("columns.csv")
     )
 
 
@@ -240,21 +255,9 @@ def find(
     ]
 
 
-def sweep(model: str, column: str) -> dict[float, float]:
-    """WiSE-FT's published sweep: alpha -> points of a hundred; empty where none is transcribed.
-
-    Args:
-        model: "ViT-L/14@336" or "ViT-B/16", with or without "CLIP ".
-        column: "IN", "V2", "R", "Sketch", "ObjectNet", "A" or "avg_shifts".
-    """
-    rows = [r for r in _rows(_SWEEP) if r["model"] == model.removeprefix("CLIP ")]
-    return {float(r["alpha"]): float(r[column]) for r in rows if r.get(column)}
-
-
 def baseline_text() -> str:
     """The table of models trained on ImageNet alone, for effective robustness, as CSV text.
 
     See the README beside it for source, commit, hash and licence.
     """
-    file = resources.files(__package__).joinpath("imagenet_testbed_standard.csv")
-    return file.read_text(encoding="utf-8")
+    return text_of("imagenet_testbed_standard.csv")

@@ -19,8 +19,8 @@ from ..paths.knn_sweep import Neighbours, knn_at, knn_sweep
 from ..predictions import Predictions
 from ..records import Curve, Score
 from ..runs import Run, Selection
-from ..select import select
-from .align_spec import RULES, AlignSpec
+from ..select import RULES, select
+from .align_spec import AlignSpec
 from .ends import save_ends
 from .environment import environment
 from .execute import Clock, selected_rows

@@ -17,9 +17,8 @@ from ..methods.parse import method_from
 from ..paths import alpha_grid
 from ..train import Schedule
 
-__all__ = ["RULES", "AlignSpec"]
+__all__ = ["AlignSpec"]
 
-RULES = ("fixed", "id_val", "one_se", "oracle")
 
 FULL_TUNING_LR = 1e-4
 """For every weight or whole blocks, where the schedule is the adapters' own."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..data.check import check_folder
 from ..data.known.find import as_known
-from ..errors import DataError, RecipeError, SurefootError
+from ..data.prompts import TEMPLATE_SETS, check_templates, templates
+from ..errors import DataError, MissingDependency, RecipeError, SurefootError, UnknownName
 from .recipe import load_recipe
 
 __all__ = ["check_recipe", "check_target"]
@@ -60,7 +61,23 @@ def check_recipe(path: str | Path) -> list[str]:
     ]
     stray = sorted(set(data.class_maps) - set(data.shifts))
     problems += [f"data.class_maps.{name}: there is no shift {name!r}" for name in stray]
-    return problems
+    return problems + _templates(data.templates)
+
+
+def _templates(given: str | list[str] | None) -> list[str]:
+    """What is wrong with the templates; sets of a package that is not installed are believed."""
+    try:
+        if isinstance(given, str):
+            templates(given)
+        elif given is not None:
+            check_templates(given, where="data.templates")
+    except MissingDependency:
+        pass
+    except DataError as error:
+        return [f"data.templates: {error.wrong}"]
+    except UnknownName as error:
+        return [f"data.templates: {error.wrong} There are {', '.join(TEMPLATE_SETS)}."]
+    return []
 
 
 def _not_there(value: str, root: str | None) -> str:

@@ -85,9 +85,9 @@ def execute(
             tuned = method.fit(start, task, seed=seed, run=context)
         path = None
         if recipe.spec.path is None or not method.on_path:
-            rows = _score_one(tuned, task, run, recipe, key, clock)
+            rows = _score_one(tuned, task, run, recipe, key, clock, context)
             if recipe.spec.data.few_shot is not None and not isinstance(method, ZeroShot):
-                rows += start_or_end(start, task, run, recipe, key, rows)
+                rows += start_or_end(start, task, run, recipe, key, rows, context)
             # Zero-shot is the start, and can be had again.
             if not isinstance(method, ZeroShot) and processes.is_main():
                 with clock.time("save"):
@@ -98,13 +98,13 @@ def execute(
                 rows = _score_path(path, task, run, recipe, key, clock, context)
             else:
                 with clock.time("knn"):
-                    rows = _score_knn_path(path, task, run, recipe, key)
+                    rows = _score_knn_path(path, task, run, recipe, key, context)
             if processes.is_main():
                 with clock.time("save"):
                     save_ends(run, path, task)
         if "knn" in recipe.spec.evaluate and "head" in recipe.spec.evaluate:
             with clock.time("knn"):
-                rows += _score_knn(path, tuned, task, recipe, key, run)
+                rows += _score_knn(path, tuned, task, recipe, key, run, context)
         run.write_scores([replace(row, **marks) for row in rows])
     except BaseException:
         run.set_status("interrupted", seconds=clock.seconds)
@@ -139,7 +139,7 @@ def _grid(recipe: Recipe) -> tuple[float, ...]:
 
 
 def _score_one(
-    model: Model, task: Task, run: Run, recipe: Recipe, key: str, clock: Clock
+    model: Model, task: Task, run: Run, recipe: Recipe, key: str, clock: Clock, context: RunContext
 ) -> list[Score]:
     """Scores of a model that lies on no path."""
     with clock.time("predict"):
@@ -148,7 +148,7 @@ def _score_one(
             task,
             batch_size=recipe.spec.batch_size,
             device=pick_device(recipe.spec.device),
-            workers=recipe.spec.workers,
+            workers=context.workers,
         )
     for predictions, _ in pairs:
         run.save_predictions(predictions, None)
@@ -176,7 +176,7 @@ def _score_path(
             alphas=alphas,
             batch_size=recipe.spec.batch_size,
             device=pick_device(recipe.spec.device),
-            workers=recipe.spec.workers,
+            workers=context.workers,
             on_predictions=keep,
             method=key,
             progress=tick,
@@ -197,7 +197,9 @@ def selected_rows(curve: Curve, selections: list[Selection], key: str) -> list[S
     return rows
 
 
-def _score_knn_path(path: Path, task: Task, run: Run, recipe: Recipe, key: str) -> list[Score]:
+def _score_knn_path(
+    path: Path, task: Task, run: Run, recipe: Recipe, key: str, context: RunContext
+) -> list[Score]:
     """A path of encoders without heads: every alpha by its nearest neighbours, alpha as well."""
     spec = recipe.spec.path
     assert spec is not None
@@ -209,7 +211,7 @@ def _score_knn_path(path: Path, task: Task, run: Run, recipe: Recipe, key: str) 
         on_predictions=lambda alpha, said: run.save_predictions(said, alpha, "knn"),
         device=pick_device(recipe.spec.device),
         batch_size=recipe.spec.batch_size,
-        workers=recipe.spec.workers,
+        workers=context.workers,
     )
     selections = [select(curve, rule, fixed=spec.fixed) for rule in spec.rules]
     run.write_selections(selections)
@@ -217,8 +219,9 @@ def _score_knn_path(path: Path, task: Task, run: Run, recipe: Recipe, key: str) 
 
 
 def _score_knn(
-    path: Path | None, tuned: Model, task: Task, recipe: Recipe, key: str, run: Run
-) -> list[Score]:
+    path: Path | None, tuned: Model, task: Task, recipe: Recipe, key: str, run: Run,
+    context: RunContext,
+) -> list[Score]:  # fmt: skip
     """Nearest neighbours at every selected alpha, bank and queries embedded anew."""
     alphas: list[float | None] = [None]
     if path is not None:
@@ -226,7 +229,13 @@ def _score_knn(
     rows: list[Score] = []
     for alpha in alphas:
         model = tuned if path is None or alpha is None else path.at(alpha)
-        pairs = evaluate(model, task, evaluator="knn", device=pick_device(recipe.spec.device))
+        pairs = evaluate(
+            model,
+            task,
+            evaluator="knn",
+            device=pick_device(recipe.spec.device),
+            workers=context.workers,
+        )
         for predictions, score in pairs:
             run.save_predictions(predictions, alpha, "knn")
             row = replace(score, method=key, alpha=alpha)

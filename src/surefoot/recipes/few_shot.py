@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..context import pick_device
+from ..context import RunContext, pick_device
 from ..data.dataset import Task
 from ..data.splitting import few_shot
 from ..evals.predict import evaluate
@@ -39,7 +39,13 @@ def said_of_all(task: Task, recipe: Recipe) -> Task:
 
 
 def start_or_end(
-    start: Model, task: Task, run: Run, recipe: Recipe, key: str, tuned: Sequence[Score]
+    start: Model,
+    task: Task,
+    run: Run,
+    recipe: Recipe,
+    key: str,
+    tuned: Sequence[Score],
+    context: RunContext,
 ) -> list[Score]:
     """Rows of the better of both on ID validation, selection "id_val"; ties go to the start.
 
@@ -52,9 +58,10 @@ def start_or_end(
         start: The pretrained model; one without a zero-shot head is no candidate.
         task: Of the run.
         run: Its folder, where the selection is written.
-        recipe: Batch size, device, workers.
+        recipe: Batch size, device.
         key: The method's name in score rows.
         tuned: The tuned model's rows.
+        context: Workers.
     """
     begin = pretrained_end(start, task)
     if begin.head is None or begin.head.class_names != task.class_names:
@@ -62,7 +69,7 @@ def start_or_end(
     options: dict[str, Any] = {
         "batch_size": recipe.spec.batch_size,
         "device": pick_device(recipe.spec.device),
-        "workers": recipe.spec.workers,
+        "workers": context.workers,
     }
     [(_, before)] = evaluate(begin, task, splits=["val"], **options)
     after = next(row for row in tuned if row.split == "val")

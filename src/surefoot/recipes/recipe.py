@@ -7,16 +7,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from ..errors import RecipeError
 from ..methods.base import Method, as_dict
 from ..methods.parse import build_method
 from ..records import write_atomic
 from ..registry import nearest
+from .values import alphas_on_path, distinct_seeds, known_metric
 
 __all__ = [
     "DataSpec",
@@ -54,7 +62,7 @@ class DataSpec(BaseModel):
     class_maps: dict[str, str] = Field(default_factory=dict)
     templates: str | list[str] | None = None
     prompt_names: list[str] | None = None
-    metric: str | None = None
+    metric: Annotated[str | None, AfterValidator(known_metric)] = None
     root: str | None = None
     val_fraction: float = Field(default=0.1, gt=0, lt=1)
     skip_bad: bool = False
@@ -81,7 +89,7 @@ class PathSpec(BaseModel):
 
     model_config = _STRICT
 
-    alphas: int | list[float] = 11
+    alphas: Annotated[int | list[float], AfterValidator(alphas_on_path)] = 11
     head: Literal["auto", "interpolate", "end", "text"] = "auto"
     batchnorm: Literal["interpolate", "keep", "recalibrate"] = "interpolate"
     rules: list[Rule] = ["fixed", "id_val", "one_se", "oracle"]
@@ -110,11 +118,12 @@ class RecipeSpec(BaseModel):
     path: PathSpec | None = PathSpec()
     tune: TuneSpec | None = None
     evaluate: list[Literal["head", "knn"]] = ["head"]
-    seeds: list[int] = Field(default=[0], min_length=1)
+    seeds: Annotated[list[int], AfterValidator(distinct_seeds)] = Field(default=[0], min_length=1)
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     batch_size: int = Field(default=256, ge=1)
-    workers: int = Field(default=0, ge=0)
+    # Processes that load images; "auto": none on a CPU and for few images, else the spare cores.
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     compile: bool = False
 
     @model_validator(mode="before")
@@ -227,5 +236,6 @@ def _sentence(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"{where}: this key is missing"
     if problem["type"] == "value_error":
-        return str(problem["ctx"]["error"])
+        said = str(problem["ctx"]["error"])
+        return f"{where}: {said}" if where else said
     return f"{where}: {problem['msg']}, not {problem['input']!r}"

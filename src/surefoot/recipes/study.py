@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import processes
-from ..context import RunContext, cap_threads
+from ..context import RunContext, cap_threads, pick_device, pick_workers
 from ..data.dataset import Task
 from ..data.specs import make_task
 from ..errors import RunError
@@ -137,7 +137,7 @@ def carry_out(
         device=recipe.spec.device,
         precision=recipe.spec.precision,
         progress=progress and processes.is_main(),
-        workers=recipe.spec.workers,
+        workers=pick_workers(recipe.spec.workers, pick_device(recipe.spec.device), len(task.train)),
         compile=recipe.spec.compile,
         resume=resume,
     )

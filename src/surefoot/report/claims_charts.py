@@ -10,13 +10,22 @@ from ..drawing.marks import point, text
 from ..drawing.scale import nice_step, span
 from ..drawing.svg import path
 
-__all__ = ["forest"]
+__all__ = ["costs", "forest"]
 
 _ROW = 30
+_LABELLED = 48
 _TOP = 14
+_COST_ROW = 17
 
 
-def forest(name: str, title: str, parts: Sequence[Mapping[str, Any]], width: float = 430) -> Node:
+def forest(
+    name: str,
+    title: str,
+    parts: Sequence[Mapping[str, Any]],
+    width: float = 430,
+    *,
+    labelled: bool = False,
+) -> Node:
     """One mark and interval per comparison, in points; the line of no difference drawn through.
 
     Args:
@@ -24,12 +33,14 @@ def forest(name: str, title: str, parts: Sequence[Mapping[str, Any]], width: flo
         title: For screen readers.
         parts: Rows of a claim: ``text``, ``difference``, ``low``, ``high``, ``bound`` (fractions).
         width: Pixels.
+        labelled: Write each comparison and its numbers above its line.
     """
     points = [[100 * float(p[k]) for k in ("low", "difference", "high")] for p in parts]
     flat = [v for row in points for v in row if v == v]
     low, high = span([0.0, *flat], least=4.0, bounds=(-100.0, 100.0))
     scale = Linear(low, high, 14, width - 14)
-    height = _TOP + _ROW * len(parts) + 34
+    each = _LABELLED if labelled else _ROW
+    height = _TOP + each * len(parts) + 34
     floor = height - 28
     step = nice_step(high - low, 6)
     ticks = [step * i for i in range(round(low / step) - 1, round(high / step) + 2)]
@@ -40,7 +51,10 @@ def forest(name: str, title: str, parts: Sequence[Mapping[str, Any]], width: flo
         label = f"{tick:+g}".replace("-", "−") if tick else "0"
         drawn.append(text(x, height - 12, label, anchor="middle", style="tick"))
     for i, (row, part) in enumerate(zip(points, parts, strict=True)):
-        drawn += _line(scale, _TOP + _ROW * (i + 0.5), row, part)
+        y = _TOP + each * (i + (0.7 if labelled else 0.5))
+        drawn += _line(scale, y, row, part)
+        if labelled:
+            drawn += _label(y - 17, width, row, part)
     return figure(name, width, height, title, _words(parts), *drawn, style="forest")
 
 
@@ -60,9 +74,77 @@ def _line(scale: Linear, y: float, row: Sequence[float], part: Mapping[str, Any]
     return out
 
 
+def _label(y: float, width: float, row: Sequence[float], part: Mapping[str, Any]) -> list[Node]:
+    low, middle, high = row
+    numbers = f"{middle:+.1f}  ({low:+.1f} to {high:+.1f})".replace("-", "−")
+    aside = "" if part["counts"] else " (beside the claim)"
+    return [
+        text(14, y, part["text"] + aside, style="what"),
+        text(width - 14, y, numbers, anchor="end", style="what tick"),
+    ]
+
+
 def _words(parts: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(
         f"{p['text']}: {100 * p['difference']:+.1f} points "
         f"({100 * p['low']:+.1f} to {100 * p['high']:+.1f})"
         for p in parts
     )
+
+
+def costs(name: str, title: str, rows: Sequence[Mapping[str, Any]], width: float = 760) -> Node:
+    """Seconds, memory and prediction time of every method side by side; fine-tuning drawn through.
+
+    Args:
+        name: Unique on the page.
+        title: For screen readers.
+        rows: Of the cost table: ``method``, ``fit_seconds``, ``peak_mb``, ``predict_ms``.
+        width: Pixels.
+    """
+    rows = sorted(rows, key=lambda r: r["fit_seconds"])
+    panels = [
+        (key, words, unit)
+        for key, words, unit in (
+            ("fit_seconds", "one fit, seconds", ".1f"),
+            ("peak_mb", "peak memory, MiB", ".0f"),
+            ("predict_ms", "prediction, ms per image", ".2f"),
+        )
+        if all(r[key] is not None for r in rows)
+    ]
+    left, top = 178.0, 34.0
+    wide = (width - left) / len(panels)
+    height = top + _COST_ROW * len(rows) + 10
+    drawn: list[Node] = [
+        text(left - 12, top + _COST_ROW * (i + 0.5) + 4, _named(r["method"]), anchor="end",
+             style="tick")
+        for i, r in enumerate(rows)
+    ]  # fmt: skip
+    for p, (key, words, unit) in enumerate(panels):
+        start = left + p * wide
+        scale = Linear(0, max(float(r[key]) for r in rows) or 1.0, start, start + wide - 64)
+        drawn.append(text(start, 16, words, style="panel-title"))
+        drawn += _bars(rows, key, unit, scale, top)
+        drawn += [
+            el("path", class_="axis", d=path([(x, top - 4), (x, height - 6)]))
+            for x in [scale(float(r[key])) for r in rows if r["method"] == "ft"]
+        ]
+    words = "; ".join(f"{r['method']}: {r['fit_seconds']:.1f} s" for r in rows)
+    return figure(name, width, height, title, words, *drawn, style="costs")
+
+
+def _named(method: str) -> str:
+    return f"{method} (our reading)" if method == "token-replay" else method
+
+
+def _bars(
+    rows: Sequence[Mapping[str, Any]], key: str, unit: str, scale: Linear, top: float
+) -> list[Node]:
+    out: list[Node] = []
+    for i, row in enumerate(rows):
+        y, value = top + _COST_ROW * i, float(row[key])
+        hue = {"ft": "h1", "wise-ft": "h3"}.get(row["method"], "h0")
+        bar = max(scale(value) - scale.start, 0.5)
+        out.append(el("rect", class_=f"off {hue}", x=scale.start, y=y + 3, width=bar,
+                      height=_COST_ROW - 6))  # fmt: skip
+        out.append(text(scale(value) + 6, y + _COST_ROW - 5, format(value, unit), style="tick"))
+    return out

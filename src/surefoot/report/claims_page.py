@@ -12,8 +12,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from ..drawing import script as shared_script
 from ..drawing import stylesheet
 from .claims_charts import forest
+from .claims_pictures import claim_picture, cost_picture, costs_of, plane_of, plane_picture
 from .page import page_policy
 
 __all__ = ["claims_document", "claims_page"]
@@ -31,27 +33,48 @@ def claims_page(result: Mapping[str, Any], comments: Mapping[str, str] | None = 
         comments: "2 pictograms" -> what somebody thinks of that answer, the likeliest reason.
     """
     result = _commented(result, comments or {})
-    own = (_TEMPLATES / "claims.css").read_text(encoding="utf-8")
-    style = stylesheet() + (_TEMPLATES / "style.css").read_text(encoding="utf-8") + own
-    script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
+    own = ("style.css", "verdicts.css", "claims.css")
+    style = stylesheet() + "".join((_TEMPLATES / n).read_text(encoding="utf-8") for n in own)
+    script = shared_script() + (_TEMPLATES / "script.js").read_text(encoding="utf-8")
     environ = _environment(escape=True)
     claims = [{**row, "chart": _chart(row, i)} for i, row in enumerate(result["claims"])]
     return environ.get_template("claims.html.j2").render(
         **_facts(result),
         claims=claims,
+        planes={
+            name: plane_of(f"accuracy-{i}", result["accuracy"], name)
+            for i, name in enumerate(_accuracy(result["accuracy"]))
+        },
+        cost_chart=costs_of("cost", result["cost"]),
         style=Markup(style),
         script=Markup(script),
         policy=page_policy(style, script),
     )
 
 
-def claims_document(result: Mapping[str, Any], comments: Mapping[str, str] | None = None) -> str:
-    """docs/claims.md as Markdown text; arguments as :func:`claims_page`."""
+def claims_document(
+    result: Mapping[str, Any],
+    comments: Mapping[str, str] | None = None,
+    *,
+    pictures: str = "claims",
+) -> str:
+    """docs/claims.md as Markdown text.
+
+    Args:
+        result: As of :func:`claims_page`.
+        comments: Likewise.
+        pictures: The folder, beside the document, of what
+            :func:`~surefoot.report.claims_pictures.claims_pictures` draws.
+    """
     result = _commented(result, comments or {})
-    text = (
-        _environment(escape=False)
-        .get_template("claims.md.j2")
-        .render(**_facts(result), claims=result["claims"])
+    environ = _environment(escape=False)
+    environ.filters["claim_picture"] = claim_picture
+    environ.filters["plane_picture"] = plane_picture
+    text = environ.get_template("claims.md.j2").render(
+        **_facts(result),
+        claims=result["claims"],
+        pictures=pictures,
+        cost_picture=cost_picture(),
     )
     return text.strip() + "\n"
 
@@ -75,6 +98,8 @@ def _environment(*, escape: bool) -> Environment:
     environ.filters["points"] = _points
     environ.filters["percent"] = lambda value: f"{100 * value:.1f}"
     environ.filters["p"] = _p
+    environ.filters["number"] = _number
+    environ.filters["entrant"] = _entrant
     return environ
 
 
@@ -85,6 +110,16 @@ def _points(value: float) -> str:
 
 def _p(value: float) -> str:
     return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+def _entrant(key: str) -> str:
+    """A method's key; Token Replay always as our reading."""
+    return f"{key} (our reading)" if key.startswith("token-replay") else key
+
+
+def _number(value: object, digits: int) -> str:
+    """A number, or a dash where there is none."""
+    return f"{value:.{digits}f}" if isinstance(value, (int, float)) else "–"
 
 
 def _facts(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,6 +135,7 @@ def _facts(result: Mapping[str, Any]) -> dict[str, Any]:
         "accuracy": _accuracy(result["accuracy"]),
         "picks": _PICKS,
         "costs": _costs(result["cost"]),
+        "memory": _memory(result["cost"]),
     }
 
 
@@ -152,3 +188,11 @@ def _costs(cost: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     if cost is None:
         return []
     return sorted(cost["table"], key=lambda r: r.get("fit_seconds", float("inf")))
+
+
+def _memory(cost: Mapping[str, Any] | None) -> dict[str, float] | None:
+    """Peak memory of fine-tuning and of WiSE-FT, where both were measured."""
+    rows = {r["method"]: r.get("peak_mb") for r in _costs(cost)}
+    found = {name: rows.get(name) for name in ("ft", "wise-ft")}
+    known = {name: float(mb) for name, mb in found.items() if mb is not None}
+    return known if len(known) == len(found) else None

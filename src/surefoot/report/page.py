@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from ..drawing import script as shared_script
 from ..drawing import stylesheet
 from ..records import write_atomic
 from ..runs import Study
@@ -83,7 +84,7 @@ def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
     table = build_table(view, pairing)
     planes = plane_figures(view)
     style = stylesheet() + (_TEMPLATES / "style.css").read_text(encoding="utf-8")
-    script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
+    script = shared_script() + (_TEMPLATES / "script.js").read_text(encoding="utf-8")
     environ = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(default=True, default_for_string=True),

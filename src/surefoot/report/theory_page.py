@@ -12,31 +12,18 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from ..drawing import script as shared_script
 from ..drawing import stylesheet
 from .charts import Node
 from .page import page_policy
 from .theory_charts import Line, eps_chart, geometric_mean, short, time_chart
 
-__all__ = ["theory_page"]
+__all__ = ["eps_figure", "theory_page", "time_figures"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _NAMES = {"ft": ("FT", 1), "lp": ("LP", 2), "lp-ft": ("LP-FT", 3)}
 _AXES = {"ood": (1e-5, 10.0), "id": (1e-9, 10.0)}
 _TITLES = {"ood": "OOD loss", "id": "ID loss"}
-_STYLE = """
-.verdicts td, .verdicts th { padding: 14px 18px 14px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--hair); font-weight: 400; }
-.verdicts { border-collapse: collapse; width: 100%; border-top: 1px solid var(--rule); } .verdicts thead th { padding: 8px 18px 8px 0; color: var(--soft); font-size: 0.84rem; }
-.verdicts .n { width: 1.6em; color: var(--soft); } .verdicts .claim { font-weight: 600; } .verdicts small { display: block; margin-top: 6px; color: var(--soft); font-size: 0.84rem; max-width: 68ch; text-wrap: pretty; }
-.verdicts .v { white-space: nowrap; font-weight: 650; } .v.yes { color: var(--h2); } .v.no { color: var(--h1); } .v.open { color: var(--soft); } .verdicts .found { width: 34%; color: var(--ink); }
-.times { display: grid; grid-auto-flow: column; grid-template-rows: auto auto; grid-auto-columns: minmax(0, 1fr); gap: 26px 16px; }
-.ends { border-collapse: collapse; width: 100%; font-size: 0.9rem; } .ends th, .ends td { padding: 7px 18px 7px 0; text-align: right; border-bottom: 1px solid var(--hair); white-space: nowrap; font-weight: 400; }
-.ends thead th { color: var(--soft); border-bottom-color: var(--rule); } .ends thead .over { text-align: center; color: var(--c); font-weight: 650; } .ends th:first-child { text-align: left; } .ends small { color: var(--soft); font-size: 0.78rem; display: block; }
-@media (max-width: 720px) {
-  .times { grid-auto-flow: row; grid-template-rows: none; grid-template-columns: 1fr 1fr; gap: 22px 12px; }
-  .verdicts, .verdicts tbody { display: block; } .verdicts thead { display: none; } .verdicts tr { display: grid; grid-template-columns: 1.6em 1fr auto; } .verdicts td, .verdicts th { border: 0; padding: 12px 10px 0 0; }
-  .verdicts .found { grid-column: 2 / -1; width: auto; padding: 4px 0 12px; border-bottom: 1px solid var(--hair); }
-}
-"""  # noqa: E501
 
 
 def theory_page(result: Mapping[str, Any], command: str = "") -> str:
@@ -46,8 +33,9 @@ def theory_page(result: Mapping[str, Any], command: str = "") -> str:
         result: What ``surefoot.theory.run_study`` returned, or ``theory.json`` holds.
         command: What to type to have it again.
     """
-    style = stylesheet() + (_TEMPLATES / "style.css").read_text(encoding="utf-8") + _STYLE
-    script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
+    own = ("style.css", "verdicts.css", "theory.css")
+    style = stylesheet() + "".join((_TEMPLATES / n).read_text(encoding="utf-8") for n in own)
+    script = shared_script() + (_TEMPLATES / "script.js").read_text(encoding="utf-8")
     environ = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -64,10 +52,10 @@ def theory_page(result: Mapping[str, Any], command: str = "") -> str:
         held={s["number"]: s["verdict"] == "holds" for s in result["statements"]},
         kinds={"holds": "yes", "does not hold": "no", "not significant": "open"},
         names=_NAMES,
-        ends=[_eps_figure(result, loss) for loss in ("ood", "id")],
+        ends=[eps_figure(result, loss) for loss in ("ood", "id")],
         table=[_table_row(result["rows"], eps) for eps in result["setting"]["eps"]],
         times=[figure for i, eps in enumerate(result["setting"]["eps"])
-               for figure in _time_figures(result["curves"], i, eps)],
+               for figure in time_figures(result["curves"], i, eps)],
         integration=[(k.replace("_", " "), f"{v:.1e}" if isinstance(v, float) else v)
                      for k, v in result["integration"].items()],
         command=command,
@@ -99,7 +87,8 @@ def _losses(
     return tuple(r[name] for r in sorted(found, key=lambda r: r["seed"]))
 
 
-def _eps_figure(result: Mapping[str, Any], loss: str) -> Node:
+def eps_figure(result: Mapping[str, Any], loss: str) -> Node:
+    """Loss ("ood" or "id") at the end against eps."""
     eps = tuple(result["setting"]["eps"])
     lines = []
     for method, (label, hue) in _NAMES.items():
@@ -109,7 +98,7 @@ def _eps_figure(result: Mapping[str, Any], loss: str) -> Node:
     return eps_chart(f"eps-{loss}", title, lines, _AXES[loss], guide=loss == "ood")
 
 
-def _time_figures(curves: Mapping[str, Any], place: int, eps: float) -> list[Node]:
+def time_figures(curves: Mapping[str, Any], place: int, eps: float) -> list[Node]:
     """OOD and ID loss over time at one eps."""
     out = []
     found = {r["method"]: r for r in curves["rows"] if r["eps"] == eps}

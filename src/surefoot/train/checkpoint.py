@@ -11,11 +11,21 @@ from typing import Any
 
 import torch
 
+from .. import processes
 from ..data.dataset import Split
 from ..errors import TrainingError
 from .schedule import Schedule
+from .step import Stepper
 
-__all__ = ["identity", "read_checkpoint", "write_checkpoint"]
+__all__ = ["identity", "keep", "own_seed", "read_checkpoint", "restore", "write_checkpoint"]
+
+_APART = 7919
+"""Between the seeds of two processes' random layers; they see different images."""
+
+
+def own_seed(seed: int, process: int) -> int:
+    """The seed of one process's random layers."""
+    return seed + _APART * process
 
 
 def identity(schedule: Schedule, split: Split, seed: int, eval_mode: bool) -> str:
@@ -49,3 +59,51 @@ def read_checkpoint(path: Path, name: str) -> dict[str, Any]:
             fix="resume with the same recipe, or start anew in another folder",
         )
     return state
+
+
+def keep(loop: Stepper, name: str, rows: list[dict[str, Any]]) -> None:
+    """Write the checkpoint of a finished epoch; the main process does, all call it."""
+    path = loop.run.checkpoint_file()
+    if path is not None:
+        optimizer = loop.spread.optimizer_state()
+        if loop.accelerator.is_main_process:
+            state = {
+                "identity": name,
+                "objective": loop.objective.state_dict(),
+                "optimizer": optimizer,
+                "epoch": loop.epoch,
+                "step": loop.step,
+                "micro": loop.micro,
+                "rng": torch.get_rng_state(),
+                "rows": rows,
+            }
+            if loop.accelerator.device.type == "cuda":
+                state["rng_on_device"] = torch.cuda.get_rng_state(loop.accelerator.device)
+            write_checkpoint(path, state)
+    loop.accelerator.wait_for_everyone()
+
+
+def restore(loop: Stepper, name: str, seed: int) -> list[dict[str, Any]]:
+    """Take up the checkpoint of this stage where there is one and the run asks for it."""
+    path = loop.run.checkpoint_file()
+    if path is None or not loop.run.resume or not processes.agreed(path.is_file):
+        return []
+    if not path.is_file():
+        raise TrainingError(
+            f"process {loop.accelerator.process_index} cannot see the checkpoint {path}",
+            expected="a run folder on storage that every node shares",
+        )
+    state = read_checkpoint(path, name)
+    loop.objective.load_state_dict(state["objective"])
+    loop.spread.take_up()
+    loop.spread.load_optimizer(state["optimizer"])
+    loop.epoch, loop.step, loop.micro = state["epoch"], state["step"], state["micro"]
+    if loop.accelerator.is_main_process:
+        torch.set_rng_state(state["rng"])
+        if "rng_on_device" in state and loop.accelerator.device.type == "cuda":
+            torch.cuda.set_rng_state(state["rng_on_device"], loop.accelerator.device)
+        loop.run.say(note=f"resumed after epoch {loop.epoch} of {loop.schedule.epochs}")
+    else:
+        torch.manual_seed(own_seed(seed, loop.accelerator.process_index) + loop.epoch)
+    rows: list[dict[str, Any]] = state["rows"]
+    return rows

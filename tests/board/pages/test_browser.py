@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import threading
 import time
@@ -15,6 +13,7 @@ import pytest
 
 from surefoot.board import Store
 from surefoot.board.pages import export_site
+from tests.browser import chromium
 
 from .make import add
 
@@ -37,23 +36,7 @@ OUTSIDE = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless Chromium; skipped where there is none, unless CI says that there must be one."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        found = None
-    if found is None:
-        message = "no Chromium and playwright found: the board was not looked at"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as player:
-        window = player.chromium.launch(executable_path=found, args=flags)
-        yield window
-        window.close()
+    yield from chromium("the board")
 
 
 @pytest.fixture(scope="module")

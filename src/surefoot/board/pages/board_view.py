@@ -60,6 +60,7 @@ def board_page(
         "all": len(found.rows),
         "query": query,
         "best": _best(face, found.best),
+        "bound": _best(face, found.bound),
         "chart": _over_time(face, found),
         "kinds": [{"name": k, "words": KIND_WORDS[k]} for k in kinds],
         "methods": _methods(face, found.rows),

@@ -127,7 +127,6 @@ def board_line(face: Face, board: Board) -> dict[str, Any]:
                 "detail": detail(best.entry, best.result),
                 "raw": tidy(best.result.raw, 40),
                 "kind": best.entry.kind,
-                "oracle": best.result.selection == "oracle",
                 "date": day(row_date(best.entry)),
                 "paper_id": best.entry.paper_id,
             },

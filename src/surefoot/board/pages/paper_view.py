@@ -106,7 +106,7 @@ def _model(one: PaperResult) -> tuple[str, str, str]:
 
 def _line(face: Face, one: PaperResult) -> dict[str, Any]:
     ranked = face.rows(one.board, one.metric)
-    rank = next((r.rank for r in ranked.rows if r.entry.id == one.entry.id), None)
+    mine = next((r for r in ranked.rows if r.entry.id == one.entry.id), None)
     of = sum(r.rank is not None for r in ranked.rows)
     return {
         "task": tidy(one.task, 80),
@@ -123,7 +123,9 @@ def _line(face: Face, one: PaperResult) -> dict[str, Any]:
         "href": face.links("rows", one.entry.id),
         "kind": one.entry.kind,
         "date": row_date(one.entry),
-        "rank": rank,
+        "rank": mine.rank if mine else None,
+        "reason": mine.reason if mine else "",
+        "oracle": one.result.selection == "oracle",
         "of": of,
         "headline": one.result.headline,
         "source": source_label(one.entry.source),

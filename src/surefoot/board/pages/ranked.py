@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..metrics_registry import Metric
-from ..ranking import Ranked, rank
+from ..ranking import ORACLE, Ranked, rank
 from ..rows import Board
 from ..store import Store
 
@@ -62,7 +62,8 @@ class BoardRows:
     Attributes:
         board: Which.
         metric: By which.
-        rows: Published, reproduced and measured rows, then submitted ones, unranked.
+        rows: Published, reproduced and measured rows, those with oracle alpha after the ranked
+            ones; then submitted ones, unranked.
     """
 
     board: Board
@@ -73,6 +74,18 @@ class BoardRows:
     def best(self) -> Ranked | None:
         """The first of the ranked rows."""
         return self.rows[0] if self.rows and self.rows[0].rank is not None else None
+
+    @property
+    def bound(self) -> Ranked | None:
+        """The best of the rows that knew the test score, where it is above the best of the rest."""
+        found = next((r for r in self.rows if r.reason == ORACLE), None)
+        best = self.best
+        if found is None or found.result.value is None:
+            return None
+        if best is None or best.result.value is None:
+            return found
+        more = found.result.value - best.result.value
+        return found if (more if self.metric.direction == "higher" else -more) > 0 else None
 
 
 def board_rows(

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...drawing import stylesheet
+from ...drawing import script, stylesheet
 from .links import Links
 from .words import KIND_WORDS, clean, count, plural
 
@@ -83,7 +83,8 @@ def _shown(value: Any) -> Any:
 def asset(name: str) -> str:
     """A style sheet or script as text."""
     text = (_HERE / "assets" / name).read_text(encoding="utf-8")
-    return stylesheet() + text if name == "board.css" else text
+    shared = {"board.css": stylesheet, "board.js": script}.get(name)
+    return text if shared is None else shared() + text
 
 
 def render(

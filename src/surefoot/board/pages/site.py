@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...records import write_atomic
 from ..errors import BoardError
 from ..store import Store
 from ..submit import template
@@ -19,6 +18,7 @@ from .others import search_index, search_page, submit_page
 from .queries import papers_with_results
 from .ranked import Cache
 from .render import ASSETS, asset, environment, render
+from .swap import replaced
 from .table import PAGE, make_rows
 from .views import LISTS, board_html, compare_html, list_html, row_html, rows_file, thing_html
 
@@ -48,7 +48,8 @@ def export_site(store: Store, folder: str | Path, *, toy: bool = False) -> Site:
 
     Papers that nothing on the board refers to (of an imported archive) have no page of their own
     and link to their address. Files of an earlier export that are not written again are removed;
-    no other file is touched.
+    no other file is touched. Everything is written beside the folder first and takes its place at
+    the end: an export that is interrupted leaves the old site whole.
 
     Args:
         store: What is shown.
@@ -63,14 +64,14 @@ def export_site(store: Store, folder: str | Path, *, toy: bool = False) -> Site:
     papers = papers_with_results(store)
     face = Face(store, Links(False, papers=papers), Cache(), toy)
     written: list[str] = []
-    for name, text in _files(face, papers):
-        path = target / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, text)
-        written.append(name)
-    for name in sorted(before - set(written)):
-        (target / name).unlink(missing_ok=True)
-    write_atomic(target / MARK, json.dumps({"files": sorted(written)}, indent=0) + "\n")
+    with replaced(target, {*before, MARK}) as fresh:
+        for name, text in _files(face, papers):
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+            written.append(name)
+        mark = json.dumps({"files": sorted(written)}, indent=0) + "\n"
+        (fresh / MARK).write_text(mark, encoding="utf-8")
     return Site(target, sum(n.endswith(".html") for n in written), len(written) + 1)
 
 

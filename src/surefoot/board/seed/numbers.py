@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ...published import Published, Sweep, numbers, sweeps
 from ..entries import make_result
 from ..errors import BoardError
-from ..published import MethodName, PublishedSweep, PublishedValue, method_name, sweeps, values
+from ..method_names import MethodName, method_name
 from ..rows import Board, Curve, CurvePoint, Entry, ExtraData, Source
 from ..store import Store
 from ..text import digest
@@ -15,6 +16,15 @@ from .read import ProtocolPlan, protocol_plans
 __all__ = ["board_of", "fill_curves", "fill_numbers", "plan_of"]
 
 _CLIP = "2103.00020"
+_SWEEP_COLUMNS = {
+    "IN": "ImageNet",
+    "V2": "ImageNetV2",
+    "R": "ImageNet-R",
+    "Sketch": "ImageNet-Sketch",
+    "ObjectNet": "ObjectNet",
+    "A": "ImageNet-A",
+    "avg_shifts": "avg_shifts",
+}
 _HEADLINE = {
     # What stands in the short table of the paper's page: (method, model's words, column).
     "2109.01903": ("WiSE-FT E2E opt a", ("ObjectNet",)),
@@ -28,7 +38,7 @@ _HEADLINE = {
 class _Cell:
     """A published number with all that it means."""
 
-    value: PublishedValue
+    value: Published
     name: MethodName
     plan: ProtocolPlan
     setting: str
@@ -60,14 +70,14 @@ def board_of(store: Store, plan: ProtocolPlan) -> Board:
 
 def fill_numbers(store: Store) -> None:
     """Add every published number that is not there."""
-    for cell in _without_repeats([_cell(v) for v in values()]):
+    for cell in _without_repeats([_cell(v) for v in numbers()]):
         key = digest("seed", cell.value.paper, cell.value.table, cell.value.model,
                      cell.value.method, cell.value.setting, cell.value.column)  # fmt: skip
         if not store.entries.has(key):
             store.entries.add(_entry(store, cell, key))
 
 
-def _cell(value: PublishedValue) -> _Cell:
+def _cell(value: Published) -> _Cell:
     name = method_name(value.method)
     words = [name.setting]
     if value.setting not in ("", "ID", "OOD", "no ensembling"):
@@ -85,7 +95,7 @@ def _without_repeats(cells: list[_Cell]) -> list[_Cell]:
     kept: dict[tuple[object, ...], _Cell] = {}
     for cell in cells:
         v, n = cell.value, cell.name
-        key = (v.paper, v.model, n.model_name, n.alpha, n.selection, n.quoted, v.column, v.value)
+        key = (v.paper, v.model, n.model_name, n.alpha, n.selection, n.quoted, v.column, v.raw)
         first = kept.get(key)
         if (
             first is not None
@@ -105,7 +115,7 @@ def _entry(store: Store, cell: _Cell, key: str) -> Entry:
     method = store.methods.named(n.method)
     result = make_result(
         cell.plan.metric,
-        v.value,
+        v.raw,
         n=cell.plan.n,
         alpha=n.alpha,
         selection=n.selection,
@@ -129,7 +139,7 @@ def _entry(store: Store, cell: _Cell, key: str) -> Entry:
     )
 
 
-def _model_name(value: PublishedValue, name: MethodName) -> str:
+def _model_name(value: Published, name: MethodName) -> str:
     if name.quoted:
         return "CLIP" if name.model_name == "Zero-shot" else f"CLIP, {name.model_name.lower()}"
     return "DINO" if value.paper.startswith("DINO") else name.model_name
@@ -149,13 +159,13 @@ def _source(cell: _Cell) -> Source:
     )
 
 
-def _headline(value: PublishedValue) -> bool:
+def _headline(value: Published) -> bool:
     method, columns = _HEADLINE.get(value.arxiv, ("", None))
     mine = value.method == method and value.setting != "with WiSE ensembling"
     return mine and (columns is None or value.column in columns)
 
 
-def _extra_data(value: PublishedValue) -> ExtraData:
+def _extra_data(value: Published) -> ExtraData:
     """Pretrained on more than the board's own training data, where that is certain."""
     if value.paper.startswith("DINO"):
         return "no"  # ImageNet without labels, then ImageNet
@@ -171,12 +181,12 @@ def fill_curves(store: Store) -> None:
             store.curves.add(_curve(store, sweep, key))
 
 
-def _curve(store: Store, sweep: PublishedSweep, key: str) -> Curve:
+def _curve(store: Store, sweep: Sweep, key: str) -> Curve:
     paper = store.papers.match(arxiv="2109.01903")
     method = store.methods.named("WiSE-FT")
     points = []
     for column, printed in sweep.values.items():
-        plan = plan_of("WiSE-FT", "", column)
+        plan = plan_of("WiSE-FT", "", _SWEEP_COLUMNS[column])
         points += [
             CurvePoint(float(a), plan.dataset, plan.metric, raw, float(raw), n=plan.n)
             for a, raw in zip(sweep.alphas, printed, strict=True)

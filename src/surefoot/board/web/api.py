@@ -123,8 +123,7 @@ def row(request: Request, row: int) -> RowOut:
         entry = face.store.entries.full(row)
         board = face.store.boards.by_id(entry.board_id)
         ranked = next((r for r in face.rows(board).rows if r.entry.id == entry.id), None)
-        rank, tied = (ranked.rank, ranked.ties_best) if ranked else (None, None)
-        return row_out(board.slug, entry, rank, tied)
+        return row_out(board.slug, entry, ranked)
 
 
 @router.get("/rows/{row}/history", tags=["rows"])

@@ -54,17 +54,18 @@ def board_out(face: Face, row: Board) -> BoardOut:
 
 def ranked_out(slug: str, one: Ranked) -> RowOut:
     """A row with its place."""
-    return row_out(slug, one.entry, one.rank, one.ties_best)
+    return row_out(slug, one.entry, one)
 
 
-def row_out(slug: str, e: Entry, rank: int | None = None, tied: bool | None = None) -> RowOut:
+def row_out(slug: str, e: Entry, place: Ranked | None = None) -> RowOut:
     """A row, by itself without a place."""
     return RowOut(
         id=e.id,
         board=slug,
         kind=e.kind,
-        rank=rank,
-        tied_with_best=tied,
+        rank=place.rank if place else None,
+        unranked=place.reason if place else "",
+        tied_with_best=place.ties_best if place else None,
         model=e.model_name,
         backbone=e.backbone,
         setting=e.setting,

@@ -92,6 +92,7 @@ class RowOut(Shape):
     board: str
     kind: Literal["published", "reproduced", "measured", "submitted"]
     rank: int | None = Field(description="By the metric that was asked for; null: not ranked")
+    unranked: str = Field(description="Why it has no rank; empty where it has one")
     tied_with_best: bool | None = Field(description="At 95 %, unpaired; null: cannot be told")
     model: str
     backbone: str
