@@ -23,7 +23,7 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from pretraining.augment import CLIP, view
+from pretraining.augment import CLIP, CLIP_STRONG, Strength, view
 from pretraining.captions import caption, train_tokenizer
 from pretraining.corpus import Corpus, load_corpus
 from pretraining.loop import Randomness, arguments, train
@@ -51,7 +51,14 @@ def contrastive(images: Tensor, texts: Tensor, concept: Tensor, scale: Tensor) -
 
 
 def gradients(
-    model: Model, corpus: Corpus, chance: Randomness, pieces: Pieces, *, batch: int, piece: int
+    model: Model,
+    corpus: Corpus,
+    chance: Randomness,
+    pieces: Pieces,
+    *,
+    batch: int,
+    piece: int,
+    strength: Strength,
 ) -> float:
     """Gradients and loss of one random batch; each distinct caption is encoded once."""
     text = model.require_text("pretraining")
@@ -59,7 +66,7 @@ def gradients(
     scale, device = model.logit_scale, model.device
     chosen = corpus.draw(batch, chance.torch_)
     captions = [caption(corpus, i, chance.python) for i in chosen.tolist()]
-    pixels = view(corpus.images[chosen].to(device), CLIP, chance.torch_)
+    pixels = view(corpus.pixels(chosen, device), strength, chance.torch_)
     place = {c: i for i, c in enumerate(dict.fromkeys(captions))}
     tokens = text.tokenize(list(place))
     # Short captions apart from long ones: the tower cuts what only pads.
@@ -83,9 +90,10 @@ def main() -> None:
     parser.add_argument(
         "--curation", type=float, default=2.0, help="prefer names that many icon sets know; 0: not"
     )
+    parser.add_argument("--views", choices=("mild", "strong"), default="mild")
     args: argparse.Namespace = parser.parse_args()
     torch.manual_seed(args.seed)
-    corpus = load_corpus(args.corpus, curation=args.curation)
+    corpus = load_corpus(args.corpus, curation=args.curation, device=args.device)
     if args.new_tokenizer or not (BUILTIN / TOKENIZER).exists():
         train_tokenizer(corpus, BUILTIN / TOKENIZER)
     spec = clip_spec()
@@ -95,9 +103,11 @@ def main() -> None:
     chance = Randomness(args.seed)
     pieces = Pieces(model, threads=args.threads, device=model.device.type)
     piece = args.piece if model.device.type == "cpu" else args.batch
+    strength = {"mild": CLIP, "strong": CLIP_STRONG}[args.views]
+    step = partial(gradients, model, corpus, chance, pieces, batch=args.batch, piece=piece)
     progress = train(
         model,
-        lambda: gradients(model, corpus, chance, pieces, batch=args.batch, piece=piece),
+        partial(step, strength=strength),
         chance,
         args,
         after_step=lambda: scale.data.clamp_(max=LARGEST_SCALE),

@@ -41,7 +41,7 @@ def gradients(
     """Gradients and loss of two views (b, 3, 32, 32) of one random batch."""
     device = pieces.parameters[0].device
     chosen = corpus.draw(batch, chance.torch_)
-    images = corpus.images[chosen].to(device)
+    images = corpus.pixels(chosen, device)
     views = torch.cat([view(images, CONTRAST, chance.torch_) for _ in range(2)])
     calls = [partial(network, part) for part in views.split(piece)]
 
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=0.15)
     args: argparse.Namespace = parser.parse_args()
     torch.manual_seed(args.seed)
-    corpus = load_corpus(args.corpus)
+    corpus = load_corpus(args.corpus, device=args.device)
     spec = dino_spec()
     model = build(spec.builder).model(spec).to(args.device)
     # Without BatchNorm, which would see pieces of the batch and not all of it.

@@ -38,6 +38,17 @@ class Strength:
 CLIP = Strength()
 """Names say left and right, so nothing is mirrored."""
 
+CLIP_STRONG = Strength(
+    zoom=(0.75, 1.3),
+    shift=0.12,
+    turn=10.0,
+    thickness=0.25,
+    grey=0.15,
+    recolour=0.35,
+    invert=0.15,
+)
+"""For long runs, which see every drawing dozens of times."""
+
 CONTRAST = Strength(
     zoom=(0.85, 1.5),
     shift=0.15,

@@ -37,12 +37,17 @@ class Corpus:
         """Indices (count,) of distinct images, by weight."""
         return torch.multinomial(self.weight, count, replacement=False, generator=generator)
 
+    def pixels(self, chosen: Tensor, device: torch.device) -> Tensor:
+        """Images (b, 32, 32, 3) uint8 of the indices ``chosen`` (b,), on a device."""
+        return self.images[chosen.to(self.images.device)].to(device)
 
-def load_corpus(folder: Path, *, curation: float = 0.0) -> Corpus:
+
+def load_corpus(folder: Path, *, curation: float = 0.0, device: str = "cpu") -> Corpus:
     """Read ``images.npy`` and ``rows.parquet``.
 
     Args:
         folder: Holds both.
+        device: Where the images wait; a GPU has room for the 600 MB and no patience for copies.
         curation: Exponent of the weight by how many icon sets know a name; 0: all names alike.
     """
     columns = ["words", "keywords", "category", "domain", "set"]
@@ -50,7 +55,7 @@ def load_corpus(folder: Path, *, curation: float = 0.0) -> Corpus:
     images = torch.from_numpy(np.load(folder / "images.npy"))
     number = {words: i for i, words in enumerate(dict.fromkeys(rows["words"]))}
     return Corpus(
-        images=images,
+        images=images.to(device),
         words=rows["words"],
         keywords=[k or "" for k in rows["keywords"]],
         category=[c or "" for c in rows["category"]],
