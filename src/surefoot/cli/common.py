@@ -132,15 +132,16 @@ def stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-class _Workers(click.ParamType):
+def _workers(value: str) -> int | Literal["auto"]:
     """A count, or "auto"."""
+    if value == "auto":
+        return "auto"
+    if not value.isdecimal():
+        raise ValueError(value)  # click says which option it was
+    return int(value)
 
-    name = "N|auto"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | str:
-        return "auto" if value == "auto" else click.IntRange(0).convert(value, param, ctx)
+_workers.__name__ = "number of processes, or auto,"  # how click names the type in its message
 
 
 def device_options(*, workers: Literal[0, "auto"] = 0) -> Callable[[F], F]:
@@ -167,7 +168,8 @@ def device_options(*, workers: Literal[0, "auto"] = 0) -> Callable[[F], F]:
             ),
             click.option(
                 "--workers",
-                type=click.IntRange(0) if workers == 0 else _Workers(),
+                type=click.IntRange(0) if workers == 0 else _workers,
+                metavar="INTEGER" if workers == 0 else "N|auto",
                 default=workers,
                 show_default=True,
                 help="Processes that load images.",

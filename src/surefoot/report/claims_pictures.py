@@ -76,9 +76,9 @@ def claims_pictures(result: Mapping[str, Any]) -> dict[str, str]:
     for name in dict.fromkeys(r["set"] for r in result["accuracy"]):
         chart = plane_of("a", result["accuracy"], name)
         found[plane_picture(name)] = alone([chart], f"Accuracy on {name}", style=css)
-    chart = costs_of("k", result["cost"])
-    if chart is not None:
-        found[cost_picture()] = alone([chart], "What every method costs", style=css)
+    price = costs_of("k", result["cost"])
+    if price is not None:
+        found[cost_picture()] = alone([price], "What every method costs", style=css)
     return found
 
 

@@ -41,13 +41,14 @@ class Waiting:
 
     def seconds(self) -> float:
         """Of all gaps so far; the device must have done its work."""
-        return self.total + sum(a.elapsed_time(b) for a, b in self.gaps) / 1000
+        gaps: float = sum(a.elapsed_time(b) for a, b in self.gaps)
+        return self.total + gaps / 1000
 
     def _now(self) -> Any:
         if not self.on_device:
             return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        event.record()  # type: ignore[no-untyped-call]
+        event.record()
         return event
 
 
