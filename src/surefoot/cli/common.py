@@ -137,11 +137,8 @@ def _workers(value: str) -> int | Literal["auto"]:
     if value == "auto":
         return "auto"
     if not value.isdecimal():
-        raise ValueError(value)  # click says which option it was
+        raise click.BadParameter(f"{value!r} is neither a number of processes, 0 or more, nor auto")
     return int(value)
-
-
-_workers.__name__ = "number of processes, or auto,"  # how click names the type in its message
 
 
 def device_options(*, workers: Literal[0, "auto"] = 0) -> Callable[[F], F]:
