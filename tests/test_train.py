@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -388,6 +390,38 @@ def test_a_cached_loss_that_is_not_finite_stops_the_run(task: Task) -> None:
     module.log_scale.data.fill_(math.nan)
     with pytest.raises(TrainingError, match="loss is nan"):
         fitted(task, SHORT, module=module)
+
+
+def test_a_device_is_not_asked_for_the_loss_of_each_step() -> None:
+    """It would wait there, with nothing to do, until Python has read the number."""
+    elsewhere: Any = SimpleNamespace(
+        device=torch.device("cuda"),
+        num_processes=1,
+        autocast=nullcontext,
+        backward=lambda loss: loss.backward(),
+    )
+    said = cached_backward(
+        Pairs().double(), pairs_batch(), micro=13, size=13, accelerator=elsewhere
+    )
+    assert isinstance(said, torch.Tensor)
+    assert not said.requires_grad
+    assert float(said) == pytest.approx(cached(Pairs().double(), 13), rel=1e-13)
+
+
+def test_gradients_are_taken_outside_autocast(task: Task) -> None:
+    inside: list[bool] = []
+
+    class Watched(Classify):
+        def forward(self, batch: Any) -> torch.Tensor:
+            inside.append(torch.is_autocast_enabled("cpu"))
+            logits = self.model(batch["image"])
+            logits.register_hook(lambda g: inside.append(torch.is_autocast_enabled("cpu")))
+            return torch.nn.functional.cross_entropy(logits.float(), batch["label"])
+
+    module = Watched(objective().model)
+    fitted(task, replace(SHORT, epochs=1), module=module, run=RunContext(precision="bf16"))
+    assert len(inside) > 2
+    assert inside == [True, False] * (len(inside) // 2)
 
 
 def test_every_image_has_its_own_draw_in_every_epoch(task: Task) -> None:

@@ -64,7 +64,7 @@ def slices(batch: Batch, size: int) -> Iterator[Batch]:
 
 def cached_backward(
     objective: WholeBatch, batch: Batch, *, micro: int, size: int, accelerator: Any
-) -> float:
+) -> Any:
     """Add the gradient of the loss over a global batch to the parameters.
 
     Args:
@@ -75,7 +75,8 @@ def cached_backward(
         accelerator: Precision, loss scaling and processes.
 
     Returns:
-        The loss.
+        The loss: a number on a CPU, elsewhere a scalar on the device, since asking for its value
+        would make the device wait.
     """
     objective.micro = micro
     parts = list(slices(batch, micro))
@@ -83,7 +84,7 @@ def cached_backward(
         with accelerator.autocast():
             whole = objective(batch)
         accelerator.backward(whole)
-        return float(whole.detach())
+        return _value(whole, accelerator)
     states, embedded = [], []
     with torch.no_grad(), _statistics_held(objective):
         for part in parts:
@@ -111,7 +112,11 @@ def cached_backward(
         if pairs:
             torch.autograd.backward([e for e, _ in pairs], [g for _, g in pairs])
         at = end
-    return float(loss.detach())
+    return _value(loss, accelerator)
+
+
+def _value(loss: Tensor, accelerator: Any) -> Any:
+    return float(loss.detach()) if accelerator.device.type == "cpu" else loss.detach()
 
 
 def _shares(size: int, world: int) -> list[int]:

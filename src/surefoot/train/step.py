@@ -129,11 +129,12 @@ class Stepper:
         loss_sum: Any = 0.0
         for at, part in enumerate(parts):
             last = at == len(parts) - 1
-            with self.spread.held(last=last), self.accelerator.autocast():
-                loss = self.spread.module(part)
-                # The average over processes of loss times share is the mean over the batch.
-                share = len(part["index"]) * self.accelerator.num_processes / size
-                self.accelerator.backward(loss * share)
+            # The average over processes of loss times share is the mean over the batch.
+            share = len(part["index"]) * self.accelerator.num_processes / size
+            with self.spread.held(last=last):
+                with self.accelerator.autocast():
+                    loss = self.spread.module(part)
+                self.accelerator.backward(loss * share)  # each gradient in its tensor's precision
             value = float(loss.detach()) if on_cpu else loss.detach()
             loss_sum = loss_sum + value * len(part["index"])
         return loss_sum / max(len(batch["index"]), 1)
