@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from typing import Any
 
 from .errors import MissingDependency, UnknownName
@@ -57,6 +56,9 @@ class Registry:
 
     def _read_plugins(self) -> None:
         if not self._plugins_read:
+            # Imported here: it takes longer than all else that `surefoot --help` imports.
+            from importlib.metadata import entry_points
+
             self._plugins_read = True
             for point in entry_points(group=f"surefoot.{self.kind}s"):
                 self._table.setdefault(point.name, point.value)
@@ -123,6 +125,7 @@ METHODS = Registry(
         "ema": "surefoot.methods.ema:EMA",
         "swa": "surefoot.methods.swa:SWA",
         "gradual": "surefoot.methods.gradual:GradualUnfreezing",
+        "head-only": "surefoot.methods.head_only:HeadOnly",
         "last-blocks": "surefoot.methods.partial:LastBlocks",
         "norm-only": "surefoot.methods.partial:NormOnly",
         "bias-only": "surefoot.methods.partial:BiasOnly",

@@ -83,6 +83,7 @@ TABLE: dict[str, tuple[Fields | None, Fields | None]] = {
     "ema": tune(),
     "swa": tune(),
     "gradual": tune(),
+    "head-only": head(),
     "last-blocks": tune(),
     "norm-only": tune(),
     "bias-only": tune(),

@@ -29,11 +29,17 @@ from ..train import Schedule, train
 from ..transforms import Transform
 from .ft import validator
 
-__all__ = ["stored_prefix", "train_on_fixed"]
+__all__ = ["StoredRows", "as_it_is", "stored_prefix", "train_on_fixed"]
 
 
-class _Rows(Images):
-    """Stored tokens in the place of images; names are the images' own."""
+class StoredRows(Images):
+    """Stored tokens or features in the place of images; names are the images' own.
+
+    Args:
+        rows: (n, width), memory-mapped or not.
+        shape: Of one row as the network takes it; width is its product.
+        images: Whose rows these are.
+    """
 
     def __init__(self, rows: NDArray[np.float32], shape: tuple[int, ...], images: Images) -> None:
         self.rows, self.shape, self.images = rows, shape, images
@@ -45,6 +51,7 @@ class _Rows(Images):
         return torch.from_numpy(np.array(self.rows[index]).reshape(self.shape))
 
     def id(self, index: int) -> str:
+        """As the images' own."""
         return self.images.id(index)
 
 
@@ -62,7 +69,8 @@ class _FromTokens(nn.Module):
         return loss
 
 
-def _same(row: Any) -> Any:
+def as_it_is(row: Any) -> Any:
+    """The transform of stored rows: none."""
     return row
 
 
@@ -124,10 +132,10 @@ def stored_prefix(
         device=device,
         workers=run.workers,
     )
-    stored = replace(split, images=_Rows(rows, prefix.shape, split.images))
+    stored = replace(split, images=StoredRows(rows, prefix.shape, split.images))
     wrapped = _FromTokens(objective, prefix)
     wrapped.shardable = getattr(objective, "shardable", False)  # type: ignore[assignment]
-    return wrapped, stored, _same
+    return wrapped, stored, as_it_is
 
 
 def train_on_fixed(

@@ -181,7 +181,7 @@ def _tune_part(
         raise ModelError(
             f"{start.spec.name} has nothing in its encoder that {method.name} would train",
             expected="an encoder with such layers",
-            fix="use lp, which trains the head alone, or last-blocks",
+            fix="use lp or head-only, which train the head alone, or last-blocks",
         )
     model = tune.prepare(start, task, seed=seed)
     for name, parameter in model.encoder.named_parameters():
