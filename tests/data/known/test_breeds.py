@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from surefoot.data.known.breeds import ENTITY_30, LIVING_17
 from surefoot.data.known.hierarchy import FILES, ROOT, read_hierarchy, superclasses
@@ -72,8 +76,21 @@ def test_the_draw_is_that_of_a_slow_reference(name: str) -> None:
         assert len(one.source) == len(one.target) == CASES[name]["subclasses"] // 2
 
 
+@pytest.fixture
+def _as_torchvision_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """robustness 1.2.1.post2 imports a name for its models that torchvision has no longer."""
+    try:
+        importlib.import_module("torchvision.models.utils")
+    except ImportError:
+        stand_in = types.ModuleType("torchvision.models.utils")
+        stand_in.load_state_dict_from_url = torch.hub.load_state_dict_from_url  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "torchvision.models.utils", stand_in)
+
+
 @by_name
+@pytest.mark.usefixtures("_as_torchvision_was")
 def test_the_draw_is_that_of_the_authors_package(name: str) -> None:
+    """Needs robustness and what it imports: cox, dill, tensorboardX, GPUtil, py3nvml, networkx."""
     helpers = pytest.importorskip("robustness.tools.breeds_helpers")
     place = folder_of(name) / PLACE
     make = helpers.make_living17 if name == "living-17" else helpers.make_entity30

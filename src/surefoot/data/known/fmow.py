@@ -260,7 +260,9 @@ FMOW_CONTINENTS: KnownDataset = KnownDataset(
     shifts=("africa_val", "europe_val"),
     prompt_names=_prompt_names,
     notes=(
-        "LP-FT's text says North America; its code takes WILDS's region Americas, and evaluates "
-        "on WILDS's ID validation images ('val' in the version of wilds that it used).",
+        "LP-FT's text says North America; its code takes WILDS's region Americas.",
+        "not confirmed: which images LP-FT asks. Its code takes 'val' of a wilds whose version it "
+        "does not say: ID validation up to 1.1, images of 2013 to 2015 from 1.2 on. Here val is ID "
+        "validation.",
     ),
 )

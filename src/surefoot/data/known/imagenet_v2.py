@@ -162,8 +162,8 @@ def _known(name: str, title: str, how: str, folders: tuple[str, ...]) -> KnownDa
         notes=(
             "Folders are numbers: sorted as text they give nearly every class another's images. "
             "check compares file names with the published list.",
-            "not confirmed: that the archive's files are called by the ids of that list; where "
-            "they are not, the order cannot be checked.",
+            "Files are called by the ids of that list (0/58fbc3e7....jpeg), as public listings of "
+            "unpacked archives show; a copy whose files were renamed cannot be checked for order.",
         ),
     )
 

@@ -84,7 +84,7 @@ def _miniature(folder: Path, seed: int) -> None:
     mark_miniature(folder, "pcam", counts, seed)
 
 
-_SOURCE = "TensorFlow Datasets catalogue, patch_camelyon"
+_SOURCE = "README of github.com/basveeling/pcam"
 
 PCAM: KnownDataset = KnownDataset(
     name="pcam",
@@ -94,7 +94,7 @@ PCAM: KnownDataset = KnownDataset(
     homepage="https://github.com/basveeling/pcam",
     citation='B. S. Veeling, J. Linmans, J. Winkens, T. Cohen, M. Welling, "Rotation Equivariant '
     'CNNs for Digital Pathology", MICCAI 2018, arXiv 1806.03962',
-    licence="not confirmed here; see the publisher's page",
+    licence="CC0 (README of the repository, following Camelyon16)",
     layout=(
         "pcam/",
         "  camelyonpatch_level_2_split_{train,valid,test}_x.h5   x (n, 96, 96, 3)",

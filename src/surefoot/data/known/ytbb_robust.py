@@ -62,7 +62,8 @@ def _metadata(folder: Path) -> Path:
         + ", ".join(str(p.absolute()) for p in places),
         expected="metadata/" + ", metadata/".join(_FILES),
         fix="copy them from src/eval_settings/ytbb-robust_metadata of "
-        "github.com/modestyachts/imagenet-testbed",
+        "github.com/modestyachts/imagenet-testbed, or from src/datasets/ytbb-robust_metadata of "
+        "github.com/mlfoundations/wise-ft",
     )
 
 
@@ -188,7 +189,8 @@ YTBB_ROBUST = KnownDataset(
             2_030,
             source="57,897 images in 3,139 sets (abstract of "
             "arXiv 1906.02168) less ImageNet-Vid-Robust's 22,178 in 1,109; not "
-            "confirmed on the archive",
+            "confirmed on the archive (anchor_labels.json has 2,169 good anchors, of which "
+            "pmk_labels.json takes away those that it calls bad)",
         )
     },
     default="test",
@@ -204,9 +206,10 @@ YTBB_ROBUST = KnownDataset(
     present=_present,
     class_map=_class_map,
     notes=(
-        "not confirmed: whether the archive holds the metadata; the authors' code does.",
+        "The code of the authors and of WiSE-FT carries the metadata itself; whether the archive "
+        "does too is not confirmed.",
         "cow, giraffe, skateboard, toilet and none are no classes of ImageNet: frames that show "
-        "nothing else are left out. The papers' code keeps them with logit 0, so that they count "
-        "as wrong: its numbers are lower.",
+        "nothing else are left out. WiSE-FT's code keeps them: with ImageNet's logits they have 0, "
+        "so that they count as wrong, while its zero-shot head of 24 classes can name them.",
     ),
 )
