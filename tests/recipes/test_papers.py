@@ -69,6 +69,14 @@ def test_headers_carry_the_papers_numbers() -> None:
     assert "STL 90.7" in recipe_file("lp-ft/cifar10").read_text()
 
 
+def test_few_shot_headers_do_not_carry_numbers_of_whole_training_sets() -> None:
+    few = [n for n in NAMES if "shot" in n]
+    assert len(few) == 7
+    for name in few:
+        assert published_of(name) == []
+    assert published_of("language/film"), "of the pretrained encoder"
+
+
 def place(plain: Any, path: str) -> Any:
     """The value at "methods.0.schedule.lr"."""
     for part in path.split("."):
@@ -106,6 +114,7 @@ def test_every_schedule_is_in_the_table(name: str) -> None:
     [
         ("wise-ft/imagenet-vit-b16", 3e-5, 0.1, 512, 10),
         ("wise-ft/imagenet-vit-b16-16shot", 1e-5, 0.1, 512, 10),
+        ("wise-ft/imagenet-vit-l14-336-linear", 3e-5, 0.1, 512, 10),
         ("flyp/imagenet", 1e-5, 0.1, 512, 10),
         ("flyp/iwildcam", 1e-5, 0.2, 256, 20),
         ("flyp/caltech101", 1e-5, 0.0, 256, 100),

@@ -18,7 +18,7 @@ from surefoot.predictions import Predictions
 from surefoot.published import find, suites
 from surefoot.records import Score
 from surefoot.report.baseline import TESTBED, distances, read_baseline
-from surefoot.report.beside import Beside, beside, beside_lines
+from surefoot.report.beside import Beside, beside, beside_lines, own_encoders
 from surefoot.report.measured import measured
 from surefoot.report.robustness_page import distance_lines, robustness_page
 from surefoot.report.suites import headline, headline_lines
@@ -57,6 +57,7 @@ def run_folder(
     status: str = "finished",
     versions: dict[str, str] | None = None,
     templates: int = 80,
+    few_shot: int | None = None,
 ) -> Study:
     """A run as ``surefoot fit`` writes it, as far as comparisons look."""
     splits = splits or IMAGENET
@@ -65,7 +66,7 @@ def run_folder(
         "splits": {s: {"n": n, "version": (versions or {}).get(s, data.partition(":")[0])}
                    for s, (data, n) in splits.items()},
     }})  # fmt: skip
-    data: dict[str, Any] = {"train": train, "test": splits["test"][0]}
+    data: dict[str, Any] = {"train": train, "test": splits["test"][0], "few_shot": few_shot}
     data["shifts"] = {s: spec for s, (spec, _) in splits.items() if s != "test"}
     recipe = {"model": model, "data": data, "methods": ["ft"]}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
@@ -98,9 +99,45 @@ def test_the_published_numbers_match_themselves(tmp_path: Path) -> None:
     assert "too few images" in found["ImageNet-A"].why
     for column in ("ImageNet", "ImageNetV2", "ImageNet-R", "ImageNet-Sketch", "ObjectNet"):
         assert found[column].verdict == "matches", found[column]
+    # The mean of five is known better than its worst part.
     mean = found["avg_shifts"]
     assert mean.value == pytest.approx(np.mean(list(B16.values())[1:]))
-    assert "in a part of the mean" in mean.why
+    assert mean.se < 0.5 < found["ImageNet-A"].se
+    assert (mean.verdict, found["avg_ref_shifts"].verdict) == ("matches", "matches")
+
+
+def test_a_mean_is_not_comparable_where_a_part_is_not(tmp_path: Path) -> None:
+    found = by_column(beside(b16(tmp_path / "run", templates=1)))
+    for column in ("avg_shifts", "avg_ref_shifts"):
+        assert found[column].verdict == "not comparable"
+        assert found[column].why.count("in a part of the mean") == 1
+    off = by_column(beside(b16(tmp_path / "off", shift=3.0)))["avg_shifts"]
+    assert off.why == "differs by +3.0"
+
+
+def test_rows_of_other_encoders_are_left_out_where_there_are_rows_of_ones_own(
+    tmp_path: Path,
+) -> None:
+    rows = beside(b16(tmp_path / "run"))
+    kept, left = own_encoders(rows)
+    assert {r.published.model for r in kept} == {"CLIP ViT-B/16"}
+    assert left == len(rows) - len(kept) > 0
+    other = beside(b16(tmp_path / "b32", model="open_clip:ViT-B-32/openai"))
+    assert own_encoders(other) == (other, 0)
+
+
+def test_the_run_that_fits_the_paper_is_taken(tmp_path: Path) -> None:
+    """Of runs of two encoders and of two training sets, not the one that happens to be first."""
+    for i, options in enumerate(
+        ({"model": "open_clip:ViT-B-32/openai"}, {"train": "cars:train"}, {"few_shot": 16}, {})
+    ):
+        run_folder(tmp_path / str(i), [score("test", 0.6 if i < 3 else 0.813, 50_000)], **options)
+    study = open_study(*(tmp_path / str(i) for i in range(4)))
+    found = by_column(beside(study), "Fine-tuned E2E")["ImageNet"]
+    assert (found.verdict, found.runs) == ("matches", ("3",))
+    assert headline(study, "wise-ft").means[0].values["ID"][0] != pytest.approx(81.3)
+    alone = open_study(tmp_path / "2", tmp_path / "3")
+    assert headline(alone, "wise-ft").means[0].values["ID"][0] == pytest.approx(81.3)
 
 
 def test_a_point_and_a_half_off_differs(tmp_path: Path) -> None:
@@ -120,6 +157,7 @@ def test_a_point_and_a_half_off_differs(tmp_path: Path) -> None:
         ({"status": "trial"}, "toy data: the run's status is trial"),
         ({"versions": {"test": "miniature of imagenet"}}, "a generated miniature"),
         ({"templates": 1}, "other prompts: 1 templates; the paper's 80"),
+        ({"few_shot": 16}, "16 training images of each class; the paper's number is of all"),
         ({"splits": {**IMAGENET, "test": ("imagenet:val", 40_000)}}, ""),
     ],
 )
@@ -136,6 +174,35 @@ def test_a_part_of_the_images_is_not_the_set(tmp_path: Path) -> None:
     study = run_folder(tmp_path / "run", [score("test", 0.813, 40_000)])
     (found,) = (r for r in beside(study, paper="WiSE-FT") if r.published.model == "CLIP ViT-B/16")
     assert found.why == "the data are not whole: 40000 of 50000 images"
+
+
+def test_few_images_leave_the_pretrained_end_as_it_was(tmp_path: Path) -> None:
+    """A zero-shot head needs no training image; a kNN bank is made of them."""
+    rows = [score("test", 0.683, 50_000, selection="none", alpha=0.0)]
+    study = run_folder(tmp_path / "run", rows, few_shot=16)
+    assert by_column(beside(study), "Zero-shot")["ImageNet"].verdict == "matches"
+    rows = [score("test", 0.761, 50_000, selection="none", alpha=0.0, evaluator="knn",
+                  metric="knn_top1")]  # fmt: skip
+    dino = {"model": "timm:vit_base_patch16_224.dino", "label": "Language"}
+    for few, verdict in ((None, "matches"), (20, "not comparable")):
+        study = run_folder(tmp_path / f"knn{few}", rows, few_shot=few, **dino)
+        (found,), _ = own_encoders(beside(study, paper="DINO"))
+        assert found.verdict == verdict, found
+    assert "20 training images of each class" in found.why
+
+
+def test_the_linear_classifier_is_compared_where_it_is_trained_alike(tmp_path: Path) -> None:
+    model = "open_clip:ViT-L-14-336/openai"
+    rows = [score("test", 0.852, 50_000),
+            score("test", 0.837, 50_000, selection="fixed", alpha=0.5)]  # fmt: skip
+    for label, verdict in (("FT (head only)", "matches"), ("LP", "not comparable")):
+        study = run_folder(tmp_path / label, rows, label=label, model=model)
+        found = {r.published.method: r for r in beside(study, paper="WiSE-FT")
+                 if r.published.column == "ImageNet"}  # fmt: skip
+        for method in ("Fine-tuned LC", "WiSE-FT LC a=0.5"):
+            assert found[method].verdict == verdict, found[method]
+        assert not any("E2E" in method for method in found)
+    assert "ours is logistic regression" in found["Fine-tuned LC"].why
 
 
 def test_an_oracle_is_never_a_match(tmp_path: Path) -> None:
@@ -241,6 +308,16 @@ def test_a_missing_set_is_named_and_left_out_for_all(tmp_path: Path) -> None:
         headline(open_study(*paths), "lpft")
 
 
+def test_published_means_are_as_printed_and_of_ones_own_encoder(tmp_path: Path) -> None:
+    """The mean of WiSE-FT's optima column by column is 63.9; what the paper prints is 63.5."""
+    lines = "\n".join(headline_lines(headline(b16(tmp_path / "run"), "wise-ft")))
+    assert "published: WiSE-FT a=0.5 of CLIP ViT-B/16: ID 81.7, OOD 63.0" in lines
+    assert "WiSE-FT opt of CLIP ViT-B/16 [oracle: alpha chosen on the test sets]: ID 82.6" in lines
+    assert "OOD 63.5" in lines
+    assert "63.9" not in lines
+    assert "ALIGN" not in lines
+
+
 def test_a_suite_without_its_runs(tmp_path: Path) -> None:
     found = headline(b16(tmp_path / "run"), "lp-ft")
     assert found.sentences == ("no run is of this suite's methods and data sets",)
@@ -263,9 +340,23 @@ def test_distance_from_a_line_that_is_known(tmp_path: Path) -> None:
     assert found.value == pytest.approx(100 * expected, abs=1e-3)
     assert found.interval.low < found.value < found.interval.high
     assert found.interval.high - found.interval.low < 2
+    assert found.note == ""
     (line, row) = distance_lines([found])
     assert "12 models" in line
     assert f"{found.value:+.1f}" in row
+
+
+def test_what_to_know_of_a_distance_is_said(tmp_path: Path) -> None:
+    """ObjectNet's version in the table that ships; images that are no published data."""
+    found = distances(b16(tmp_path / "run"), read_baseline(TESTBED), samples=20)
+    assert [d.shift for d in found if d.note] == ["objectnet"]
+    toy = distances(b16(tmp_path / "toy", status="trial"), read_baseline(TESTBED), samples=20)
+    assert all("not comparable: the run's status is trial" in d.note for d in toy)
+    lines, page = "\n".join(distance_lines(toy)), robustness_page(toy, TESTBED)
+    for text in (lines, page):
+        assert text.count("run&#39;s status is trial" if text is page else "status is trial") == 5
+    own = robustness_page(found, "mine.csv")
+    assert "the models of mine.csv;" in own
 
 
 def test_per_cent_and_named_columns(tmp_path: Path) -> None:

@@ -70,12 +70,18 @@ def hyperparameters() -> list[Hyperparameter]:
 def published_of(name: str) -> list[Published]:
     """The transcribed numbers of a paper's recipe: its encoder on its data sets.
 
+    None for few-shot fine-tuning: the tables that are transcribed are of whole training sets, and
+    of language supervision they hold the pretrained encoder.
+
     Args:
         name: Such as "wise-ft/imagenet-vit-b16".
     """
     recipe = _plain(name)
-    arxiv, _ = PAPERS[name.partition("/")[0]]
+    paper = name.partition("/")[0]
+    arxiv, _ = PAPERS[paper]
     data = recipe["data"]
+    if data.get("few_shot") and paper != "language":
+        return []
     asked = {data.get("val"), data.get("test"), *(data.get("shifts") or {}).values()}
     train = str(data["train"]).partition(":")[0]
     mine = [c for c in columns() if arxiv in c.paper and c.train == train]

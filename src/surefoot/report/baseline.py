@@ -26,6 +26,12 @@ __all__ = ["TESTBED", "BaselineTable", "Distance", "distances", "read_baseline"]
 TESTBED = "imagenet-testbed"
 """The table that ships: models trained on ImageNet alone, on ImageNet and its shifts."""
 
+_NOTES = {
+    (TESTBED, "objectnet"): "the table's models were asked on objectnet-1.0-beta (18,514 images "
+    "scored), before the set as it ships",
+}
+"""(table, column) -> what to know of it."""
+
 
 @dataclass(frozen=True)
 class BaselineTable:
@@ -73,6 +79,7 @@ class Distance:
         table: Accuracies of the baseline models: names, at home, under shift.
         value: Effective robustness, in points.
         interval: Of that, in points.
+        note: "" or what to know of it: images that are no published data, another version.
     """
 
     label: str
@@ -84,6 +91,7 @@ class Distance:
     table: tuple[tuple[str, ...], tuple[float, ...], tuple[float, ...]]
     value: float
     interval: Interval
+    note: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """One JSON row."""
@@ -92,6 +100,7 @@ class Distance:
             "effective_robustness": self.value, "low": self.interval.low,
             "high": self.interval.high, "slope": self.line.slope,
             "intercept": self.line.intercept, "models": self.line.n, "r2": self.line.r2,
+            "note": self.note,
         }  # fmt: skip
 
 
@@ -249,7 +258,14 @@ def _distance(
         table=(tuple(names), tuple(xs), tuple(ys)),
         value=100 * float(line.effective_robustness(at[0], under[0])),
         interval=Interval(100 * interval.low, 100 * interval.high, interval.kind),
+        note=_note(home, away, column, table),
     )
+
+
+def _note(home: Measured, away: Measured, column: str, table: BaselineTable) -> str:
+    toy = home.toy or away.toy
+    said = (f"not comparable: {toy}" if toy else "", _NOTES.get((table.source, column), ""))
+    return "; ".join(filter(None, said))
 
 
 def _known(se: float) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -19,9 +19,11 @@ from ..runs import Study
 from .measured import Measured, measured, over_seeds, rescored
 from .reading import Reading, readings
 
-__all__ = ["Beside", "beside", "beside_lines"]
+__all__ = ["Beside", "beside", "beside_lines", "own_encoders"]
 
 Verdict = Literal["matches", "differs", "not comparable"]
+
+_TOO_FEW, _IN_PART = "too few images", " (in a part of the mean)"
 
 LARGEST_SE = 0.5
 """Points; with a larger standard error two numbers cannot be told apart, so none matches."""
@@ -38,6 +40,7 @@ class Beside:
         runs: Folders that it comes from.
         verdict: What may be said.
         why: Why it is not comparable; or by how much it differs.
+        own: Is the paper's encoder the one that was measured?
     """
 
     published: Published
@@ -46,6 +49,7 @@ class Beside:
     runs: tuple[str, ...]
     verdict: Verdict
     why: str
+    own: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """One JSON row."""
@@ -79,12 +83,23 @@ def beside(study: Study, *, paper: str | None = None) -> list[Beside]:
     return rows
 
 
+def own_encoders(rows: Sequence[Beside]) -> tuple[list[Beside], int]:
+    """Without a paper's rows of other encoders, where it has rows of the runs' own.
+
+    Returns:
+        The rows that are left, and how many were left out.
+    """
+    own = {r.published.paper for r in rows if r.own}
+    kept = [r for r in rows if r.own or r.published.paper not in own]
+    return kept, len(rows) - len(kept)
+
+
 def _for_number(number: Published, reading: Reading, cells: Sequence[Measured]) -> Beside | None:
     column = column_of(number)
     if column.mean_of:
         return _mean(number, reading, column, cells)
     mine = [c for c in cells if reading.is_of(c)]
-    parts = [_of_one(mine, specs, column.metric) for specs in column.sets]
+    parts = [_of_one(_fitting(number, column, mine), specs, column.metric) for specs in column.sets]
     if not all(parts):
         return None
     found = [over_seeds(part) for part in parts]
@@ -93,7 +108,8 @@ def _for_number(number: Published, reading: Reading, cells: Sequence[Measured]) 
     reasons = (_why_not(number, column, part[0]) for part in parts)
     why = reading.why or next(filter(None, reasons), "")
     runs = tuple(dict.fromkeys(c.run for part in parts for c in part))
-    return _judged(number, value, se, runs, why)
+    own = all(_same_encoder(number, part[0]) for part in parts)
+    return replace(_judged(number, value, se, runs, why), own=own)
 
 
 def _of_one(cells: Sequence[Measured], specs: Sequence[str], metric: str) -> list[Measured]:
@@ -104,9 +120,25 @@ def _of_one(cells: Sequence[Measured], specs: Sequence[str], metric: str) -> lis
     if not same:
         same = [again for c in mine if (again := rescored(c, metric)) is not None]
     mine = same or mine
-    # Runs of several seeds of one model are one number; another model is another.
-    mine = [c for c in mine if (c.model, c.alpha) == (mine[0].model, mine[0].alpha)]
+    # Runs of several seeds of one model are one number; another model or training is another.
+    mine = [c for c in mine if _what(c) == _what(mine[0])]
     return list({c.run: c for c in mine}.values())
+
+
+def _what(cell: Measured) -> tuple[object, ...]:
+    """What must be alike for two cells to be seeds of one thing."""
+    return cell.model, cell.train, cell.few_shot, cell.alpha
+
+
+def _fitting(number: Published, column: Column, cells: Sequence[Measured]) -> list[Measured]:
+    """The cells, those of the paper's encoder and training data first."""
+    return sorted(cells, key=lambda c: (
+        not _same_encoder(number, c), c.train.partition(":")[0] != column.train, _from_few(c),
+    ))  # fmt: skip
+
+
+def _same_encoder(number: Published, cell: Measured) -> bool:
+    return any(fnmatchcase(cell.model, s) for s in models().get(number.model, ()))
 
 
 def _mean(
@@ -124,10 +156,14 @@ def _mean(
         parts.append(found)
     value = sum(p.value for p in parts) / len(parts)
     se = math.sqrt(sum(p.se**2 for p in parts)) / len(parts)
-    reasons = [p.why for p in parts if p.verdict == "not comparable"]
-    why = column.comparable or (f"{reasons[0]} (in a part of the mean)" if reasons else "")
+    # A part that is known to more than half a point may be one of a mean that is known better.
+    reasons = [p.why for p in parts
+               if p.verdict == "not comparable" and not p.why.startswith(_TOO_FEW)]  # fmt: skip
+    in_part = f"{reasons[0].removesuffix(_IN_PART)}{_IN_PART}" if reasons else ""
+    why = column.comparable or in_part
     runs = tuple(dict.fromkeys(r for p in parts for r in p.runs))
-    return _judged(number, value, se, runs, why)
+    own = all(p.own for p in parts)
+    return replace(_judged(number, value, se, runs, why), own=own)
 
 
 def _alike(a: Published, b: Published) -> bool:
@@ -137,16 +173,17 @@ def _alike(a: Published, b: Published) -> bool:
 
 def _why_not(number: Published, column: Column, cell: Measured) -> str:
     """Why a number cannot be compared; "" where it can."""
-    specs = models().get(number.model, ())
     whole = column.n is None or cell.n == column.n
     prompts = column.templates is None or cell.templates == column.templates
     reasons: Iterable[tuple[bool, str]] = (
         (bool(column.comparable), column.comparable),
         (bool(cell.toy), f"toy data: {cell.toy}"),
-        (not any(fnmatchcase(cell.model, s) for s in specs),
+        (not _same_encoder(number, cell),
          f"another model: {cell.model}; the paper's is {number.model}"),
         (cell.train.partition(":")[0] != column.train,
          f"tuned on other data: {cell.train}; the paper's is {column.train}"),
+        (_from_few(cell),
+         f"{cell.few_shot} training images of each class; the paper's number is of all of them"),
         (cell.metric != column.metric,
          f"another metric: {cell.metric}; the paper's is {column.metric}"),
         (not whole, f"the data are not whole: {cell.n} of {column.n} images"),
@@ -158,10 +195,15 @@ def _why_not(number: Published, column: Column, cell: Measured) -> str:
     return next((words for wrong, words in reasons if wrong), "")
 
 
+def _from_few(cell: Measured) -> bool:
+    """Does it rest on a few images of each class? The pretrained end does not, a kNN bank does."""
+    return cell.few_shot is not None and (cell.stage != "start" or cell.evaluator == "knn")
+
+
 def _judged(number: Published, value: float, se: float, runs: tuple[str, ...], why: str) -> Beside:
     if not why and not se <= LARGEST_SE:
         shown = "unknown" if math.isnan(se) else f"{se:.1f}"
-        why = f"too few images: our standard error is {shown} points, above {LARGEST_SE}"
+        why = f"{_TOO_FEW}: our standard error is {shown} points, above {LARGEST_SE}"
     if why:
         return Beside(number, value, se, runs, "not comparable", why)
     gap = value - number.value

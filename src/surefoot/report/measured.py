@@ -56,6 +56,7 @@ class Measured:
         se: Its standard error in points; NaN where there is none.
         n: Images (anchors for pm_k).
         templates: How many prompt templates the task had.
+        few_shot: Training images of each class where there were only so many; None: all.
         toy: "" or why the number is about no published data ("generated miniature").
         seed: Of the run.
         folder: Of the run.
@@ -76,6 +77,7 @@ class Measured:
     se: float
     n: int
     templates: int
+    few_shot: int | None
     toy: str
     seed: int | None
     folder: Path
@@ -145,6 +147,7 @@ def _cells(run: Run) -> Iterable[Measured]:
             se=standard_error(score),
             n=score.n,
             templates=len(task.get("templates") or ()),
+            few_shot=data.get("few_shot"),
             toy=_toy(run, score, about, splits),
             seed=score.seed,
             folder=run.path,

@@ -49,7 +49,7 @@ class Reading:
 
 
 _ZERO = Reading(("Zero-shot",), "start")
-_E2E, _LC = ("FT",), ("LP",)
+_E2E, _LC, _HEAD = ("FT",), ("LP",), ("FT (head only)",)
 _FT_RANDOM = ("FT (random head)",)
 
 
@@ -63,13 +63,13 @@ _ROWS: dict[str, dict[str, tuple[Reading, ...]]] = {
         "Zero-shot (PyTorch)": (_ZERO,),
         "Fine-tuned E2E": (Reading(_E2E, "end"),),
         "Fine-tuned": (Reading(_E2E, "end"),),
-        "Fine-tuned LC": (Reading(_LC, "end", why=_HEAD_ONLY),),
+        "Fine-tuned LC": (Reading(_HEAD, "end"), Reading(_LC, "end", why=_HEAD_ONLY)),
         "WiSE-FT E2E a=0.5": (_mixed(_E2E, "fixed"),),
         "WiSE-FT a=0.5": (_mixed(_E2E, "fixed"),),
         "WiSE-FT E2E opt a": (_mixed(_E2E, "oracle"),),
         "WiSE-FT opt": (_mixed(_E2E, "oracle"),),
-        "WiSE-FT LC a=0.5": (_mixed(_LC, "fixed", _HEAD_ONLY),),
-        "WiSE-FT LC opt a": (_mixed(_LC, "oracle", _HEAD_ONLY),),
+        "WiSE-FT LC a=0.5": (_mixed(_HEAD, "fixed"), _mixed(_LC, "fixed", _HEAD_ONLY)),
+        "WiSE-FT LC opt a": (_mixed(_HEAD, "oracle"), _mixed(_LC, "oracle", _HEAD_ONLY)),
     },
     "2202.10054": {
         "FT": (Reading(_FT_RANDOM, "end"),),

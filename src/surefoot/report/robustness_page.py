@@ -28,18 +28,26 @@ _STYLE = """
 
 
 def distance_lines(found: Sequence[Distance]) -> list[str]:
-    """One line per model and shift, for a terminal."""
+    """One line per model and shift, shift by shift, for a terminal."""
     width = max(len(d.label) for d in found)
-    out, shift = [], ""
-    for d in found:
-        if d.shift != shift:
-            out.append(f"{d.shift}: {_line(d)}")
-            shift = d.shift
-        out.append(
+    out = []
+    for rows in _by_shift(found):
+        out.append(f"{rows[0].shift}: {_line(rows[0])}")
+        out += [
             f"  {d.label:<{width}}  ID {100 * d.home[0]:.1f}  shift {100 * d.away[0]:.1f}  "
             f"line {_foot(d):.1f}  distance {_distance(d)}"
-        )
+            for d in rows
+        ]
+        out += [f"  {note}" for note in _notes(rows)]
     return out
+
+
+def _by_shift(found: Sequence[Distance]) -> list[list[Distance]]:
+    return [[d for d in found if d.shift == s] for s in dict.fromkeys(d.shift for d in found)]
+
+
+def _notes(rows: Sequence[Distance]) -> list[str]:
+    return list(dict.fromkeys(d.note for d in rows if d.note))
 
 
 def robustness_page(found: Sequence[Distance], source: str) -> str:
@@ -55,11 +63,10 @@ def robustness_page(found: Sequence[Distance], source: str) -> str:
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
     )
-    shifts = list(dict.fromkeys(d.shift for d in found))
     return env.get_template("robustness.html.j2").render(
         headline=_headline(found),
         source=source,
-        shifts=[_section(i, [d for d in found if d.shift == s]) for i, s in enumerate(shifts)],
+        shifts=[_section(i, rows) for i, rows in enumerate(_by_shift(found))],
         style=Markup(style),
         policy=page_policy(style, ""),
     )
@@ -88,6 +95,7 @@ def _section(number: int, rows: Sequence[Distance]) -> dict[str, Any]:
         "name": first.shift,
         "chart": chart,
         "line": f"The line: {_line(first)}.",
+        "notes": [f"{note[0].upper()}{note[1:]}." for note in _notes(rows)],
         "rows": [
             {"label": d.label, "id": f"{100 * d.home[0]:.1f}", "ood": f"{100 * d.away[0]:.1f}",
              "foot": f"{_foot(d):.1f}", "distance": _distance(d)}

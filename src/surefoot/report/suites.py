@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ..errors import UnknownName
-from ..published import SuiteSet, numbers, suites
+from ..published import Published, SuiteSet, column_of, models, numbers, suites
 from ..registry import nearest
 from ..runs import Study
 from .measured import Measured, measured, over_seeds
@@ -71,6 +72,7 @@ class Headline:
         missing: Domain -> names of sets that some arm lacks.
         toy: "" or why these are no numbers of the paper's data.
         sentences: The headline.
+        models: Pretrained models of the runs, as recipes name them.
     """
 
     suite: str
@@ -79,6 +81,7 @@ class Headline:
     missing: dict[str, tuple[str, ...]]
     toy: str
     sentences: tuple[str, ...]
+    models: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -141,7 +144,8 @@ def headline(study: Study, suite: str) -> Headline:
     means = tuple(Mean(arm, _means(row, kept)) for arm, row in table.items())
     toy = next((c.toy for c in cells if c.toy), "")
     said = _sentences(suite, means, used, missing)
-    return Headline(suite, means, used, missing, toy, said)
+    used_models = tuple(dict.fromkeys(c.model for c in cells))
+    return Headline(suite, means, used, missing, toy, said, used_models)
 
 
 def _of_set(cells: Sequence[Measured], arm: Arm, one: SuiteSet) -> tuple[float, float] | None:
@@ -156,6 +160,7 @@ def _of_set(cells: Sequence[Measured], arm: Arm, one: SuiteSet) -> tuple[float, 
             and c.data in names
             and c.metric.partition("!")[0] == one.metric.partition("!")[0]
             and c.train.partition(":")[0] == one.train
+            and (c.few_shot is None or c.stage == "start")
         ]
         if not found:
             return None
@@ -233,24 +238,43 @@ _PAPER = {
 
 
 def published_means(found: Headline) -> list[str]:
-    """The paper's means over the sets that ours are over, where all of them are transcribed."""
+    """The paper's means over the sets that ours are over, where all of them are transcribed.
+
+    A mean that the paper prints is taken as printed: where alpha was chosen on the test sets, that
+    of the columns is another number. Only rows of the runs' own encoders, where there are any.
+    """
     paper, settings = _PAPER[found.suite]
     mine = [n for n in numbers() if paper in n.paper]
     joined = found.suite == "lp-ft"  # its tables differ in how they name the encoders
+    rows = dict.fromkeys(("" if joined else n.model, n.method) for n in mine)
+    own = [row for row in rows if _is_own(row[0], found.models)]
     out = []
-    for model, method in dict.fromkeys(("" if joined else n.model, n.method) for n in mine):
+    for model, method in own or rows:
         said = []
         for domain, names in found.used.items():
-            values = {
-                n.column: n.value
-                for n in mine
-                if (n.method, n.setting) == (method, settings[domain])
-                and n.column in names
-                and (joined or n.model == model)
-            }
-            if names and len(values) == len(names):
-                said.append(f"{domain} {sum(values.values()) / len(values):.1f}")
+            row = [n for n in mine if (n.method, n.setting) == (method, settings[domain])
+                   and (joined or n.model == model)]  # fmt: skip
+            value = _printed_mean(row, names)
+            if value is not None:
+                said.append(f"{domain} {value:.1f}")
         if said:
-            out.append(f"published: {' of '.join(filter(None, (method, model)))}: "
+            oracle = " [oracle: alpha chosen on the test sets]" if method in _ORACLES else ""
+            out.append(f"published: {' of '.join(filter(None, (method, model)))}{oracle}: "
                        f"{', '.join(said)}")  # fmt: skip
     return out
+
+
+_ORACLES = frozenset(n.method for n in numbers() if n.oracle)
+
+
+def _is_own(model: str, ours: Sequence[str]) -> bool:
+    return any(fnmatchcase(one, spec) for spec in models().get(model, ()) for one in ours)
+
+
+def _printed_mean(row: Sequence[Published], names: Sequence[str]) -> float | None:
+    """The mean over the columns ``names`` of one row of a table, as printed if it is there."""
+    for n in row:
+        if names and set(column_of(n).mean_of) == set(names):
+            return n.value
+    values = {n.column: n.value for n in row if n.column in names}
+    return sum(values.values()) / len(values) if names and len(values) == len(names) else None
