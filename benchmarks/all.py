@@ -4,6 +4,8 @@
         [--wise-ft FOLDER]
 
 ``--tiny`` runs each at a size that only shows that it works, and writes to a temporary folder.
+Those of a GPU (`training_step`, `flyp_memory`, `device_sweep`) are left out where there is none,
+except with ``--tiny``.
 """
 
 from __future__ import annotations
@@ -27,8 +29,20 @@ ROWS: dict[str, tuple[str, ...]] = {
     "overhead": ("--repeats", "1"),
     "flyp_distinct_prompts": (),
     "board_import": ("--papers", "500"),
+    "training_step": ("--tiny",),
+    "flyp_memory": ("--tiny",),
+    "device_sweep": ("--tiny",),
 }
 """Name -> options at the tiny size."""
+
+ON_A_GPU = ("training_step", "flyp_memory", "device_sweep")
+TO_A_FILE = ("merge", "knn", "linear_probe", "sweep", "startup", *ON_A_GPU)
+
+
+def gpu_here() -> bool:
+    """Does torch see one?"""
+    asked = [sys.executable, "-c", "import torch; raise SystemExit(not torch.cuda.is_available())"]
+    return subprocess.run(asked, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def main() -> None:
@@ -42,16 +56,19 @@ def main() -> None:
     failed = []
     with tempfile.TemporaryDirectory() as folder:
         for name in options.only or ROWS:
+            if name in ON_A_GPU and not options.tiny and not gpu_here():
+                print(f"== {name}: left out, there is no GPU", flush=True)
+                continue
             command = [sys.executable, str(HERE / f"{name}.py")]
             if options.tiny:
                 command += ROWS[name]
-            if options.tiny and name in ("merge", "knn", "linear_probe", "sweep", "startup"):
+            if options.tiny and name in TO_A_FILE:
                 command += ["--out", str(Path(folder) / f"{name}.json")]
             if options.peers_python and name in ("merge", "knn", "linear_probe", "sweep"):
                 command += ["--peers-python", options.peers_python]
             if options.peers_python and name == "startup":
                 command += ["--peers", str(Path(options.peers_python).parent)]
-            if options.wise_ft and name == "sweep":
+            if options.wise_ft and name in ("sweep", "device_sweep"):
                 command += ["--wise-ft", options.wise_ft]
             if options.dino and name == "knn":
                 command += ["--dino", options.dino]

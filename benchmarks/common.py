@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +112,11 @@ def table(title: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], ours: str
 _PACKAGES = (
     *("surefoot", "torch", "safetensors", "numpy", "scipy", "scikit-learn", "timm"),
     *("open_clip_torch", "mergekit", "fusion-bench", "faiss-cpu", "lightly", "clip-benchmark"),
+    *("torchvision", "accelerate", "pillow"),
 )
 
 
+@lru_cache
 def versions_under(python: str) -> dict[str, str]:
     """Versions of the packages that count, as an interpreter sees them."""
     code = (
@@ -132,22 +135,47 @@ def write(
     facts: Mapping[str, Any],
     out: Path | None,
     python: str = sys.executable,
+    *,
+    quiet: bool = False,
 ) -> Path:
-    """Results with the machine, the versions and the command."""
+    """Results with the machine, its GPU if torch sees one, the versions and the command."""
     about = {
         "command": f"python benchmarks/{name}.py " + " ".join(_without_paths(sys.argv[1:])),
         "python": platform.python_version(),
         "versions": versions_under(python),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
+        **gpu(),
         **facts,
         "rows": rows,
     }
     path = out or RESULTS / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, json.dumps(about, indent=1) + "\n")
-    print(f"written: {path.name}")
+    if not quiet:
+        print(f"written: {path.name}")
     return path
+
+
+@lru_cache
+def gpu() -> dict[str, Any]:
+    """Name, memory and driver of the GPU, and torch's CUDA; empty where this process has none."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return {}
+    about = torch.cuda.get_device_properties(0)
+    try:
+        asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+        said = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=20).stdout
+        driver = said.splitlines()[0].strip()
+    except (OSError, subprocess.SubprocessError, IndexError):
+        driver = "unknown"
+    return {
+        "gpu": about.name,
+        "gpu_memory_mb": about.total_memory >> 20,
+        "driver": driver,
+        "torch_build": f"{torch.__version__}, CUDA {torch.version.cuda}",
+    }
 
 
 def _without_paths(arguments: Sequence[str]) -> list[str]:
