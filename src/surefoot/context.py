@@ -126,6 +126,8 @@ class RunContext:
         channels_last: Memory layout of images and convolutions; "auto": on CUDA devices.
         shard: Cut weights and optimiser state up over the processes (FSDP); "auto": where the
             launcher asks for it (``accelerate launch --use_fsdp``).
+        validate: Ask ID validation after every epoch, for the log; nothing is chosen there.
+        memo: What fits with this context share: features, heads, what the start answered.
         stage: Names the part of a method that trains now ("lp-ft/tune"), for logs and files.
     """
 
@@ -141,6 +143,7 @@ class RunContext:
     compile_backend: str = "inductor"
     channels_last: bool | Literal["auto"] = "auto"
     shard: bool | Literal["auto"] = "auto"
+    validate: bool = True
     stage: str = ""
     memo: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 

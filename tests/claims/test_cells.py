@@ -6,10 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from surefoot.claims import cells
-from surefoot.claims.cells import cell, run_set
+from surefoot.claims.cells import cell, rate, run_set
 from surefoot.claims.decide import Answers, decide
 from surefoot.claims.plan import Entrant, Plan, small_plan
 from surefoot.claims.sets import Sources, prepare
@@ -60,7 +61,9 @@ def test_page_and_document_show_every_comparison(study: tuple[Plan, Path, list[s
     for part in parts:
         assert part["text"] in page
         assert part["text"] in document
-    assert page.count("<svg") == 6
+    forests = [row for row in result["claims"] if row["parts"]]
+    assert len(forests) == 6
+    assert page.count("<svg") == len(forests) + 1  # and the plane of ID against shift
     tables = {row["method"] for row in result["accuracy"]}
     assert tables == {e.key for e in plan.sets[0].entrants}
     json.dumps(result, allow_nan=True)
@@ -80,18 +83,69 @@ def test_the_start_of_every_path_is_the_zero_shot_model(
     assert all(s is not None and (s.top1() == starts[0].top1()).all() for s in starts)
 
 
-def test_the_learning_rate_is_the_best_on_id_validation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_learning_rate_is_the_best_on_id_validation(tmp_path: Path) -> None:
     plan = replace(small_plan(), grid=(1e-4, 3e-4, 1e-3))
     file = tmp_path / "pictograms" / "ft" / "tuning.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"0.0001": 0.4, "0.0003": 0.5, "0.001": 0.5}))
-    said: list[str] = []
     entrant = Entrant("ft", {"name": "ft", "schedule": SCHEDULE})
-    chosen = cells._rate(plan, plan.sets[0], entrant, None, None, tmp_path, said.append)  # type: ignore[arg-type]
-    assert chosen == 3e-4  # ties go to the smallest
-    assert said == []  # trials that are there are not repeated
+    assert rate(plan, plan.sets[0], entrant, tmp_path) == 3e-4  # ties go to the smallest
+
+
+def test_two_processes_tune_and_train_as_one_would(tmp_path: Path) -> None:
+    """Trials are kept and not repeated; the first seed's cell is the trial that did best."""
+    whole = small_plan()
+    which = replace(
+        whole.sets[0],
+        limits={"train": 128, "val": 62, "test": 31, "shift": 31},
+        entrants=(Entrant("ft", {"name": "ft", "schedule": SCHEDULE}),),
+    )
+    plan = replace(whole, sets=(which,), seeds=(0, 1), grid=(1e-4, 1e-3), alphas=(0.0, 1.0))
+    said: list[str] = []
+    run_set(plan, which, Sources(), tmp_path, said.append, jobs=2)
+    assert [line.split(":")[0] for line in sorted(said)] == [
+        "pictograms ft lr 0.0001", "pictograms ft lr 0.001",
+        "pictograms ft seed 0", "pictograms ft seed 1",
+    ]  # fmt: skip
+    trials = json.loads((tmp_path / "pictograms" / "ft" / "tuning.json").read_text())
+    assert set(trials) == {"0.0001", "0.001"}
+    first = Run.open(cell(tmp_path, "pictograms", "ft", 0))
+    assert "fitted before" in (first.path / "log.jsonl").read_text()
+    assert not (tmp_path / "pictograms" / "ft" / "trials").exists()
+    again = tmp_path / "again"
+    bench = cells.Bench(plan, which, Sources(), again)
+    for seed in plan.seeds:
+        bench(cells.Training("ft", seed, rate(plan, which, which.entrants[0], tmp_path)))
+        before, after = (Run.open(cell(out, "pictograms", "ft", seed)) for out in (tmp_path, again))
+        for split, alpha in (("test", 0.0), ("emoji", 1.0)):
+            one, two = before.predictions(split, alpha), after.predictions(split, alpha)
+            assert one is not None
+            assert two is not None
+            np.testing.assert_array_equal(one.logits, two.logits)
+
+
+def test_a_cell_that_was_killed_is_gone_on_with(tmp_path: Path) -> None:
+    whole = small_plan()
+    which = replace(
+        whole.sets[0],
+        limits={"train": 128, "val": 62, "test": 31, "shift": 31},
+        entrants=(Entrant("lp", {"name": "lp", "c_path": [0.1]}, tuned=False),),
+    )
+    plan = replace(whole, sets=(which,), seeds=(0,), alphas=(0.0, 1.0))
+    run_set(plan, which, Sources(), tmp_path, lambda line: None)
+    run = Run.open(cell(tmp_path, "pictograms", "lp", 0))
+    expected = run.predictions("test", 1.0)
+    # As a kill in the middle leaves it: begun, without scores.
+    run.set_status("running")
+    (run.path / "predictions" / "test@1.npz").unlink()
+    said: list[str] = []
+    run_set(plan, which, Sources(), tmp_path, said.append)
+    assert len(said) == 1
+    found = Run.open(run.path).predictions("test", 1.0)
+    assert Run.open(run.path).status == "finished"
+    assert expected is not None
+    assert found is not None
+    np.testing.assert_array_equal(found.logits, expected.logits)
 
 
 def test_cifar10_must_be_given() -> None:

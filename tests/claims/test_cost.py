@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from surefoot.claims import cost, meter
-from surefoot.claims.cost import cost_of, judge_cost
+from surefoot.claims.cost import cost_of, cost_table, judge_cost, time_round
 from surefoot.claims.meter import PeakMemory
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's own mark")
@@ -66,18 +67,89 @@ def test_time_per_step_is_over_every_training_of_a_method() -> None:
 
 
 @pytest.mark.parametrize("name", ["language", "zero-shot"])
-def test_one_method_measured(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_and_size_of_one_method(name: str) -> None:
     """``language`` returns an encoder without a head; ``zero-shot`` takes no steps."""
-    monkeypatch.setattr(cost, "_PREDICTIONS", 1)
     row = cost_of(name, train=128, epochs=1)
     assert json.loads(json.dumps(row)) == row
-    assert (row["step_ms"] is None) == (name == "zero-shot")
-    assert row["fit_seconds"] > 0
-    assert row["predict_ms"] > 0
+    assert row["method"] == name
+    assert row["parameters"] > 1_000_000
+    assert row["peak_mb"] is None or row["peak_mb"] >= 0
 
 
-def ratio(low: float, high: float) -> dict[str, float]:
-    return {"mean": (low + high) / 2, "low": low, "high": high}
+def test_a_round_times_every_method_in_its_order() -> None:
+    found = time_round(["language", "zero-shot"], train=128, epochs=1)
+    assert list(found) == ["language", "zero-shot"]
+    assert json.loads(json.dumps(found)) == found
+    for name, row in found.items():
+        assert (row["step_cpu_ms"] is None) == (name == "zero-shot")
+        for clock, processor in (("fit_seconds", "fit_cpu_seconds"),
+                                 ("predict_ms", "predict_cpu_ms")):  # fmt: skip
+            assert 0 < row[processor] <= 1.1 * row[clock]  # one thread
+
+
+def turn(fit: float, step: float | None = 2.0) -> dict[str, Any]:
+    return {"fit_seconds": 2 * fit, "fit_cpu_seconds": fit, "step_cpu_ms": step}
+
+
+def test_the_table_holds_medians_over_rounds_and_failures() -> None:
+    sizes = [
+        {"method": "ft", "peak_mb": 5.0},
+        {"method": "soup", "peak_mb": 9.0},
+        {"method": "none", "peak_mb": 1.0},
+        {"method": "broken", "failed": "no reason"},
+    ]
+    rounds = [
+        {"ft": turn(1.0), "soup": turn(3.0), "none": turn(0.1, None)},
+        {"ft": turn(2.0), "soup": turn(8.0), "none": turn(0.3, None)},
+        {"ft": turn(9.0), "soup": turn(18.0), "none": turn(0.2, None)},
+    ]
+    ft, soup, none, broken = cost_table(sizes, rounds)
+    assert (ft["fit_cpu_seconds"], ft["fit_seconds"], ft["fit_ratio"]) == (2.0, 4.0, 1.0)
+    assert soup["fit_ratio"] == 3.0  # the median of 3, 4, 2: each beside its own round's
+    assert soup["fit_cpu_each"] == [3.0, 8.0, 18.0]
+    assert none["step_cpu_ms"] is None
+    assert broken == {"method": "broken", "failed": "no reason"}
+
+
+def test_pieces_that_are_there_are_not_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(cost.METHODS, "names", lambda: ["ft", "lp", "odd"])
+
+    def child(name: str, **_: int) -> dict[str, Any]:
+        asked.append(name)
+        return {"method": name, "failed": "odd"} if name == "odd" else {"method": name}
+
+    def timed(names: list[str], **_: int) -> dict[str, Any]:
+        asked.append(tuple(names))
+        return {name: turn(1.0) for name in names}
+
+    monkeypatch.setattr(cost, "wise_against_ft", lambda **_: {"repeats": 7})
+    monkeypatch.setattr(cost, "_in_a_child", child)
+    monkeypatch.setattr(cost, "time_round", timed)
+    plan = {"train": 128, "epochs": 1, "repeats": 7, "rounds": 2}
+    first = cost.measure_cost(tmp_path, **plan)
+    assert asked == ["ft", "lp", "odd", ("ft", "lp"), ("lp", "ft")]  # every round begins elsewhere
+    assert [row["method"] for row in first["table"]] == ["ft", "lp", "odd"]
+    asked.clear()
+    (tmp_path / "round-1.json").unlink()  # as a kill leaves it
+    assert cost.measure_cost(tmp_path, **plan) == first
+    assert asked == ["odd", ("lp", "ft")]
+
+
+def test_the_interval_of_a_median_leaves_one_disturbed_repeat_out() -> None:
+    values = [1.00, 1.01, 0.99, 1.00, 1.02, 0.98, 1.01, 1.00, 3.0]
+    found = cost._ratio(values)
+    assert (found["low"], found["median"], found["high"]) == (0.99, 1.00, 1.02)
+    assert found["each"] == values
+    six = cost._ratio(values[:6])  # 2 / 2^6 = 3.1 % outside
+    assert (six["low"], six["high"]) == (0.98, 1.02)
+    assert cost._ratio(values[:5])["high"] is None  # 2 / 2^5 = 6.3 %
+
+
+def ratio(low: float | None, high: float | None) -> dict[str, float | None]:
+    return {"median": 1.0, "low": low, "high": high}
 
 
 @pytest.mark.parametrize(
@@ -85,6 +157,7 @@ def ratio(low: float, high: float) -> dict[str, float]:
     [
         (ratio(0.99, 1.02), ratio(0.98, 1.01), True, "holds"),
         (ratio(0.99, 1.06), ratio(0.98, 1.01), True, "not significant"),
+        (ratio(None, None), ratio(0.98, 1.01), True, "not significant"),
         (ratio(1.06, 1.20), ratio(0.98, 1.01), True, "does not hold"),
         (ratio(0.99, 1.02), ratio(1.90, 2.10), True, "does not hold"),  # an ensemble
         (ratio(0.99, 1.02), ratio(0.98, 1.01), False, "does not hold"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from surefoot.claims import cost, study
+from surefoot.claims import cost
 from surefoot.claims import plan as plans
 from surefoot.cli.main import cli
 from surefoot.errors import RunError
@@ -22,11 +22,15 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = plans.small_plan()
     first = replace(whole.sets[0], limits={"train": 620, "val": 62, "test": 62, "shift": 31})
     small = replace(
-        whole, sets=(first, whole.sets[1]), cost={"train": 128, "epochs": 1, "repeats": 2}
+        whole,
+        sets=(first, whole.sets[1]),
+        cost={"train": 128, "epochs": 1, "repeats": 2, "rounds": 1},
     )
     monkeypatch.setattr(plans, "small_plan", lambda: small)
     monkeypatch.setattr(cost, "_PREDICTIONS", 1)
-    monkeypatch.setattr(study, "cost_table", lambda **_: [{"method": "ft", "failed": "left out"}])
+    monkeypatch.setattr(
+        cost, "_in_a_child", lambda name, **_: {"method": name, "failed": "left out"}
+    )
 
 
 def run(*words: str) -> str:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..data.builtin import pictograms
+from ..data.dataset import Task
 from ..models.load import load
-from ..recipes.align import AlignSpec, align
+from ..recipes.align import AlignSpec, align, member_names, one_of
+from ..runs import Run
 from ..train import Schedule
+from .held import held
 from .plan import Plan
+from .workers import Workers
 
 __all__ = ["run_language", "specification"]
 
@@ -33,19 +39,41 @@ def specification(plan: Plan) -> AlignSpec:
     )
 
 
-def run_language(plan: Plan, out: Path, say: Callable[[str], None]) -> None:
+def run_language(plan: Plan, out: Path, say: Callable[[str], None], *, jobs: int = 1) -> None:
     """Both adapters and their controls with every seed, as a study folder ``out``."""
-    task = pictograms()
-    if plan.size == "small":
-        task = task.subset(train=620, evaluation=128, seed=0)
+    spec = specification(plan)
+    left = [name for name in member_names(spec) if not _finished(out / name)]
+    with Workers(min(jobs, max(1, len(left))), partial(_Bench, plan, out)) as workers:
+        for name, seconds in workers.do(left):
+            say(f"{name}: {seconds:.0f} s")
+    task = _task(plan)
     align(
-        load(ENCODER),
-        task.train,
-        task,
-        specification(plan),
-        out=out,
-        resume=out.exists(),
-        batch_size=64,
-        command="claims",
-        say=say,
-    )
+        load(ENCODER), task.train, task, spec,
+        out=out, resume=out.exists(), batch_size=64, command="claims",
+    )  # fmt: skip
+
+
+def _task(plan: Plan) -> Task:
+    task = pictograms()
+    return task.subset(train=620, evaluation=128, seed=0) if plan.size == "small" else task
+
+
+def _finished(place: Path) -> bool:
+    return (place / "run.json").is_file() and Run.open(place).status in ("finished", "trial")
+
+
+class _Bench:
+    """What one process needs; call it with the name of a run."""
+
+    def __init__(self, plan: Plan, out: Path) -> None:
+        task = held(_task(plan))
+        self.one = one_of(
+            load(ENCODER), task.train, task, specification(plan),
+            out=out, batch_size=64, command="claims",
+        )  # fmt: skip
+
+    def __call__(self, name: str) -> float:
+        """Fit and look; seconds."""
+        began = time.perf_counter()
+        self.one(name)
+        return time.perf_counter() - began

@@ -14,7 +14,7 @@ from ..records import write_atomic
 from ..runs import Run
 from ..stats import mean_interval_over_seeds
 from .cells import cell, open_plan, run_set
-from .cost import cost_table, judge_cost, wise_against_ft
+from .cost import judge_cost, measure_cost
 from .decide import Answers, decide
 from .language import run_language
 from .plan import LANGUAGE, PARTS, Plan, SetPlan
@@ -38,6 +38,7 @@ def run_claims(
     parts: Collection[str] = PARTS,
     command: str = "",
     say: Say = lambda line: None,
+    jobs: int = 1,
 ) -> dict[str, Any]:
     """Run what is not finished yet, then decide.
 
@@ -48,6 +49,7 @@ def run_claims(
         parts: Names out of ``PARTS``; the others are left as they are.
         command: As typed, for the record.
         say: Told what is done.
+        jobs: Trainings at once, each in a process of its own; what is timed runs alone.
 
     Returns:
         What ``out/claims.json`` holds; see :func:`summarise`.
@@ -59,9 +61,9 @@ def run_claims(
     open_plan(plan, out)
     for which in plan.sets:
         if which.name in parts:
-            run_set(plan, which, sources or Sources(), out, say)
+            run_set(plan, which, sources or Sources(), out, say, jobs=jobs)
     if LANGUAGE in parts and plan.language is not None:
-        run_language(plan, out / LANGUAGE, say)
+        run_language(plan, out / LANGUAGE, say, jobs=jobs)
     if "theory" in parts and not (out / "theory.json").is_file():
         from ..theory import Setting, run_study
 
@@ -69,9 +71,7 @@ def run_claims(
         _write(out / "theory.json", found)
         say("theory: done")
     if "cost" in parts and not (out / "cost.json").is_file():
-        settings = {"train": plan.cost["train"], "epochs": plan.cost["epochs"]}
-        wise = wise_against_ft(**settings, repeats=plan.cost["repeats"])
-        _write(out / "cost.json", {**settings, "wise": wise, "table": cost_table(**settings)})
+        _write(out / "cost.json", measure_cost(out / "cost", **plan.cost, say=say, jobs=jobs))
         say("cost: done")
     result = summarise(plan, out, command=command)
     _write(out / "claims.json", result)

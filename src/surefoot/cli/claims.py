@@ -39,6 +39,12 @@ __all__ = ["claims_command"]
     help="Weights of timm's tf_efficientnet_lite0 for CIFAR-10.",
 )
 @click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Trainings at once, each in a process with its share of the cores.  [default: one for "
+    "each core, 8 at most; 1 with a GPU]",
+)
+@click.option(
     "--from",
     "source",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -61,6 +67,7 @@ def claims_command(
     only: tuple[str, ...],
     cifar10: Path | None,
     encoder: Path | None,
+    jobs: int | None,
     source: Path | None,
     document: Path | None,
     comments: Path | None,
@@ -72,12 +79,12 @@ def claims_command(
     the cost: each is decided by a rule that is written down (plan.json) before anything runs.
     CIFAR-10 takes part when its folder and an encoder are given. Writes claims.json and
     claims.html. A part that is finished is not run again: to measure the cost anew, delete
-    cost.json in the folder and call with --only cost.
+    cost.json and the folder cost, and call with --only cost on a machine that does nothing else.
     """
     if source is not None:
         result = _read(source)
     else:
-        result = _run(size, Path(out or f"runs/claims-{size}"), only, cifar10, encoder)
+        result = _run(size, Path(out or f"runs/claims-{size}"), only, cifar10, encoder, jobs)
     folder = Path(out) if out else None if source else Path(f"runs/claims-{size}")
     _write(result, folder, document, comments)
     if as_json:
@@ -87,12 +94,18 @@ def claims_command(
 
 
 def _run(
-    size: str, folder: Path, only: tuple[str, ...], cifar10: Path | None, encoder: Path | None
+    size: str,
+    folder: Path,
+    only: tuple[str, ...],
+    cifar10: Path | None,
+    encoder: Path | None,
+    jobs: int | None,
 ) -> dict[str, Any]:
     """Go on with the study in a folder, and decide."""
     from ..claims.plan import full_plan, small_plan
     from ..claims.sets import Sources
     from ..claims.study import run_claims
+    from ..claims.workers import usual_jobs
     from ..context import cap_threads
 
     cap_threads()
@@ -107,6 +120,7 @@ def _run(
         command=f"surefoot claims --size {size}"
         + (" --cifar10 DIR --encoder FILE" if (folder / "cifar10").is_dir() else ""),
         say=say,
+        jobs=jobs or usual_jobs(),
     )
     say(f"numbers: {folder / 'claims.json'}")
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 
 import numpy as np
@@ -59,6 +60,7 @@ def sweep(
     on_predictions: Callable[[float, Predictions], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
     refit: Refit | None = None,
+    at_start: Mapping[str, Predictions] | None = None,
 ) -> Curve:
     """Evaluate a path (WiSE-FT's curve, arXiv 2109.01903, figure 1).
 
@@ -82,6 +84,8 @@ def sweep(
             of this process.
         refit: Gives the head at an alpha from the model there (for encoders without a zero-shot
             head); called once per alpha, before anything is scored.
+        at_start: Split name -> what the start said about it, where another sweep from the same
+            start has asked; taken at alpha 0, whose forward passes are saved.
 
     Returns:
         One score per split and alpha; ``correct`` for the splits scored by top1.
@@ -96,9 +100,10 @@ def sweep(
     if not grid:
         raise AlphaError("there is no alpha to evaluate", expected="one or more")
     shifts = task.scored() if isinstance(task, Task) else dict(task)
-    walk = _Walk(path, grid, device, refit, workers)
+    known = at_start if grid[0] == 0 and at_start is not None else None
+    walk = _Walk(path, grid[1:] if known is not None else grid, device, refit, workers)
     walk.require_classes(shifts)
-    total = sum(_mine(s.split) for s in shifts.values()) * len(grid)
+    total = sum(_mine(s.split) for s in shifts.values()) * len(walk.alphas)
     ticker = _Ticker(progress, total)
     scores: dict[str, tuple[Score, ...]] = {}
     correct: dict[str, NDArray[np.bool_]] = {}
@@ -110,7 +115,8 @@ def sweep(
             shift.split, walk.model.spec.transform.eval(), batches=plan, workers=workers
         )
         images = (batch["image"] for batch in loader)
-        for alpha, said in walk.predictions(shift, images, decode_budget, ticker):
+        found = walk.predictions(shift, images, decode_budget, ticker)
+        for alpha, said in found if known is None else chain([(0.0, known[name])], found):
             row.append(replace(score(said), alpha=alpha, method=method, seed=seed))
             if shift.metric == "top1":
                 right.append(said.correct())

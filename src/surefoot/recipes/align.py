@@ -16,6 +16,7 @@ from ..context import RunContext, cap_threads
 from ..data.captions import PairsSubset, caption_table, class_prompts, pairs_subset
 from ..data.dataset import Split, Task
 from ..errors import RunError
+from ..methods.language import LanguageSupervision
 from ..models.model import Model
 from ..models.text_encoders import TextEncoder, text_encoder
 from ..predictions import Predictions
@@ -27,7 +28,7 @@ from .align_run import Fitted, Work
 from .align_spec import AlignSpec
 from .study import task_facts
 
-__all__ = ["AlignSpec", "Aligned", "Fitted", "align"]
+__all__ = ["AlignSpec", "Aligned", "Fitted", "align", "member_names", "one_of"]
 
 Say = Callable[[str], None]
 
@@ -96,8 +97,79 @@ def align(
         ModelError: The encoder has no place for an adapter, or the text encoder is none.
         DataError: The pairs have no captions, or the bank no labels.
     """
-    cap_threads()
     spec, say = spec or AlignSpec(), say or (lambda line: None)
+    work, folder = _begun(start, pairs, task, spec, text, out, resume, context, batch_size, say)
+    fits = [
+        work.one(method, key, seed, None if folder is None else folder / name, command)
+        for name, (method, key, seed) in _members(spec).items()
+    ]
+    compared = tuple(compare(fits))
+    if folder is None:
+        return Aligned(tuple(fits), compared, work.facts)
+    _write_study(folder, fits, compared, work.facts, task, spec, command)
+    return Aligned(tuple(fits), compared, work.facts, open_study(folder))
+
+
+def one_of(
+    start: Model,
+    pairs: Split,
+    task: Task,
+    spec: AlignSpec,
+    *,
+    out: str | File,
+    context: RunContext | None = None,
+    batch_size: int = 256,
+    command: str = "",
+) -> Callable[[str], Fitted]:
+    """For several processes: fits of one study by their names, each into its run folder.
+
+    Everything is as :func:`align` has it with ``resume``, which is to be called when all names
+    have been done: it reads them and writes the study.
+
+    Returns:
+        A function of a name out of :func:`member_names`; a finished run is read.
+    """
+    work, folder = _begun(
+        start, pairs, task, spec, None, out, True, context, batch_size, lambda line: None
+    )
+    members = _members(spec)
+    assert folder is not None
+
+    def one(name: str) -> Fitted:
+        method, key, seed = members[name]
+        return work.one(method, key, seed, folder / name, command)
+
+    return one
+
+
+def member_names(spec: AlignSpec) -> list[str]:
+    """Folder names of a study's runs, in the order in which they are made."""
+    return list(_members(spec))
+
+
+def _members(spec: AlignSpec) -> dict[str, tuple[LanguageSupervision, str, int]]:
+    """Folder name -> method, its key, seed."""
+    return {
+        key if len(spec.seeds) == 1 else f"{key}-s{seed}": (method, key, seed)
+        for seed in spec.seeds
+        for key, method in spec.keyed().items()
+    }
+
+
+def _begun(
+    start: Model,
+    pairs: Split,
+    task: Task,
+    spec: AlignSpec,
+    text: TextEncoder | None,
+    out: str | File | None,
+    resume: bool,
+    context: RunContext | None,
+    batch_size: int,
+    say: Say,
+) -> tuple[Work, File | None]:
+    """What every fit shares, and the study's folder, made or checked."""
+    cap_threads()
     task.train.require_labels()
     part = pairs_subset(_captioned(pairs, task), spec.pairs, seed=spec.pairs_seed)
     memo: dict[str, Any] = {f"text:{spec.text}": text or text_encoder(spec.text)}
@@ -106,18 +178,8 @@ def align(
     facts = _facts(start, part, task, memo[f"text:{spec.text}"], spec)
     folder = None if out is None else _folder(File(out), facts, part, resume)
     context = replace(context or RunContext(), memo=memo, resume=resume)
-    work = Work(start, _training(task, part.split), task, spec, context, batch_size, facts, say)
-    fits = []
-    for seed in spec.seeds:
-        for key, method in spec.keyed().items():
-            name = key if len(spec.seeds) == 1 else f"{key}-s{seed}"
-            place = None if folder is None else folder / name
-            fits.append(work.one(method, key, seed, place, command))
-    compared = tuple(compare(fits))
-    if folder is None:
-        return Aligned(tuple(fits), compared, facts)
-    _write_study(folder, fits, compared, facts, task, spec, command)
-    return Aligned(tuple(fits), compared, facts, open_study(folder))
+    training = _training(task, part.split)
+    return Work(start, training, task, spec, context, batch_size, facts, say), folder
 
 
 def _captioned(pairs: Split, task: Task) -> Split:

@@ -26,6 +26,7 @@ from ..select import select
 from .ends import save_ends
 from .few_shot import start_or_end
 from .recipe import Recipe
+from .start_answers import StartAnswers
 
 __all__ = ["Clock", "execute"]
 
@@ -60,6 +61,7 @@ def execute(
     *,
     seed: int,
     context: RunContext,
+    fitted: Model | None = None,
 ) -> None:
     """Carry out one method with one seed and fill its run folder.
 
@@ -73,6 +75,8 @@ def execute(
         seed: Of the fit and the bootstrap.
         context: Device and progress; the log is the run's own, and so are the checkpoints unless
             it names a folder.
+        fitted: What the method gives, where it was fitted before with the same start, task and
+            seed (a trial of learning rates); None fits.
 
     The run's status becomes "interrupted" when an exception or Ctrl-C ends it early.
     """
@@ -82,7 +86,9 @@ def execute(
     marks: dict[str, Any] = {"seed": seed, "recipe": recipe.hash(), "version": task.test.version}
     try:
         with clock.time("fit"):
-            tuned = method.fit(start, task, seed=seed, run=context)
+            if fitted is not None:
+                context.say(note="fitted before, as a trial: not done again")
+            tuned = fitted or method.fit(start, task, seed=seed, run=context)
         path = None
         if recipe.spec.path is None or not method.on_path:
             rows = _score_one(tuned, task, run, recipe, key, clock, context)
@@ -169,6 +175,12 @@ def _score_path(
         if keep_all or alpha in (0.0, 1.0, spec.fixed):
             run.save_predictions(predictions, alpha)
 
+    start = StartAnswers(path, task, recipe.spec.batch_size, context)
+
+    def seen(alpha: float, predictions: Predictions) -> None:
+        start.keep(alpha, predictions)
+        keep(alpha, predictions)
+
     with clock.time("sweep"), progress_bar("sweep", shown=context.progress) as tick:
         curve = sweep(
             path,
@@ -177,9 +189,10 @@ def _score_path(
             batch_size=recipe.spec.batch_size,
             device=pick_device(recipe.spec.device),
             workers=context.workers,
-            on_predictions=keep,
+            on_predictions=seen,
             method=key,
             progress=tick,
+            at_start=start.known(),
         )
     selections = [select(curve, rule, fixed=spec.fixed) for rule in spec.rules]
     run.write_selections(selections)

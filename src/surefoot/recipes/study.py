@@ -105,6 +105,8 @@ def carry_out(
     task: Task | None = None,
     start: Model | None = None,
     say: Any = None,
+    context: RunContext | None = None,
+    fitted: Model | None = None,
 ) -> Study:
     """Load, check, fit, sweep, select, score, and keep everything.
 
@@ -119,6 +121,9 @@ def carry_out(
         task: Instead of the recipe's data (from Python).
         start: Instead of the recipe's model (from Python).
         say: Takes lines for people; None keeps quiet.
+        context: What the recipe does not say (memory layout, a memo shared with other recipes);
+            its device, precision, workers and places come from here.
+        fitted: What the recipe's one method with its one seed gives, where that is known.
 
     Raises:
         RunError: The folder exists and ``resume`` was not asked for.
@@ -133,7 +138,8 @@ def carry_out(
     task = task if task is not None else task_of(recipe.spec)
     loading = time.perf_counter() - began
     single = len(recipe.methods) == 1 and len(recipe.spec.seeds) == 1
-    context = RunContext(
+    context = replace(
+        context or RunContext(),
         device=recipe.spec.device,
         precision=recipe.spec.precision,
         progress=progress and processes.is_main(),
@@ -158,7 +164,7 @@ def carry_out(
                 }
                 asked = replace(context, checkpoints=folder / part / "checkpoints")
                 _one(recipe, method, key, start, drawn_task, own / part, folder / part, facts,
-                     seed, asked, command, say)  # fmt: skip
+                     seed, asked, command, say, fitted if single else None)  # fmt: skip
     if processes.is_main():
         if not single:
             seconds = {"loading": loading, "total": time.perf_counter() - began}
@@ -221,6 +227,7 @@ def _one(
     context: RunContext,
     command: str,
     say: Any,
+    fitted: Model | None,
 ) -> None:
     """One member: skipped when it is finished already."""
     if processes.agreed(lambda: _finished(kept)):
@@ -242,7 +249,7 @@ def _one(
             say=say,
             record=lambda table: run.write_json("tuning.json", table),
         )
-    execute(method, key, start, task, recipe, run, seed=seed, context=context)
+    execute(method, key, start, task, recipe, run, seed=seed, context=context, fitted=fitted)
     say(f"{facts['label']}, seed {seed}: {time.perf_counter() - began:.0f} s")
 
 

@@ -99,6 +99,7 @@ def _environment(*, escape: bool) -> Environment:
     environ.filters["percent"] = lambda value: f"{100 * value:.1f}"
     environ.filters["p"] = _p
     environ.filters["number"] = _number
+    environ.filters["times"] = _times
     environ.filters["entrant"] = _entrant
     return environ
 
@@ -120,6 +121,14 @@ def _entrant(key: str) -> str:
 def _number(value: object, digits: int) -> str:
     """A number, or a dash where there is none."""
     return f"{value:.{digits}f}" if isinstance(value, (int, float)) else "–"
+
+
+def _times(ratio: Mapping[str, Any]) -> str:
+    """A ratio of claim 9 with its interval; older results hold its mean instead of its median."""
+    middle = f"{ratio.get('median', ratio.get('mean')):.3f} times"
+    if ratio["low"] is None:
+        return f"{middle} (too few repeats for an interval)"
+    return f"{middle} ({ratio['low']:.3f} to {ratio['high']:.3f})"
 
 
 def _facts(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,7 +196,10 @@ def _accuracy(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 def _costs(cost: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     if cost is None:
         return []
-    return sorted(cost["table"], key=lambda r: r.get("fit_seconds", float("inf")))
+    return sorted(
+        cost["table"],
+        key=lambda r: r.get("fit_cpu_seconds", r.get("fit_seconds", float("inf"))),
+    )
 
 
 def _memory(cost: Mapping[str, Any] | None) -> dict[str, float] | None:

@@ -72,8 +72,8 @@ def train(
         schedule: How long and how fast.
         seed: Of the order and the transforms. With the same seed a run on one device repeats.
         run: Device, log, checkpoints, progress; None: a plain run in memory.
-        validate: Called after every epoch, in every process; its value (a fraction) is logged.
-            ID validation only; nothing is chosen here.
+        validate: Called after every epoch (unless ``run.validate`` is off), in every process; its
+            value (a fraction) is logged. ID validation only; nothing is chosen here.
         eval_mode: Keep the network in eval mode: BatchNorm statistics frozen, no dropout (LP-FT,
             second stage).
         after_step: Called after every optimiser step with the number of steps done, in every
@@ -114,7 +114,7 @@ def train(
             row = _epoch(loop, loader, bar, seed=seed, after_step=after_step, place=place)
             loop.epoch = epoch + 1
             spreading.collect()
-            if validate is not None:
+            if validate is not None and run.validate:
                 objective.eval()
                 row["val"] = validate()
                 bar.set_postfix(loss=f"{row['loss']:.3f}", val=f"{row['val']:.3f}")
