@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from surefoot.board import BoardError
 from surefoot.board.add_runs import add_results
 from surefoot.board.ranking import rank
+from surefoot.board.run_curves import curves_of
+from surefoot.board.run_files import read_rows
 from surefoot.board.run_scores import Placing
 from surefoot.errors import RunError
 from surefoot.records import Score, write_jsonl
@@ -90,6 +93,17 @@ def test_a_run_becomes_entries_and_a_curve(own, tmp_path):
     assert board.protocol == "pictograms-1-0-test-top1-head"
     assert "version 1.0" in own.protocols.describe(board.protocol).description
     assert found["WiSE-FT of FT", "sketch", "fixed"].results[0].alpha == 0.5
+
+
+def test_scores_at_the_chosen_alphas_alone_are_no_curve(own, tmp_path):
+    """kNN that was asked at 0, at 0.5 and at the chosen alpha is not a path."""
+    rows = read_rows(make_run(tmp_path / "runs" / "r1", FULL))
+    assert len(curves_of(own, rows, Placing())) == 1
+    some = [r for r in rows if r.score.alpha != 1.0]
+    assert curves_of(own, some, Placing()) == []
+    knn = [replace(r, score=replace(r.score, evaluator="knn")) for r in rows]
+    [curve] = curves_of(own, knn, Placing())
+    assert curve.title.endswith(", kNN")
 
 
 def test_the_curve_has_every_split_but_the_one_that_chose(own, tmp_path):

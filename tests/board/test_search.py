@@ -46,11 +46,16 @@ def test_changes_are_found_at_once(store):
     store.db.connection.execute(integrity)
 
 
-def test_models_are_listed_once_per_board(store):
-    board = store.boards.ensure(store.tasks.ensure("T").id, store.datasets.ensure("D").id)
-    for i in range(3):
-        store.entries.add(Entry(board.id, "published", "ViT", Source("paper", row=str(i))))
-    assert len(store.search("vit", kinds=["model"])) == 1
+def test_models_are_listed_once_with_their_data_sets(store):
+    task = store.tasks.ensure("T")
+    for i, name in enumerate("DDEFGG"):
+        board = store.boards.ensure(task.id, store.datasets.ensure(name).id)
+        source = Source("paper", row=str(i))
+        store.entries.add(Entry(board.id, "published", "ViT", source, backbone="B/16"))
+    other = Entry(board.id, "published", "ViT", Source("paper", row="x"))
+    store.entries.add(other)
+    found = {h.excerpt for h in store.search("vit", kinds=["model"])}
+    assert found == {"B/16 · on D, E, F and 1 more", "on G"}
 
 
 def test_nothing_to_look_for_finds_nothing(seeded):

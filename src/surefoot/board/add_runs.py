@@ -21,6 +21,7 @@ from .run_scores import (
     Placing,
     dataset_name,
     group_rows,
+    how_scored,
     metric_name,
     protocol_name,
     split_facts,
@@ -81,12 +82,12 @@ def add_results(store: Store, path: str | Path, placing: Placing | None = None) 
             if store.entries.has(entry.row_key):
                 counts["unchanged"] += 1
                 continue
-            store.entries.add(entry)
+            store.entries.add(entry, why=f"added from {Path(path).name}")
             counts["entries"] += 1
             counts["reproduced"] += entry.kind == "reproduced"
         for curve in curves_of(store, rows, placing):
             if not store.curves.has(curve.curve_key):
-                store.curves.add(curve)
+                store.curves.add(curve, why=f"added from {Path(path).name}")
                 counts["curves"] += 1
     return Added(**counts, boards=tuple(boards), notes=tuple(dict.fromkeys(notes)))
 
@@ -122,7 +123,8 @@ def _place(store: Store, row: RunRow, placing: Placing) -> tuple[Board, str]:
             + (f", manifest {facts['manifest']}" if facts.get("manifest") else "")
             + "."
         )
-        store.protocols.declare(Protocol(name, f"{dataset.name}, {score.split}", what))
+        title = ", ".join(w for w in (dataset.name, score.split, how_scored(score)) if w)
+        store.protocols.declare(Protocol(name, title, what))
     task = store.tasks.ensure(placing.task)
     return store.boards.ensure(task.id, dataset.id, score.split, name), metric
 

@@ -142,6 +142,17 @@ class Datasets(Table[Dataset]):
         """Say that a data set serves a task."""
         self.db.link("dataset_task", dataset_id=dataset_id, task_id=task_id)
 
+    def of_task(self, task_id: int, *, limit: int = 100) -> list[Dataset]:
+        """Data sets that serve a task, those with most boards first."""
+        rows = self.db.all(
+            "SELECT dataset.* FROM dataset JOIN dataset_task ON dataset.id = dataset_id "
+            "WHERE task_id = ? AND deleted IS NULL ORDER BY (SELECT count(*) FROM board "
+            "WHERE board.dataset_id = dataset.id) DESC, dataset.id LIMIT ?",
+            task_id,
+            limit,
+        )
+        return [self._read(r) for r in rows]
+
     def of_paper(self, paper_id: int) -> list[Dataset]:
         """Data sets that a paper introduced."""
         rows = self.db.all(

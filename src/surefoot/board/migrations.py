@@ -78,7 +78,7 @@ def steps() -> list[str]:
 
 
 _SHARED_MODELS = "CREATE INDEX entry_model ON entry (model_name, backbone);"
-"""Which boards hold the same models is asked of every row of a board."""
+"""Which boards hold the same models is asked of every board."""
 
 VERSION = 2
 """What this surefoot writes."""

@@ -15,13 +15,21 @@ __all__ = ["curves_of"]
 
 
 def curves_of(store: Store, rows: Sequence[RunRow], placing: Placing) -> list[Curve]:
-    """One curve per run, method and evaluator: every split along the path."""
+    """One curve per run, method and evaluator: every split along the path.
+
+    Scores at a few alphas that do not reach both ends (an evaluator that was asked only at the
+    chosen ones) are no curve.
+    """
     paths: dict[tuple[str, str, str], list[RunRow]] = {}
     for row in rows:
         s = row.score
         if s.selection == "none" and s.alpha is not None:
             paths.setdefault((row.run, s.method, s.evaluator), []).append(row)
-    return [_curve(store, run, name, points, placing) for (run, name, _), points in paths.items()]
+    return [
+        _curve(store, run, name, points, placing)
+        for (run, name, _), points in paths.items()
+        if {0.0, 1.0} <= {r.score.alpha for r in points}
+    ]
 
 
 def _curve(store: Store, run: str, name: str, rows: list[RunRow], placing: Placing) -> Curve:
@@ -46,14 +54,15 @@ def _curve(store: Store, run: str, name: str, rows: list[RunRow], placing: Placi
         )
     key = (first.score.recipe or run, first.score.seed, name, first.score.evaluator)
     label, day = str(first.facts.get("label") or name), str(first.facts.get("date", ""))
+    how = how_scored(first.score)
     return Curve(
         digest("curve", *key, [(p.dataset, p.alpha, p.value) for p in points]),
-        ", ".join(w for w in (f"WiSE-FT of {label}", backbone) if w),
+        ", ".join(w for w in (f"WiSE-FT of {label}", backbone, how) if w),
         "measured",
         tuple(points),
         Source("run", run=run, recipe=first.score.recipe, date=day),
         method_id=wise.id if wise else None,
         backbone=backbone,
-        setting=how_scored(first.score),
+        setting=how,
         toy=any(r.facts.get("status") == "trial" or r.score.synthetic for r in rows),
     )

@@ -75,15 +75,27 @@ def _of(db: Database, kind: str, match: str, limit: int) -> list[Hit]:
 
 
 def _models(db: Database, match: str, limit: int) -> list[Hit]:
+    """One hit per model and backbone, with the data sets of its boards."""
     rows = db.all(
-        "SELECT min(e.id) AS id, b.slug, e.model_name, e.backbone, min(entry_fts.rank) AS score "
+        "SELECT min(e.id) AS id, b.slug, e.model_name, e.backbone, min(entry_fts.rank) AS score, "
+        "group_concat(DISTINCT d.name) AS names "
         "FROM entry_fts JOIN entry AS e ON e.id = entry_fts.rowid "
-        "JOIN board AS b ON b.id = e.board_id WHERE entry_fts MATCH ? AND e.deleted IS NULL "
-        "AND b.deleted IS NULL GROUP BY e.board_id, e.model_name, e.backbone "
-        "ORDER BY score LIMIT ?",
+        "JOIN board AS b ON b.id = e.board_id JOIN dataset AS d ON d.id = b.dataset_id "
+        "WHERE entry_fts MATCH ? AND e.deleted IS NULL "
+        "AND b.deleted IS NULL GROUP BY e.model_name, e.backbone "
+        "ORDER BY score, id LIMIT ?",
         match,
         limit,
     )
     return [
-        Hit("model", r["id"], r["slug"], r["model_name"], r["backbone"], r["score"]) for r in rows
-    ]
+        Hit("model", r["id"], r["slug"], r["model_name"], _where(r["backbone"], r["names"]),
+            r["score"])
+        for r in rows
+    ]  # fmt: skip
+
+
+def _where(backbone: str, names: str) -> str:
+    """A model's backbone, and on which data sets it has rows."""
+    some = names.split(",")
+    more = f" and {len(some) - 3} more" if len(some) > 3 else ""
+    return " · ".join(w for w in (backbone, f"on {', '.join(some[:3])}{more}") if w)

@@ -34,9 +34,9 @@ class SubmissionForm(BaseModel):
     metric: Name = Field(description="As the board spells it, such as Top-1 Accuracy")
     value: Name = Field(description="As your paper prints it, such as 72.1")
     model_name: Name = Field(description="What the table shows")
-    backbone: Line = ""
+    backbone: Line = Field("", description="Such as CLIP ViT-B/16")
     method: Line = Field("", description="A method of the board, if one fits")
-    setting: Line = ""
+    setting: Line = Field("", description="What else tells it apart, such as end to end")
     paper_title: Line = ""
     paper_url: Address = ""
     paper_date: Line = Field("", description="YYYY-MM-DD")
@@ -46,10 +46,14 @@ class SubmissionForm(BaseModel):
     low: float | None = Field(
         None, allow_inf_nan=False, description="Lower end of the 95 % interval"
     )
-    high: float | None = Field(None, allow_inf_nan=False, description="Upper end")
+    high: float | None = Field(
+        None, allow_inf_nan=False, description="Upper end of the 95 % interval"
+    )
     recipe: str = Field("", max_length=20_000, description="A surefoot recipe that repeats it")
     run_method: Line = Field("", description="Which of the recipe's scores: its method")
-    run_split: Line = Field("", description="its split; by default `split`")
+    run_split: Line = Field(
+        "", description="Which of the recipe's scores: its split; empty: the split above"
+    )
     run_selection: Line = Field(
         "end", description="How alpha was chosen: end (the tuned model itself), fixed, id_val, ..."
     )

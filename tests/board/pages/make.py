@@ -23,6 +23,7 @@ def add(store, board, kind, model, value, **more):
         "low",
         "high",
         "n",
+        "seeds",
         "manifest",
         "selection",
         "reproduces_id",

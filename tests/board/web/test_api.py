@@ -31,9 +31,15 @@ def test_a_board_gives_its_rows_in_order(client, board_file):
     slug = "image-classification-on-objectnet"
     got = client.get(f"/api/boards/{slug}?limit=5").json()
     assert (got["metric"], got["direction"], got["total"]) == ("Top-1 Accuracy", "higher", 29)
-    assert [r["rank"] for r in got["rows"]] == [1, 2, 3, 4, 4]
-    assert got["rows"][0]["results"][0]["raw"] == "84.9"
+    assert [r["rank"] for r in got["rows"]] == [1, 2, 3, 4, 5]
+    assert got["rows"][0]["results"][0]["raw"] == "84.1"
     assert got["rows"][0]["source"]["table"] == "Table 8"
+    whole = client.get(f"/api/boards/{slug}?limit=100").json()["rows"]
+    oracle = [r for r in whole if r["results"][0]["selection"] == "oracle"]
+    assert oracle == whole[-len(oracle) :]
+    assert {r["rank"] for r in oracle} == {None}
+    assert oracle[0]["results"][0]["raw"] == "84.9"
+    assert "upper bound" in oracle[0]["unranked"]
     row = client.get(f"/api/rows/{got['rows'][3]['id']}").json()
     assert row == got["rows"][3]
     lines = client.get(f"/api/rows/{row['id']}/history").json()

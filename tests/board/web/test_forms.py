@@ -114,6 +114,23 @@ def test_hostile_text_in_every_field_of_the_form(client, field, board_file):
         assert store.entries.count() > 300
 
 
+def test_a_board_fills_in_what_is_scored(client):
+    page = client.get("/boards/image-classification-on-objectnet").text
+    link = re.search(r'href="(/submit\?[^"]+)"', page)[1].replace("&amp;", "&")
+    form = Page.of(client.get(link).text)
+    said = {a["name"]: a.get("value") for a in form.all("input") if "name" in a}
+    assert said["task"] == "Image Classification"
+    assert said["dataset"] == "ObjectNet"
+    assert said["protocol"] == "objectnet-113-top1"
+    assert said["metric"] == "Top-1 Accuracy"
+    odd = client.get("/submit", params={"task": HOSTILE[:200], "csrf": "mine", "recipe": "x"})
+    assert odd.status_code == 200
+    page = Page.of(odd.text)
+    assert page.wrong == []
+    assert [a["src"] for a in page.all("script")] == ["/assets/board.js"]
+    assert 'value="mine"' not in odd.text
+
+
 @pytest.mark.parametrize(
     "changes", [{"n": "9" * 40}, {"n": "-1"}, {"n": "x"}, {"low": "inf"}, {"high": "nan"},
                 {"value": "1e999"}, {"model_name": "a\x07"}]

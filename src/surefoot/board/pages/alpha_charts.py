@@ -57,7 +57,7 @@ def alpha_chart(name: str, title: str, lines: Sequence[LinePoints], axis: str) -
         pixels = [(frame.x(a), frame.y(v)) for a, v in zip(one.x, one.y, strict=True)]
         top = one.y.index(max(one.y))
         tip = f"{one.label}: best {one.y[top]:g} at α = {one.x[top]:g}"
-        name_at = text(frame.box.right + 12, y + 4, shorten(one.label, 190, 12), style="name")
+        name_at = text(frame.box.right + 12, y + 4, shorten(one.label, 164, 12), style="name")
         best = el("g", el("title", tip), point(*pixels[top], r=4.4, shape=one.hue))
         parts.append(
             el("g", line(pixels, "" if one.strong else "thin"), best, name_at,

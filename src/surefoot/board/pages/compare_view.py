@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..ranking import Ranked
 from ..rows import Board, Entry
 from .charts import Dot
 from .face import Face
@@ -67,15 +68,24 @@ def _same(entry: Entry, words: str) -> tuple[Any, ...]:
     return (entry.kind, entry.paper_id, entry.model_name, entry.backbone, entry.setting, words, run)
 
 
+def _one_model(row: Ranked) -> bool:
+    """Whether a row says which model it is: an oracle takes another alpha on every data set."""
+    r = row.result
+    return r.value is not None and (r.selection != "oracle" or r.alpha is not None)
+
+
+def _named(head: dict[str, Any]) -> str:
+    """A board in few words: "Pictograms sketch, kNN"."""
+    return " ".join(w for w in (head["dataset"], head["variant"]) if w)
+
+
 def compare_page(face: Face, across: Board, up: Board) -> dict[str, Any]:
     """Every model that both boards have, with links to its row on the second."""
     a, b = face.rows(across), face.rows(up)
-    xs = {_same(r.entry, alpha_words(r.result)): r for r in a.rows if r.result.value is not None}
-    pairs = [
-        (xs[key], r)
-        for r in b.rows
-        if r.result.value is not None and (key := _same(r.entry, alpha_words(r.result))) in xs
-    ]
+    xs = {_same(r.entry, alpha_words(r.result)): r for r in a.rows if _one_model(r)}
+    both = [(xs.get(_same(r.entry, alpha_words(r.result))), r) for r in b.rows if _one_model(r)]
+    pairs = [(x, y) for x, y in both if x is not None]
+    oracle = any(r.result.selection == "oracle" and not _one_model(r) for r in b.rows)
     names: dict[str, int] = {}
     for _, r in pairs:
         names[r.entry.model_name] = names.get(r.entry.model_name, 0) + 1
@@ -95,12 +105,11 @@ def compare_page(face: Face, across: Board, up: Board) -> dict[str, Any]:
     head_x, head_y = heading(face, across), heading(face, up)
     odds = all(m.metric.unit == "%" for m in (a, b)) and all(1 < v < 99 for d in dots
                                                             for v in (d.x, d.y))  # fmt: skip
-    axes = (f"{head_x['dataset']} {head_x['split']}, {a.metric.name}",
-            f"{head_y['dataset']} {head_y['split']}, {b.metric.name}")  # fmt: skip
-    title = f"{head_y['dataset']} against {head_x['dataset']}"
+    axes = (f"{_named(head_x)}, {a.metric.name}", f"{_named(head_y)}, {b.metric.name}")
+    title = f"{_named(head_y)} against {_named(head_x)}"
     return {
-        "x": head_x,
-        "y": head_y,
+        "x": {**head_x, "named": _named(head_x)},
+        "y": {**head_y, "named": _named(head_y)},
         "x_metric": metric_facts(a.metric),
         "y_metric": metric_facts(b.metric),
         "chart": scatter_chart("scatter", title, axes, dots, odds=odds) if len(dots) > 1 else None,
@@ -109,5 +118,6 @@ def compare_page(face: Face, across: Board, up: Board) -> dict[str, Any]:
         "lines": lines,
         "title": title,
         "odds": odds,
+        "oracle": oracle,
         "told": plural(len(lines), "model"),
     }

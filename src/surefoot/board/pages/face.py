@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..rows import Board
@@ -15,12 +16,22 @@ __all__ = ["BoardName", "Face"]
 
 @dataclass(frozen=True)
 class BoardName:
-    """What a board is called and where its task and data set are."""
+    """What a board is called and where its task and data set are.
+
+    Attributes:
+        task: Of the board.
+        task_slug: Its address.
+        dataset: Of the board.
+        dataset_slug: Its address.
+        apart: What tells it from other boards of the same task, data set and split: words of its
+            protocol; "" where there is no other, or where the others say enough.
+    """
 
     task: str
     task_slug: str
     dataset: str
     dataset_slug: str
+    apart: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,14 @@ class Face:
         """Board id -> its name."""
 
         def make() -> dict[int, BoardName]:
-            return {i: BoardName(*n) for i, n in board_names(self.store.db).items()}
+            rows = board_names(self.store.db)
+            twins: dict[tuple[str, ...], list[int]] = {}
+            for i, n in rows.items():
+                twins.setdefault((n[1], n[3], n[4]), []).append(i)
+            apart: dict[int, str] = {}
+            for some in (s for s in twins.values() if len(s) > 1):
+                apart |= _apart({i: rows[i][2:] for i in some})
+            return {i: BoardName(*n[:4], apart.get(i, "")) for i, n in rows.items()}
 
         found: dict[int, BoardName] = self.cache.get("names", make, len)
         return found
@@ -84,3 +102,20 @@ class Face:
 
         found: set[int] = self.cache.get("toys", make, len)
         return found
+
+
+def _apart(boards: Mapping[int, Sequence[str]]) -> dict[int, str]:
+    """What tells boards of one task, data set and split apart: the words that not all titles have.
+
+    "Pictograms, sketch" and "Pictograms, sketch, kNN" are "" and "kNN". A protocol without a title
+    goes by its name.
+
+    Args:
+        boards: Board id -> (data set, its slug, split, protocol, title of the protocol).
+    """
+    words = {
+        i: [w for w in (title or protocol).split(", ") if w not in ("unspecified", dataset, split)]
+        for i, (dataset, _, split, protocol, title) in boards.items()
+    }
+    common = set.intersection(*map(set, words.values()))
+    return {i: ", ".join(w for w in some if w not in common) for i, some in words.items()}

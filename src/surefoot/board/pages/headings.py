@@ -17,6 +17,10 @@ _UNSAID = "unspecified"
 def heading(face: Face, board: Board) -> dict[str, Any]:
     """What a board is called, with links."""
     name = face.names()[board.id]
+    split = "" if board.split == _UNSAID else tidy(board.split, 60)
+    # "test" is what everybody expects; anything else belongs to the name.
+    variant = ", ".join(w for w in ("" if split == "test" else split, tidy(name.apart, 60)) if w)
+    title = f"{tidy(name.task)} on {tidy(name.dataset)}"
     return {
         "id": board.id,
         "slug": board.slug,
@@ -25,9 +29,14 @@ def heading(face: Face, board: Board) -> dict[str, Any]:
         "task_href": face.links("tasks", name.task_slug),
         "dataset": tidy(name.dataset),
         "dataset_href": face.links("datasets", name.dataset_slug),
-        "split": "" if board.split == _UNSAID else tidy(board.split, 60),
+        "split": split,
+        "split_id": board.split,
+        "protocol_id": board.protocol,
+        "apart": tidy(name.apart, 60),
+        "variant": variant,
         "protocol": "" if board.protocol == _UNSAID else tidy(board.protocol, 80),
-        "title": f"{tidy(name.task)} on {tidy(name.dataset)}",
+        "title": title,
+        "full": f"{title}, {variant}" if variant else title,
     }
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..ranking import best_so_far, row_date
-from ..rows import Board, Task
+from ..rows import Board, Dataset, Task
 from .alpha_charts import plane_chart
 from .charts import spark
 from .face import Face
 from .headings import heading, metric_facts
-from .queries import papers_page
+from .queries import papers_page, without_toy
 from .words import day, detail, tidy
 
 __all__ = ["BOARDS", "front_page", "sota_page", "task_page", "tasks_page"]
@@ -79,12 +79,15 @@ def _fullest(face: Face, boards: list[Board]) -> list[Board]:
 
 def _totals(face: Face, boards: int) -> list[tuple[str, int, str]]:
     totals = face.store.totals()
+    results, datasets = totals["results"], totals["datasets"]
+    if not face.toy:
+        results, datasets = without_toy(face.store)
     return [
-        ("results", totals["results"], face.links("sota")),
+        ("results", results, face.links("sota")),
         ("boards", boards, face.links("sota")),
         ("papers", totals["papers"], face.links("papers")),
         ("methods", totals["methods"], face.links("methods")),
-        ("data sets", totals["datasets"], face.links("datasets")),
+        ("data sets", datasets, face.links("datasets")),
     ]
 
 
@@ -209,7 +212,8 @@ def task_page(face: Face, task: Task) -> dict[str, Any]:
     def link(t: Task) -> dict[str, str]:
         return {"name": tidy(t.name, 120), "href": face.links("tasks", t.slug)}
 
-    boards = face.shown(store.boards.of_task(task.id))
+    data = [d for d in store.datasets.of_task(task.id) if face.toy or not d.toy]
+    whose, boards = _boards_for(face, task, data)
     papers = store.papers.of_task(task.id, limit=30)
     return {
         "name": tidy(task.name),
@@ -217,7 +221,28 @@ def task_page(face: Face, task: Task) -> dict[str, Any]:
         "synonyms": [tidy(s, 60) for s in task.synonyms][:20],
         "parents": [link(t) for t in store.tasks.parents(task.id)],
         "kids": [link(t) for t in store.tasks.children(task.id)],
+        "whose": whose,
         "lines": [board_line(face, b) for b in boards[: 5 * BOARDS]],
+        "datasets": [{"name": tidy(d.name, 80), "href": face.links("datasets", d.slug)}
+                     for d in data],
         "papers": [_paper_line(face, p) for p in papers],
         "licence": task.licence,
-    }
+    }  # fmt: skip
+
+
+def _boards_for(face: Face, task: Task, data: Sequence[Dataset]) -> tuple[str, list[Board]]:
+    """A task's own boards; without any, those of the tasks below it, or of its data sets."""
+    store = face.store
+    own = face.shown(store.boards.of_task(task.id))
+    if own:
+        return "Benchmarks", own
+    met, todo = {task.id}, [task]
+    while todo:
+        kids = [k for k in store.tasks.children(todo.pop().id) if k.id not in met]
+        met |= {k.id for k in kids}
+        todo += kids
+    below = [b for i in sorted(met) for b in face.shown(store.boards.of_task(i))]
+    if below:
+        return "Benchmarks of the tasks below it", _fullest(face, below)
+    some = [b for d in data for b in face.shown(store.boards.of_dataset(d.id))]
+    return "Benchmarks on its data sets", _fullest(face, some)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from ..rows import Hit
+from ..rows import Hit, Revision
 from ..submit import SubmissionForm, template
 from .face import Face
 from .links import web
-from .queries import papers_page
+from .queries import papers_page, site_models
 from .things import declared
-from .words import KIND_WORDS, day, tidy
+from .words import KIND_WORDS, day, plural, tidy
 
 __all__ = ["about_page", "hit_line", "search_index", "search_page", "submit_page"]
 
@@ -30,6 +30,9 @@ _LABELS = {
     "run_method": "Method of the score", "run_split": "Split of the score",
     "run_selection": "Choice of α of the score",
 }  # fmt: skip
+_ACTIONS = {"create": "added", "update": "changed", "delete": "took off", "restore": "restored",
+            "import": "imported", "migrate": "brought up to date"}  # fmt: skip
+_ENTITIES = {"entry": ("row",), "dataset": ("data set",), "code_link": ("code link",)}
 _PATHS = {"task": "tasks", "dataset": "datasets", "method": "methods", "model": "boards"}
 _WORDS = {"task": "Task", "dataset": "Data set", "method": "Method", "paper": "Paper",
           "model": "Model"}  # fmt: skip
@@ -81,11 +84,14 @@ def search_index(face: Face) -> Iterator[tuple[str, str, str, str]]:
             if href:
                 more = tidy(", ".join(paper.authors), 300)
                 yield "Paper", tidy(paper.title, 200), more, href
+    for row_id, model, backbone in site_models(store, toy=face.toy):
+        yield "Model", tidy(model, 160), tidy(backbone, 120), face.links("rows", row_id)
     names = face.names()
     for board in face.shown(store.boards.all()):
         name = names[board.id]
         title = f"{tidy(name.task)} on {tidy(name.dataset)}"
-        yield "Board", title, tidy(board.split, 60), face.links("boards", board.slug)
+        more = ", ".join(w for w in (tidy(board.split, 60), tidy(name.apart, 60)) if w)
+        yield "Board", title, more, face.links("boards", board.slug)
 
 
 def submit_page(
@@ -166,24 +172,32 @@ def about_page(face: Face) -> dict[str, Any]:
          "complete": i.complete}
         for i in store.imports.all()
     ]  # fmt: skip
-    latest = [
-        {"at": day(r.at), "who": tidy(r.who, 60), "action": r.action, "entity": r.entity,
-         "name": _named(r.new or r.old), "note": tidy(r.note, 120)}
-        for r in store.history(limit=25)
-    ]  # fmt: skip
     return {
         "kinds": [(k, w) for k, w in KIND_WORDS.items()],
         "metrics": declared(face),
         "imports": imports,
-        "latest": latest,
+        "latest": _latest(store.history(limit=2000)),
         "totals": {k: v for k, v in store.totals().items() if v},
         "page": web("https://paperswithcode.com"),
     }
 
 
+def _latest(lines: Iterable[Revision], most: int = 20) -> list[dict[str, str]]:
+    """The newest changes; all that one person did of one kind on one day is one line."""
+    groups: dict[tuple[str, ...], list[Revision]] = {}
+    for r in lines:
+        groups.setdefault((r.at[:10], r.who, r.action, r.entity, r.note), []).append(r)
+    found = []
+    for (at, who, action, entity, note), some in islice(groups.items(), most):
+        names = list(dict.fromkeys(filter(None, (_named(r.new or r.old) for r in some))))
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        what = plural(len(some), *_ENTITIES.get(entity, (entity,)))
+        found.append({"at": day(at), "who": tidy(who, 60), "what": what, "name": shown,
+                      "action": _ACTIONS.get(action, action), "note": tidy(note, 120)})  # fmt: skip
+    return found
+
+
 def _named(row: Mapping[str, Any] | None) -> str:
-    data = row or {}
-    for key in ("model_name", "title", "name", "url", "metric", "file"):
-        if data.get(key):
-            return tidy(data[key], 80)
-    return tidy(json.dumps(dict(data), ensure_ascii=False), 60) if data else ""
+    """What a line of history is about; "" where its columns hold no name."""
+    keys = ("model_name", "title", "name", "url", "slug", "metric", "file")
+    return next((tidy(row[k], 80) for k in keys if row.get(k)), "") if row else ""

@@ -20,6 +20,8 @@ __all__ = [
     "papers_with_results",
     "reproduced_ids",
     "shared_models",
+    "site_models",
+    "without_toy",
 ]
 
 _BY_NAME = "ORDER BY name COLLATE NOCASE, id LIMIT ? OFFSET ?"
@@ -32,14 +34,16 @@ _SITE_PAPERS = (
 )
 
 
-def board_names(db: Database) -> dict[int, tuple[str, str, str, str]]:
-    """Board id -> (task, its slug, data set, its slug)."""
+def board_names(db: Database) -> dict[int, tuple[str, str, str, str, str, str, str]]:
+    """Board id -> (task, its slug, data set, its slug, split, protocol, protocol's title)."""
     rows = db.all(
-        "SELECT board.id, task.name, task.slug AS task_slug, dataset.name AS dataset, "
-        "dataset.slug AS dataset_slug FROM board JOIN task ON task.id = task_id "
-        "JOIN dataset ON dataset.id = dataset_id WHERE board.deleted IS NULL"
+        "SELECT board.id, task.name AS task, task.slug AS task_slug, dataset.name AS dataset, "
+        "dataset.slug AS dataset_slug, split, protocol, coalesce(protocol.title, '') AS title "
+        "FROM board JOIN task ON task.id = task_id JOIN dataset ON dataset.id = dataset_id "
+        "LEFT JOIN protocol ON protocol.name = protocol AND protocol.deleted IS NULL "
+        "WHERE board.deleted IS NULL"
     )
-    return {r["id"]: (r["name"], r["task_slug"], r["dataset"], r["dataset_slug"]) for r in rows}
+    return {r["id"]: tuple(r)[1:] for r in rows}
 
 
 def papers_with_results(store: Store) -> set[int]:
@@ -142,13 +146,39 @@ def reproduced_ids(store: Store, board_id: int) -> set[int]:
 def shared_models(store: Store, board_id: int) -> list[tuple[int, int]]:
     """Boards that hold the same models as this one: (board id, how many), most first."""
     rows = store.db.all(
-        "SELECT other.board_id, count(DISTINCT mine.id) AS n FROM entry AS mine JOIN entry AS other"
-        " ON other.model_name = mine.model_name AND other.backbone = mine.backbone "
-        "AND other.setting = mine.setting AND other.kind = mine.kind "
+        "SELECT other.board_id, count(DISTINCT mine.id) AS many FROM entry AS mine "
+        "JOIN entry AS other ON other.model_name = mine.model_name "
+        "AND other.backbone = mine.backbone AND other.setting = mine.setting "
+        "AND other.kind = mine.kind "
         "AND other.paper_id IS mine.paper_id AND other.board_id <> mine.board_id "
+        "JOIN result AS a ON a.entry_id = mine.id JOIN result AS b ON b.entry_id = other.id "
+        "AND b.selection = a.selection AND b.alpha IS a.alpha "
         "WHERE mine.board_id = ? AND mine.deleted IS NULL AND other.deleted IS NULL "
         "AND (mine.backbone <> '' OR mine.method_id IS NOT NULL) "
-        "GROUP BY other.board_id HAVING n >= 3 ORDER BY n DESC, other.board_id LIMIT 24",
+        "AND (a.selection <> 'oracle' OR a.alpha IS NOT NULL) "
+        "GROUP BY other.board_id HAVING many >= 3 ORDER BY many DESC, other.board_id LIMIT 24",
         board_id,
     )
     return [(int(r[0]), int(r[1])) for r in rows]
+
+
+def site_models(store: Store, *, toy: bool) -> list[tuple[int, str, str]]:
+    """Every model and backbone once: (id of a row, model, backbone)."""
+    rows = store.db.all(
+        "SELECT min(entry.id) AS id, model_name, backbone FROM entry JOIN board "
+        "ON board.id = board_id JOIN dataset ON dataset.id = dataset_id "
+        "WHERE entry.deleted IS NULL AND board.deleted IS NULL "
+        "AND (? OR (entry.toy = 0 AND dataset.toy = 0)) GROUP BY model_name, backbone ORDER BY id",
+        int(toy),
+    )
+    return [(int(r["id"]), r["model_name"], r["backbone"]) for r in rows]
+
+
+def without_toy(store: Store) -> tuple[int, int]:
+    """How many results and data sets there are without toy ones."""
+    results = store.db.count(
+        "SELECT count(*) FROM result JOIN entry ON entry.id = entry_id JOIN board "
+        "ON board.id = board_id JOIN dataset ON dataset.id = dataset_id WHERE entry.toy = 0 "
+        "AND dataset.toy = 0 AND result.deleted IS NULL AND entry.deleted IS NULL"
+    )
+    return results, store.db.count("SELECT count(*) FROM dataset WHERE toy = 0 AND deleted IS NULL")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..ranking import Agreement
-from ..rows import Entry, Result, Revision, Source
+from ..ranking import Agreement, Ranked
+from ..rows import Board, Entry, Result, Revision, Source
 from .face import Face
 from .headings import heading, metric_facts
 from .links import web
@@ -38,9 +39,10 @@ def row_page(face: Face, entry: Entry) -> dict[str, Any]:
     elif entry.paper_title:
         paper = {"title": tidy(entry.paper_title, 300), "href": web(entry.paper_url)}
     method = store.methods.by_id(entry.method_id) if entry.method_id is not None else None
+    head = heading(face, board)
     return {
-        "title": f"{tidy(entry.model_name, 160)} on {tidy(face.names()[board.id].dataset)}",
-        "board": heading(face, board),
+        "title": f"{tidy(entry.model_name, 160)} on {head['dataset']}",
+        "board": head,
         "kind": entry.kind,
         "kind_words": KIND_WORDS[entry.kind],
         "deleted": day(entry.deleted),
@@ -51,7 +53,7 @@ def row_page(face: Face, entry: Entry) -> dict[str, Any]:
             "name": tidy(method.name), "href": face.links("methods", method.slug)},
         "code": _links(entry.code_links),
         "models": _links(entry.model_links),
-        "results": [_result(face, r) for r in entry.results],
+        "results": [_result(face, r, _place(face, board, entry, r)) for r in entry.results],
         "checks": _checks(face, entry),
         "source": _source(entry.source),
         "also": [tidy(a, 200) for a in entry.source.also],
@@ -78,13 +80,39 @@ def _links(data: Any) -> list[dict[str, str]]:
     return [{"url": u, "title": tidy(t or u, 120)} for u, t in found if u]
 
 
-def _result(face: Face, result: Result) -> dict[str, Any]:
+def _place(face: Face, board: Board, entry: Entry, result: Result) -> str:
+    """Where a number stands on its board, in words."""
+
+    def make() -> dict[int, str]:
+        return _places(face.rows(board, result.metric).rows)
+
+    key = ("places", board.id, result.metric, face.toy)
+    found: dict[int, str] = face.cache.get(key, make, len)
+    return "" if entry.deleted else found.get(entry.id, "")
+
+
+def _places(rows: Sequence[Ranked]) -> dict[int, str]:
+    """Entry id -> its place; of all rows at once, since every row of a board has a page."""
+    times = Counter(r.rank for r in rows if r.rank is not None)
+    of = count(times.total())
+    found = {}
+    for r in rows:
+        if r.rank is None:
+            found[r.entry.id] = f"Not ranked: {r.reason}." if r.reason else ""
+            continue
+        shared = ", shared" if times[r.rank] > 1 else ""
+        tied = ", cannot be told from the best" if r.ties_best and r.rank != 1 else ""
+        found[r.entry.id] = f"Rank {r.rank} of {of}{shared}{tied}."
+    return found
+
+
+def _result(face: Face, result: Result, place: str) -> dict[str, Any]:
     parts = [
         ("interval", f"95 % interval {interval(result)} ({result.interval})"
          if result.low is not None else interval(result)),
         ("n", f"{count(result.n)} images" if result.n else ""),
         ("stderr", f"standard error {number(result.stderr)}" if result.stderr is not None else ""),
-        ("seeds", f"mean of {result.seeds} seeds" if result.seeds else ""),
+        ("seeds", _seeds(result.seeds)),
         ("alpha", alpha_words(result)),
         ("manifest", f"data set {result.manifest} by its manifest"
          if result.manifest != "unknown" else ""),
@@ -93,8 +121,15 @@ def _result(face: Face, result: Result) -> dict[str, Any]:
         "metric": metric_facts(face.store.metrics.get(result.metric)),
         "raw": tidy(result.raw, 200),
         "told": [words for _, words in parts if words],
+        "place": place,
         "unread": result.value is None,
     }
+
+
+def _seeds(seeds: int | None) -> str:
+    if not seeds:
+        return ""
+    return "one seed" if seeds == 1 else f"mean of {seeds} seeds"
 
 
 def _checks(face: Face, entry: Entry) -> list[dict[str, Any]]:

@@ -174,7 +174,14 @@ def _rows(face: Face, slug: str) -> str:
                      others=others)  # fmt: skip
     row = environment().get_template("rows.html.j2").module.row  # type: ignore[attr-defined]
     checks = has_checks(face, found)
-    return f"surefootRows({_script([str(row(i, checks)) for i in made.items])});\n"
+    # Browsers sort and filter by the first parts and make elements only of the rows that are shown.
+    rows = [
+        [list(i["sort"].values()), i["kind"], i["extra"], str(i["method"]),
+         1 if i["code"] else 0, i["words"], str(row(i, checks))]
+        for i in made.items
+    ]  # fmt: skip
+    names = list(made.items[0]["sort"]) if made.items else []
+    return f"surefootRows({_script([names, rows])});\n"
 
 
 def _script(data: object) -> str:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..metrics_registry import Metric
-from ..ranking import Agreement, Ranked, row_date
-from ..rows import Entry, Result
+from ..ranking import Ranked, row_date
+from ..rows import Entry
 from ..text import fold
+from .checks import check_of
 from .face import Face
 from .links import web
 from .queries import reproduced_ids
-from .words import alpha_words, day, detail, interval, signed, source_label, tidy
+from .words import alpha_words, day, detail, interval, source_label, tidy
 
 __all__ = ["PAGE", "SORTS", "Query", "Rows", "make_rows", "select"]
 
@@ -165,56 +166,38 @@ class Maker:
             "interval": interval(r),
             "extra": e.extra_data,
             "date": day(row_date(e)),
-            "date_key": row_date(e),
             "paper": tidy(title, 160),
             "paper_href": href,
             "code": code[0] if code else None,
             "source": source_label(e.source),
             "method": e.method_id or 0,
-            "others": [self._other(e, m) for m in self.others],
-            "check": self.check(e, r),
+            "others": [self._other(e, m) for m in range(len(self.others))],
+            "check": check_of(self.face, e, r, r.id in self.reproduced),
+            "words": _haystack(one),
+            "sort": self._keys(one),
         }
 
     others: tuple[str, ...] = ()
 
-    def _other(self, entry: Entry, name: str) -> str:
-        return next((tidy(r.raw, 40) for r in entry.results if r.metric == name), "")
+    def _other(self, entry: Entry, place: int) -> dict[str, Any]:
+        name = self.others[place]
+        found = next((r for r in entry.results if r.metric == name), None)
+        if found is None:
+            return {"raw": "", "key": f"m{place}"}
+        return {"raw": tidy(found.raw, 40), "key": f"m{place}", "value": found.value}
 
-    def check(self, entry: Entry, result: Result) -> dict[str, Any] | None:
-        """The other side of a published and a reproduced number, with the verdict."""
-        store = self.face.store
-        if entry.kind == "reproduced" and result.reproduces_id is not None:
-            theirs = store.results.by_id(result.reproduces_id)
-            first = store.entries.full(theirs.entry_id)
-            verdict = next(
-                (v for e, v in store.agreements(first) if e.id == entry.id), Agreement(
-                    "not comparable", reason="")
-            )  # fmt: skip
-            return _check(self.face, first.id, theirs.raw, result.raw, verdict)
-        if result.id in self.reproduced:
-            found = [(e, v) for e, v in store.agreements(entry) if _repeats(e, result)]
-            if found:
-                mine, verdict = found[-1]
-                raw = next(r.raw for r in mine.results if r.reproduces_id == result.id)
-                return _check(self.face, mine.id, result.raw, raw, verdict)
-        return None
-
-
-def _repeats(entry: Entry, result: Result) -> bool:
-    return any(r.reproduces_id == result.id for r in entry.results)
-
-
-def _check(
-    face: Face, other: int, published: str, reproduced: str, verdict: Agreement
-) -> dict[str, Any]:
-    return {
-        "published": tidy(published, 40),
-        "reproduced": tidy(reproduced, 40),
-        "verdict": verdict.verdict,
-        "difference": "" if verdict.difference is None else signed(verdict.difference, 2),
-        "reason": verdict.reason,
-        "href": face.links("rows", other),
-    }
+    def _keys(self, one: Ranked) -> dict[str, Any]:
+        """By what the browser sorts a row, in the order of the columns."""
+        others = [self._other(one.entry, m) for m in range(len(self.others))]
+        return {
+            "rank": one.rank,
+            "model": tidy(one.entry.model_name, 160).lower(),
+            "value": one.result.value,
+            **{o["key"]: o.get("value") for o in others},
+            "kind": one.entry.kind,
+            "extra": one.entry.extra_data,
+            "date": row_date(one.entry) or None,
+        }
 
 
 def make_rows(

@@ -47,7 +47,8 @@ def datasets_list(face: Face, page: int = 1) -> dict[str, Any]:
     """Data sets by name."""
     store = face.store
     total = store.db.count(
-        "SELECT count(*) FROM dataset WHERE deleted IS NULL AND parent_id IS NULL"
+        "SELECT count(*) FROM dataset WHERE deleted IS NULL AND parent_id IS NULL AND toy <= ?",
+        int(face.toy),
     )
     cut = _cut(total, page)
     boards: dict[int, int] = {}
@@ -212,10 +213,10 @@ def _told(one: LinePoints) -> dict[str, Any]:
     return {
         "label": one.label,
         "hue": one.hue,
-        "start": number(one.y[0], 1),
+        "start": number(one.y[0], 1) if one.x[0] == 0 else "",
         "best": number(one.y[top], 1),
         "at": number(one.x[top], 2),
-        "end": number(one.y[-1], 1),
+        "end": number(one.y[-1], 1) if one.x[-1] == 1 else "",
     }
 
 

@@ -111,7 +111,7 @@ def board_html(
         "board",
         {**data, "rows_file": face.links.file(rows_file(slug)), "pager_query": asked},
         section="sota",
-        title=data["board"]["title"],
+        title=data["board"]["full"],
         robots=page == 1 and not q.filters,
     )
     return html, data["rows"].pages

@@ -35,7 +35,6 @@ _ALPHA = {
     "id_val": "α from ID validation",
     "one_se": "α within one standard error on ID validation",
     "oracle": "oracle α",
-    "end": "α = 1",
 }
 
 
@@ -109,11 +108,11 @@ def arrow(metric: Metric) -> tuple[str, str]:
 
 
 def alpha_words(result: Result) -> str:
-    """How alpha was chosen, as a phrase; "" where there is none."""
+    """How alpha was chosen, as a phrase; "" where there is none (the model as it came out)."""
     if result.selection == "fixed" and result.alpha is not None:
         return f"α = {result.alpha:g}"
     words = _ALPHA.get(result.selection, "")
-    if words and result.alpha is not None and result.selection not in ("end",):
+    if words and result.alpha is not None:
         return f"{words} ({result.alpha:g})"
     return words
 

@@ -15,6 +15,9 @@ from .read import ProtocolPlan, protocol_plans
 
 __all__ = ["board_of", "fill_curves", "fill_numbers", "plan_of"]
 
+SEED = "a published number that surefoot carries"
+"""Stands in the history."""
+
 _CLIP = "2103.00020"
 _SWEEP_COLUMNS = {
     "IN": "ImageNet",
@@ -74,7 +77,7 @@ def fill_numbers(store: Store) -> None:
         key = digest("seed", cell.value.paper, cell.value.table, cell.value.model,
                      cell.value.method, cell.value.setting, cell.value.column)  # fmt: skip
         if not store.entries.has(key):
-            store.entries.add(_entry(store, cell, key))
+            store.entries.add(_entry(store, cell, key), why=SEED)
 
 
 def _cell(value: Published) -> _Cell:
@@ -178,7 +181,7 @@ def fill_curves(store: Store) -> None:
     for sweep in sweeps():
         key = digest("seed curve", sweep.model, sweep.mode)
         if not store.curves.has(key):
-            store.curves.add(_curve(store, sweep, key))
+            store.curves.add(_curve(store, sweep, key), why=SEED)
 
 
 def _curve(store: Store, sweep: Sweep, key: str) -> Curve:

@@ -92,10 +92,14 @@ def compare(request: Request, across: int, up: int) -> HTMLResponse:
         return HTMLResponse(compare_html(face, across, up))
 
 
+_FILLED = ("task", "dataset", "split", "protocol", "metric")
+
+
 @router.api_route("/submit", methods=GET)
 def form(request: Request, sent: Annotated[int | None, Query(ge=1, le=2**62)] = None) -> Response:
-    """The form."""
-    return _form(request, sent=sent)
+    """The form; a board's link fills in what is scored."""
+    told = {k: v[:300] for k, v in request.query_params.items() if k in _FILLED}
+    return _form(request, sent=sent, values=told)
 
 
 def _form(request: Request, status: int = 200, **more: Any) -> Response:

@@ -1,5 +1,8 @@
 "use strict";
 (() => {
+  // What is newest or best lies to the right of a chart that is wider than the screen.
+  for (const box of document.querySelectorAll(".pan")) box.scrollLeft = box.scrollWidth;
+
   // A table that the page holds whole, or whose rows lie in a file beside it (data-rows): sorted
   // and filtered here. The live server sorts and filters by links and forms instead.
   const table = document.getElementById("results");
@@ -8,15 +11,29 @@
   const body = table.tBodies[0], size = Number(table.dataset.size);
   const filters = document.querySelector("form[data-filters]"), told = document.getElementById("told");
   const written = document.querySelector(".pager");
-  let rows = [...body.rows], whole = !table.dataset.rows, page = 1;
-  const state = { column: -1, down: false };
+  const spelling = new Intl.Collator("en").compare;
+  let whole = !table.dataset.rows, page = 1;
+  const state = { by: "", down: false };
+
+  // A row: what it is sorted and filtered by, and how to come by its element.
+  const ofElement = (tr) => {
+    const words = () => [...tr.querySelectorAll("th, .paper, .kind")].map((c) => c.textContent).join(" ").toLowerCase();
+    const keys = Object.fromEntries(heads.map((th) => {
+      const raw = tr.cells[th.cellIndex].dataset.key;
+      return [th.dataset.sort, raw === "" ? null : Number.isNaN(Number(raw)) ? raw : Number(raw)];
+    }));
+    return { keys, kind: tr.dataset.kind, extra: tr.dataset.extra, method: tr.dataset.method,
+      code: tr.dataset.code === "1", get words() { return words(); }, element: tr };
+  };
+  let rows = [...body.rows].map(ofElement);
 
   const load = (then) => {
     if (whole) { then(); return; }
-    window.surefootRows = (texts) => {
-      const holder = document.createElement("template");
-      holder.innerHTML = `<table><tbody>${texts.join("")}</tbody></table>`;
-      rows = [...holder.content.querySelectorAll("tr")];
+    window.surefootRows = ([names, some]) => {
+      rows = some.map(([keys, kind, extra, method, code, words, html]) => ({
+        keys: Object.fromEntries(names.map((n, i) => [n, keys[i]])),
+        kind, extra, method, code: code === 1, words, html, element: null,
+      }));
       whole = true;
       written?.remove();
       then();
@@ -25,34 +42,28 @@
     script.src = table.dataset.rows;
     document.head.append(script);
   };
+  const elements = (some) => {
+    const missing = some.filter((r) => !r.element), holder = document.createElement("template");
+    holder.innerHTML = `<table><tbody>${missing.map((r) => r.html).join("")}</tbody></table>`;
+    [...holder.content.querySelectorAll("tr")].forEach((tr, i) => { missing[i].element = tr; });
+    return some.map((r) => r.element);
+  };
 
-  const keyOf = (row) => {
-    const raw = row.cells[state.column].dataset.key;
-    return raw === "" ? null : Number.isNaN(Number(raw)) ? raw : Number(raw);
-  };
   const compare = (a, b) => {
-    const x = keyOf(a), y = keyOf(b);
+    const x = a.keys[state.by], y = b.keys[state.by];
     if (x === null || y === null) return (x === null) - (y === null);
-    const order = typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y));
+    const order = typeof x === "number" && typeof y === "number" ? x - y : spelling(String(x), String(y));
     return state.down ? -order : order;
-  };
-  const known = new WeakMap();
-  const wordsOf = (row) => {
-    if (!known.has(row)) {
-      const cells = row.querySelectorAll("th, .paper, .kind");
-      known.set(row, [...cells].map((c) => c.textContent).join(" ").toLowerCase());
-    }
-    return known.get(row);
   };
   const wanted = () => {
     if (!filters) return () => true;
     const form = new FormData(filters), get = (name) => String(form.get(name) ?? "");
     const words = get("q").toLowerCase().split(/\s+/).filter(Boolean);
-    return (row) => (!get("kind") || row.dataset.kind === get("kind"))
-      && (!get("extra") || row.dataset.extra === get("extra"))
-      && (!get("method") || row.dataset.method === get("method"))
-      && (!get("code") || row.dataset.code === "1")
-      && words.every((w) => wordsOf(row).includes(w));
+    return (row) => (!get("kind") || row.kind === get("kind"))
+      && (!get("extra") || row.extra === get("extra"))
+      && (!get("method") || row.method === get("method"))
+      && (!get("code") || row.code)
+      && words.every((w) => row.words.includes(w));
   };
   const pager = document.createElement("nav");
   pager.className = "pager";
@@ -62,10 +73,10 @@
 
   const draw = () => {
     const kept = rows.filter(wanted());
-    if (state.column >= 0) kept.sort(compare);
+    if (state.by) kept.sort(compare);
     const pages = Math.max(1, Math.ceil(kept.length / size));
     page = Math.min(page, pages);
-    body.replaceChildren(...kept.slice((page - 1) * size, page * size));
+    body.replaceChildren(...elements(kept.slice((page - 1) * size, page * size)));
     if (told) told.textContent = `${kept.length.toLocaleString("en")} of ${Number(table.dataset.all).toLocaleString("en")} rows`;
     pager.replaceChildren();
     pager.hidden = pages < 2;
@@ -88,11 +99,11 @@
     button.type = "button";
     button.append(...th.childNodes);
     th.append(button);
-    const big = ["value", "date", "x", "y"].includes(th.dataset.sort);
+    const by = th.dataset.sort, big = ["value", "date", "x", "y"].includes(by) || /^m\d/.test(by);
     button.addEventListener("click", () => {
-      const was = th.getAttribute("aria-sort"), again = state.column === th.cellIndex;
+      const was = th.getAttribute("aria-sort"), again = state.by === by;
       state.down = again ? was === "ascending" : big;
-      state.column = th.cellIndex;
+      state.by = by;
       for (const other of heads) other.setAttribute("aria-sort", "none");
       th.setAttribute("aria-sort", state.down ? "descending" : "ascending");
       page = 1;
