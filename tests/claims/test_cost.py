@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from surefoot.claims import cost, meter
-from surefoot.claims.cost import cost_of, cost_table, judge_cost, time_round
+from surefoot.claims import cost, meter, timing
+from surefoot.claims.cost import cost_of, cost_table, judge_cost
 from surefoot.claims.meter import PeakMemory
+from surefoot.claims.timing import time_round
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's own mark")
 
@@ -62,8 +63,8 @@ def test_time_per_step_is_over_every_training_of_a_method() -> None:
         {"epoch": 2, "step": 20, "seconds": 4.0, "images_per_second": 1.0},
         {"epoch": 1, "step": 30, "seconds": 4.0, "images_per_second": 1.0},  # a second member
     ]
-    assert cost._step_ms(rows) == pytest.approx(1000 * 10.0 / 50)
-    assert cost._step_ms([]) is None
+    assert timing._step_ms(rows) == pytest.approx(1000 * 10.0 / 50)
+    assert timing._step_ms([]) is None
 
 
 @pytest.mark.parametrize("name", ["language", "zero-shot"])
@@ -140,12 +141,12 @@ def test_pieces_that_are_there_are_not_measured_again(
 
 def test_the_interval_of_a_median_leaves_one_disturbed_repeat_out() -> None:
     values = [1.00, 1.01, 0.99, 1.00, 1.02, 0.98, 1.01, 1.00, 3.0]
-    found = cost._ratio(values)
+    found = timing.median_ratio(values)
     assert (found["low"], found["median"], found["high"]) == (0.99, 1.00, 1.02)
     assert found["each"] == values
-    six = cost._ratio(values[:6])  # 2 / 2^6 = 3.1 % outside
+    six = timing.median_ratio(values[:6])  # 2 / 2^6 = 3.1 % outside
     assert (six["low"], six["high"]) == (0.98, 1.02)
-    assert cost._ratio(values[:5])["high"] is None  # 2 / 2^5 = 6.3 %
+    assert timing.median_ratio(values[:5])["high"] is None  # 2 / 2^5 = 6.3 %
 
 
 def ratio(low: float | None, high: float | None) -> dict[str, float | None]:

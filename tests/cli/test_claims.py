@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from surefoot.claims import cost
+from surefoot.claims import cost, timing
 from surefoot.claims import plan as plans
 from surefoot.cli.main import cli
 from surefoot.errors import RunError
@@ -27,7 +27,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         cost={"train": 128, "epochs": 1, "repeats": 2, "rounds": 1},
     )
     monkeypatch.setattr(plans, "small_plan", lambda: small)
-    monkeypatch.setattr(cost, "_PREDICTIONS", 1)
+    monkeypatch.setattr(timing, "_PREDICTIONS", 1)
     monkeypatch.setattr(
         cost, "_in_a_child", lambda name, **_: {"method": name, "failed": "left out"}
     )
