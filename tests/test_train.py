@@ -24,6 +24,7 @@ from surefoot.methods.base import Classify
 from surefoot.models.heads import random_head, zeros_head
 from surefoot.train import Schedule, learning_rate, train
 from surefoot.train.loop import _order
+from surefoot.train.telling import time_left
 
 from .conftest import CLASSES, toy_model
 from .launch import together
@@ -179,6 +180,39 @@ def test_out_of_memory_halves_the_micro_batch_and_repeats_the_step(task: Task) -
         "out of memory: micro-batch halved to 8, step repeated",
         "out of memory: micro-batch halved to 4, step repeated",
     ]
+
+
+def test_notes_and_epochs_are_told_to_people(task: Task) -> None:
+    class Hungry(Classify):
+        def forward(self, batch: Any) -> torch.Tensor:
+            if len(batch["index"]) > 8:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().forward(batch)
+
+    told: list[str] = []
+    run = RunContext(tell=told.append, stage="ft")
+    schedule = Schedule(epochs=30, batch_size=16, lr=1e-3)
+    rows = train(
+        Hungry(objective().model), task.train, toy_model().spec.transform.train(), schedule,
+        run=run, validate=lambda: 0.5,
+    )  # fmt: skip
+    assert told[0] == "ft: out of memory: micro-batch halved to 8, step repeated"
+    assert told[1].startswith(
+        f"ft: epoch 1 of 30, loss {rows[0]['loss']:.3f}, ID validation 50.0 %"
+    )
+    assert told[1].endswith(" left")
+    assert told[-1].startswith("ft: epoch 30 of 30")
+    assert "left" not in told[-1]
+    # Seconds lie between two lines, so that short epochs do not flood a log.
+    assert len(told) <= 3 + sum(r["seconds"] for r in rows) / 10
+    shown: list[str] = []
+    fitted(task, SHORT, run=RunContext(tell=shown.append, progress=True))
+    assert shown == []
+
+
+def test_the_time_left_is_said_as_people_say_it() -> None:
+    said = [time_left(s) for s in (40.2, 89, 720, 12_000)]
+    assert said == ["40 s", "89 s", "12 min", "3 h 20 min"]
 
 
 def test_no_memory_for_one_image_says_so(task: Task) -> None:

@@ -103,8 +103,8 @@ def pick_device(device: str = "auto") -> torch.device:
     return chosen
 
 
-def _ignore(row: Mapping[str, Any]) -> None:
-    """A log that keeps nothing."""
+def _ignore(row: Any) -> None:
+    """A log that keeps nothing, or nobody to tell."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,8 @@ class RunContext:
         device: "auto", "cpu", "cuda", "cuda:N", "mps".
         precision: "auto": bf16 where a CUDA device has it, else fp16 there, fp32 elsewhere.
         log: Takes one dictionary per logged step; only the main process calls it.
+        tell: Takes lines for people: notes (memory ran out, a training was taken up again), and
+            epochs where no bar is shown; only the main process calls it.
         log_every: Steps between two rows.
         checkpoints: Folder for the loop's checkpoints; None keeps none.
         resume: Go on from a checkpoint that fits.
@@ -134,6 +136,7 @@ class RunContext:
     device: str = "auto"
     precision: Precision = "auto"
     log: Callable[[Mapping[str, Any]], None] = _ignore
+    tell: Callable[[str], None] = _ignore
     log_every: int = 10
     checkpoints: Path | None = None
     resume: bool = False
@@ -165,11 +168,15 @@ class RunContext:
 
     def quiet(self) -> RunContext:
         """The same without log, checkpoints or progress, for trials."""
-        return replace(self, log=_ignore, checkpoints=None, progress=False, resume=False)
+        return replace(
+            self, log=_ignore, tell=_ignore, checkpoints=None, progress=False, resume=False
+        )
 
     def say(self, **row: Any) -> None:
-        """Log one row, with the stage."""
+        """Log one row, with the stage; a note in it is told to people too."""
         self.log({"stage": self.stage, **row})
+        if "note" in row:
+            self.tell(f"{self.stage}: {row['note']}" if self.stage else str(row["note"]))
 
     def checkpoint_file(self) -> Path | None:
         """Where this stage's checkpoint lies."""
@@ -203,19 +210,12 @@ def _mixed_precision(precision: Precision, device: torch.device) -> str:
     return {"fp32": "no"}.get(precision, precision)
 
 
-def jsonl_log(path: Path, *, echo: bool = False) -> Callable[[Mapping[str, Any]], None]:
-    """A log that appends one JSON line per row, flushed at once.
-
-    Args:
-        path: The file.
-        echo: Also write rows with a "note" to stderr.
-    """
+def jsonl_log(path: Path) -> Callable[[Mapping[str, Any]], None]:
+    """A log that appends one JSON line per row to a file, flushed at once."""
 
     def write(row: Mapping[str, Any]) -> None:
         with open(path, "a") as out:
             out.write(json.dumps(row, sort_keys=True) + "\n")
-        if echo and "note" in row:
-            print(f"[{row.get('stage', '')}] {row['note']}", file=sys.stderr)
 
     return write
 

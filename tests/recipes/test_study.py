@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,11 @@ def test_a_killed_study_goes_on_where_it_stopped(
     assert Run.open(tmp_path / "cut" / "ft").status == "interrupted"
     said: list[str] = []
     again = carry_out(asked, tmp_path / "cut", task=task, start=clip, resume=True, say=said.append)
-    assert said[0] == "zero-shot: finished already"
+    assert said[0] == (
+        "data: shapes, 3 classes; 45 images to train on, 30 for ID validation, 30 for the ID test; "
+        "shifts: recoloured 30"
+    )
+    assert said[1] == "zero-shot: finished already"
     values = [[(r.split, r.alpha, r.value) for r in s.runs[1].scores()] for s in (whole, again)]
     assert values[0] == values[1]
     log = (again.runs[1].path / "log.jsonl").read_text().splitlines()
@@ -171,13 +176,43 @@ def test_the_learning_rate_is_chosen_on_id_validation(
     said: list[str] = []
     asked = recipe(tune={"lr": [1e-5, 1e-3], "epochs": 1})
     carry_out(asked, tmp_path / "run", task=task, start=clip, say=said.append)
-    assert "2 values" in said[0]
-    assert "1 epochs of 45 images" in said[0]
+    assert "2 values" in said[1]
+    assert "1 epochs of 45 images" in said[1]
     table = json.loads((tmp_path / "run" / "tuning.json").read_text())
     assert table["chosen_on"] == "val"
     best = max(table["trials"], key=lambda t: (t["val"], -t["lr"]))
     assert table["lr"] == best["lr"]
     assert task.scored()["test"].split.images.decoded == 30 + examples(tmp_path)  # type: ignore[attr-defined]
+
+
+def test_a_resumed_run_does_not_choose_its_learning_rate_again(
+    clip: Model, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = recipe(tune={"lr": [1e-5, 1e-3], "epochs": 1})
+    monkeypatch.setattr(execute_module, "sweep", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(asked, tmp_path / "run", task=task, start=clip)
+    monkeypatch.undo()
+    table = (tmp_path / "run" / "tuning.json").read_text()
+    said: list[str] = []
+    carry_out(asked, tmp_path / "run", task=task, start=clip, resume=True, say=said.append)
+    assert "chosen before" in said[1]
+    assert (tmp_path / "run" / "tuning.json").read_text() == table
+    assert not any("2 values" in line for line in said)
+    assert any("resumed after epoch" in line for line in said)
+
+
+def test_a_learning_rate_is_chosen_by_the_tasks_own_metric(
+    clip: Model, task: Task, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    asked = recipe(tune={"lr": [1e-3], "epochs": 1})
+    carry_out(asked, tmp_path / "run", task=replace(task, metric="macro_f1"), start=clip,
+              say=said.append)  # fmt: skip
+    assert any("macro_f1" in line for line in said)
+    carry_out(recipe(methods=["zero-shot"], tune={"lr": "auto"}), tmp_path / "none", task=task,
+              start=clip, say=said.append)  # fmt: skip
+    assert any("has none to choose" in line for line in said)
 
 
 def examples(tmp_path: Path) -> int:

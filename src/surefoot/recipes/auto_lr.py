@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..context import RunContext, pick_device
-from ..data.dataset import Shift, Task
+from ..data.dataset import Task
 from ..errors import ModelError, TrainingError
 from ..evals.predict import predict
+from ..evals.score import score
 from ..methods.base import Method
 from ..models.model import Model
 from ..train import Schedule
+from ..train.telling import time_left
 from .recipe import TuneSpec
 
 __all__ = ["AUTO_FACTORS", "schedules", "tune_lr", "with_schedule"]
@@ -55,6 +57,7 @@ def tune_lr(
     run: RunContext,
     say: Callable[[str], None],
     record: Callable[[dict[str, Any]], None] = lambda table: None,
+    known: Mapping[str, Any] | None = None,
 ) -> Method:
     """The method with the learning rate that did best on ID validation after a short training.
 
@@ -70,10 +73,19 @@ def tune_lr(
         run: Device; trials keep no log and no checkpoint.
         say: Told the grid, the budget and the expected time before the first trial.
         record: Given the table of trials.
+        known: Such a table, of the run that is resumed: nothing is tried again.
+
+    Raises:
+        TrainingError: Training failed at every learning rate.
     """
     found = schedules(method)
     if not found:
+        say(f"learning rate: {method.label()} has none to choose")
         return method
+    if known is not None:
+        say(f"learning rate {known['lr']:.2g}: chosen before the run was interrupted")
+        resumed: Method = with_schedule(method, lr=known["lr"])
+        return resumed
     base = found[-1].lr
     grid = [base * f for f in AUTO_FACTORS] if spec.lr == "auto" else list(spec.lr)
     quiet = run.quiet()
@@ -81,7 +93,7 @@ def tune_lr(
     say(
         f"learning rate: {len(grid)} values ({', '.join(f'{lr:.2g}' for lr in grid)}) x "
         f"{spec.epochs} epochs of {len(task.train)} images, chosen on ID validation; "
-        f"about {_estimate(method, start, task, quiet, images):.0f} s"
+        f"about {time_left(_estimate(method, start, task, quiet, images))}"
     )
     table: list[dict[str, Any]] = []
     for lr in sorted(grid):
@@ -90,8 +102,7 @@ def tune_lr(
         row: dict[str, Any] = {"lr": lr, "val": None}
         try:
             tuned = trial.fit(start, task, seed=seed, run=quiet)
-            predictions = predict(tuned, Shift("val", task.val), device=pick_device(run.device))
-            row["val"] = float(np.mean(predictions.correct()))
+            row["val"] = _validated(tuned, task, run)
         except (TrainingError, ModelError) as error:
             row["failed"] = error.wrong  # diverged: missing, not zero
         table.append({**row, "seconds": time.perf_counter() - began})
@@ -103,9 +114,18 @@ def tune_lr(
         )
     best = max(done, key=lambda row: (row["val"], -row["lr"]))
     record({"chosen_on": "val", "epochs": spec.epochs, "trials": table, "lr": best["lr"]})
-    say(f"learning rate {best['lr']:.2g}: {100 * best['val']:.1f} % on ID validation")
+    said = "accuracy" if task.metric == "top1" else task.metric
+    say(f"learning rate {best['lr']:.2g}: {said} {100 * best['val']:.1f} % on ID validation")
     chosen: Method = with_schedule(method, lr=best["lr"])
     return chosen
+
+
+def _validated(model: Model, task: Task, run: RunContext) -> float:
+    """The task's own metric on ID validation; accuracy for metrics where less is better."""
+    said = predict(model, task.scored()["val"], device=pick_device(run.device))
+    if task.metric in ("ece", "nll"):
+        return float(np.mean(said.correct()))
+    return score(said).value
 
 
 def _estimate(method: Method, start: Model, task: Task, run: RunContext, images: int) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import processes
-from ..context import RunContext, cap_threads, pick_device, pick_workers
+from ..context import RunContext, cap_threads, pick_device, pick_workers, progress_bar
 from ..data.dataset import Task
 from ..data.specs import make_task
 from ..errors import RunError
@@ -26,19 +26,31 @@ from .environment import environment
 from .examples import write_examples
 from .execute import execute
 from .few_shot import drawn, said_of_all
-from .recipe import Recipe, RecipeSpec
+from .recipe import DataSpec, Recipe, RecipeSpec
 
 __all__ = ["carry_out", "member_names", "task_facts", "task_of"]
 
 
-def task_of(spec: RecipeSpec) -> Task:
-    """The task that a recipe's ``data`` names, with its limits.
+def task_of(spec: RecipeSpec, *, progress: bool = False) -> Task:
+    """The task that a recipe's ``data`` names, with its limits; every image is decoded once.
+
+    Args:
+        spec: The recipe.
+        progress: A bar on stderr while images are checked.
 
     Raises:
         DataError: Anything wrong with images, labels or class maps.
     """
     data = spec.data
-    task = make_task(
+    # Decoders run side by side; with two cores it is not worth the threads.
+    threads = cap_threads() if cap_threads() > 2 else 0
+    with progress_bar("check images", shown=progress) as tick:
+        task = _made(data, threads, tick)
+    return task.subset(train=data.limit_train, evaluation=data.limit_eval, seed=data.seed)
+
+
+def _made(data: DataSpec, threads: int, tick: Any) -> Task:
+    return make_task(
         train=data.train,
         val=data.val,
         test=data.test,
@@ -51,8 +63,9 @@ def task_of(spec: RecipeSpec) -> Task:
         val_fraction=data.val_fraction,
         seed=data.seed,
         skip_bad=data.skip_bad,
+        workers=threads,
+        progress=tick,
     )
-    return task.subset(train=data.limit_train, evaluation=data.limit_eval, seed=data.seed)
 
 
 def task_facts(task: Task) -> dict[str, Any]:
@@ -135,14 +148,18 @@ def carry_out(
     say = say if say is not None and processes.is_main() else (lambda line: None)
     began = time.perf_counter()
     start = start if start is not None else load(recipe.spec.model)
-    task = task if task is not None else task_of(recipe.spec)
+    shown = progress and processes.is_main()
+    task = task if task is not None else task_of(recipe.spec, progress=shown)
+    for note in (_sizes(task), *_told(task)):
+        say(note)
     loading = time.perf_counter() - began
     single = len(recipe.methods) == 1 and len(recipe.spec.seeds) == 1
     context = replace(
         context or RunContext(),
         device=recipe.spec.device,
         precision=recipe.spec.precision,
-        progress=progress and processes.is_main(),
+        progress=shown,
+        tell=say,
         workers=pick_workers(recipe.spec.workers, pick_device(recipe.spec.device), len(task.train)),
         compile=recipe.spec.compile,
         resume=resume,
@@ -172,6 +189,26 @@ def carry_out(
         write_examples(open_study(folder), drawn_task)
     processes.agreed(lambda: None)  # nobody opens the folder before it is whole
     return open_study(folder)
+
+
+def _sizes(task: Task) -> str:
+    """How many images there are, split by split."""
+    shifts = ", ".join(f"{s.name} {len(s.split):,}" for s in task.shifts)
+    return (
+        f"data: {task.name}, {len(task.class_names)} classes; {len(task.train):,} images to train "
+        f"on, {len(task.val):,} for ID validation, {len(task.test):,} for the ID test"
+        + (f"; shifts: {shifts}" if shifts else "")
+    )
+
+
+def _told(task: Task) -> list[str]:
+    """What was done to the data that the user should know before training starts."""
+    splits = (task.train, *(s.split for s in task.scored().values()))
+    every = [
+        *task.notes,
+        *(n for s in splits for n in s.notes if "left out" in n or "ignored" in n),
+    ]
+    return [f"note: {note}" for note in dict.fromkeys(every)]
 
 
 class _Aside(Run):
@@ -248,6 +285,7 @@ def _one(
             run=context,
             say=say,
             record=lambda table: run.write_json("tuning.json", table),
+            known=Run(kept).read_json("tuning.json") if context.resume else None,
         )
     execute(method, key, start, task, recipe, run, seed=seed, context=context, fitted=fitted)
     say(f"{facts['label']}, seed {seed}: {time.perf_counter() - began:.0f} s")

@@ -27,6 +27,7 @@ from .checkpoint import identity, keep, own_seed, restore
 from .schedule import Schedule
 from .spread import spread
 from .step import Batch, Stepper
+from .telling import Teller
 from .waiting import Waiting, advice
 
 __all__ = ["Batch", "train"]
@@ -98,6 +99,7 @@ def train(
     share = math.ceil(schedule.batch_size / accelerator.num_processes)
     micro = min(schedule.micro_batch or share, share)
     loop = Stepper(spreading, schedule, run, micro, len(split))
+    teller = Teller()
     name = identity(schedule, split, seed, eval_mode)
     # Dropout and the like draw from a generator of this training's own.
     with torch.random.fork_rng(), _bar(loop) as bar:
@@ -119,7 +121,7 @@ def train(
                 row["val"] = validate()
                 bar.set_postfix(loss=f"{row['loss']:.3f}", val=f"{row['val']:.3f}")
             rows.append(row)
-            _log(loop, row)
+            _log(loop, row, teller)
             keep(loop, name, rows)
     spreading.close()
     if place:
@@ -175,10 +177,11 @@ def _epoch(
     }
 
 
-def _log(loop: Stepper, row: Mapping[str, Any]) -> None:
+def _log(loop: Stepper, row: Mapping[str, Any], teller: Teller) -> None:
     if not loop.accelerator.is_main_process:
         return
     loop.run.say(**row)
+    teller.epoch(loop, row)
     note = advice(row, loop.run.workers, loop.accelerator.device)
     if note is not None:
         loop.run.say(note=note)
