@@ -89,6 +89,20 @@ def test_one_level_too_high(tmp_path: Path) -> None:
     assert str(tmp_path / "train") in caught.value.fix
 
 
+def test_one_level_too_high_with_shifted_sets_beside(tmp_path: Path) -> None:
+    for name in ("train", "test", "night", "fog"):
+        folder(tmp_path / name, {"cat": 1, "dog": 1})
+    with pytest.raises(DataError, match="are splits") as caught:
+        read(tmp_path)
+    assert str(tmp_path / "train") in caught.value.fix
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    folder(tmp_path, {"train": 1, "bus": 1})
+    folder(tmp_path / "train", {"steam": 1})  # images may lie deeper
+    assert read(tmp_path).class_names == ("bus", "train")
+
+
 def test_the_order_of_the_training_set_rules(tmp_path: Path) -> None:
     split = read(folder(tmp_path, {"a": 1, "c": 1}), class_names=("c", "b", "a"))
     assert split.class_names == ("c", "b", "a")

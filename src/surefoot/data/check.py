@@ -17,12 +17,12 @@ from .dataset import Split
 from .images import EncodedImages, reason, underlying
 from .readers import read_split
 
-__all__ = ["Progress", "check_folder", "check_images", "require_good"]
+__all__ = ["BROKEN", "Progress", "check_folder", "check_images", "require_good"]
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
 
-_BROKEN = (
+BROKEN = (
     OSError,
     ValueError,
     SyntaxError,
@@ -33,6 +33,7 @@ _BROKEN = (
     MemoryError,
     Image.DecompressionBombError,
 )
+"""What Pillow's decoders raise for files that are no good images."""
 
 
 def check_images(
@@ -57,7 +58,7 @@ def check_images(
     def one(index: int) -> str | None:
         try:
             _header(split, index) if quick else split.images[index]
-        except _BROKEN as error:
+        except BROKEN as error:
             return reason(error)
         return None
 

@@ -16,10 +16,11 @@ from .grouping import class_order
 from .images import FileImages
 from .strings import Strings, natural
 
-__all__ = ["LAYOUT", "from_folder", "image_extensions", "images_below"]
+__all__ = ["LAYOUT", "ROLES", "from_folder", "image_extensions", "images_below"]
 
 LAYOUT = "a folder with one folder of images per class: DIR/cat/1.jpg, DIR/dog/2.png, ..."
-_ROLES = frozenset({"train", "training", "val", "valid", "validation", "test", "dev"})
+ROLES = frozenset({"train", "training", "val", "valid", "validation", "test", "dev"})
+"""Names of folders that are splits, in lower case."""
 _NO_PICTURES = frozenset({"BUFR", "FITS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})
 
 
@@ -129,10 +130,14 @@ def _class_folders(root: Path) -> tuple[list[str], list[str]]:
 
 def _refuse_roles(root: Path, folders: list[str]) -> None:
     """A folder of train/ and test/ is one level too high: its "classes" would be the splits."""
-    if not {f.lower() for f in folders} <= _ROLES:
+    roles = [f for f in folders if f.lower() in ROLES]
+    if not roles:
         return
-    nested = [f for f in folders if any(p.is_dir() for p in (root / f).iterdir())]
-    if nested:
+    inside = {f: {p.name for p in (root / f).iterdir() if p.is_dir()} for f in folders}
+    nested = [f for f in roles if inside[f]]
+    # Shifted sets may lie beside train/ and test/: then all hold folders, some of the same names.
+    alike = all(inside[f] & inside[r] for f in folders for r in nested)
+    if nested and (len(roles) == len(folders) or alike):
         raise DataError(
             f"the folders in {root} are splits ({', '.join(sorted(folders))}), not classes",
             expected=LAYOUT,
@@ -180,10 +185,16 @@ def _require_filled(root: Path, counts: dict[str, int]) -> None:
 def _notes(name: str, beside: list[str], other: _Ignored) -> tuple[str, ...]:
     notes = []
     if beside:
-        notes.append(f"{name}: {len(beside)} images beside the class folders are ignored")
+        what = (
+            "image beside the class folders is"
+            if len(beside) == 1
+            else ("images beside the class folders are")
+        )
+        notes.append(f"{name}: {len(beside)} {what} ignored")
     if other.count:
         shown = ", ".join(other.first)
-        notes.append(f"{name}: {other.count} files that are no images are ignored ({shown})")
+        what = "file that is no image is" if other.count == 1 else "files that are no images are"
+        notes.append(f"{name}: {other.count} {what} ignored ({shown})")
     return tuple(notes)
 
 

@@ -16,6 +16,7 @@ from .check import Progress, require_good
 from .class_map import read_class_map
 from .corruptions import corruptions
 from .dataset import ClassMap, Domain, Shift, Split, Task, Use
+from .folder import ROLES
 from .known.find import KnownSpec, as_known
 from .known.roles import own_role, own_shifts
 from .known.targets import known_shift
@@ -134,7 +135,10 @@ def _collected(shift: Shift) -> bool:
 def _name(spec: Spec) -> str:
     """A short name: the last part of the path, without kind, filter or extension."""
     text = re.sub(r"^(hf|wds):", "", os.fspath(spec))
-    return Path(text.split(":")[0]).stem or "task"
+    path = Path(text.split(":")[0])
+    if path.stem.lower() in ROLES:  # photos/train is a set of photos
+        path = path.absolute().parent
+    return path.stem or "task"
 
 
 def _require_labels(train: Split, spec: Spec) -> None:
