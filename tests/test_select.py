@@ -142,6 +142,18 @@ def test_less_is_better() -> None:
     assert select(c, "fixed", direction="min").regret["val"] == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("metric", ["ece", "nll"])
+def test_less_is_better_where_the_metric_says_so(metric: str) -> None:
+    """A run with --metric nll must not choose the alpha of the worst likelihood."""
+    scores = {"val": row("val", [0.5, 0.2, 0.3, 0.4, 0.5], metric)}
+    scores["shift"] = row("shift", [0.5, 0.4, 0.1, 0.4, 0.5], metric)
+    c = Curve("ft", ALPHAS, scores)
+    assert select(c, "id_val").alpha == 0.25
+    assert select(c, "oracle").alpha == 0.5
+    assert select(c, "id_val").regret == pytest.approx({"val": 0, "shift": 0.3, MEAN: 0.3})
+    assert ("20.0 %" in select(c, "id_val").reason) is (metric == "ece")
+
+
 def test_a_curve_without_validation() -> None:
     c = curve(test=[0.1, 0.2, 0.3, 0.2, 0.1])
     assert [s.rule for s in select_all(c)] == ["fixed", "oracle"]

@@ -226,18 +226,24 @@ class Study:
 
 
 def open_study(*paths: str | Path) -> Study:
-    """Open a study folder, one run, or several runs as a study.
+    """Open a study folder, one run, or several runs and studies as one study.
 
     Raises:
         RunError: A path is neither a run nor a study.
     """
     first = Path(paths[0])
-    manifest = first / "study.json"
-    if len(paths) == 1 and manifest.is_file():
-        facts = json.loads(manifest.read_text())
-        runs = tuple(Run.open(first / name) for name in facts["members"])
-        return Study(first, facts.get("title", first.name), facts, runs)
-    runs = tuple(Run.open(p) for p in paths)
-    several = "comparison of " + ", ".join(r.path.name for r in runs)
-    title = first.name if len(runs) == 1 else several
+    if len(paths) == 1 and (first / "study.json").is_file():
+        facts = json.loads((first / "study.json").read_text())
+        return Study(first, facts.get("title", first.name), facts, tuple(_members(first)))
+    runs = tuple(run for path in paths for run in _members(Path(path)))
+    several = "comparison of " + ", ".join(Path(p).name for p in paths)
+    title = first.name if len(paths) == 1 else several
     return Study(first, title, runs[0].facts.get("task", {}), runs)
+
+
+def _members(path: Path) -> list[Run]:
+    """The runs of a study, or the one run that a folder is."""
+    manifest = path / "study.json"
+    if not manifest.is_file():
+        return [Run.open(path)]
+    return [Run.open(path / name) for name in json.loads(manifest.read_text())["members"]]

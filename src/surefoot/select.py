@@ -32,13 +32,19 @@ _IMAGE_MEANS = frozenset({"top1"})
 """Metrics whose value is the mean of ``Curve.correct``."""
 
 
-def _gain(curve: Curve, split: str, direction: Direction) -> Floats:
+LESS_IS_BETTER = frozenset({"ece", "nll"})
+"""Metrics of surefoot's own of which less is better."""
+
+
+def _gain(curve: Curve, split: str, direction: Direction | None) -> Floats:
     """Values (a,) of a split, or of the mean over shifts, turned so that more is better."""
     if split == MEAN:
-        values: Floats = np.stack([curve.values(s) for s in curve.shifts()]).mean(axis=0)
-    else:
-        values = curve.values(split)
-    return values if direction == "max" else -values
+        rows = [_gain(curve, shift, direction) for shift in curve.shifts()]
+        mean: Floats = np.stack(rows).mean(axis=0)
+        return mean
+    metric = curve.scores[split][0].metric
+    less = direction == "min" or (direction is None and metric in LESS_IS_BETTER)
+    return -curve.values(split) if less else curve.values(split)
 
 
 def _best(gain: Floats) -> int:
@@ -46,7 +52,7 @@ def _best(gain: Floats) -> int:
     return int(np.nanargmax(gain))
 
 
-def regret(curve: Curve, alpha: float, *, direction: Direction = "max") -> dict[str, float]:
+def regret(curve: Curve, alpha: float, *, direction: Direction | None = None) -> dict[str, float]:
     """What ``alpha`` costs against each split's own oracle, >= 0; and for the mean over shifts."""
     at = curve.alphas.index(alpha)
     names = [*curve.scores, *([MEAN] if curve.shifts() else [])]
@@ -60,7 +66,7 @@ def select(
     *,
     fixed: float = 0.5,
     on: str | None = None,
-    direction: Direction = "max",
+    direction: Direction | None = None,
 ) -> Selection:
     """Choose alpha by one rule.
 
@@ -72,7 +78,8 @@ def select(
         fixed: The alpha of "fixed"; the nearest on the grid is taken, and the reason says so.
         on: What the oracle looks at: a split, or :data:`MEAN`; the mean over shifts when left
             out, the ID test where there are none.
-        direction: "min" for metrics where less is better.
+        direction: "min" where less is better, "max" where more is; None: as the metric of each
+            split has it.
 
     Raises:
         UnknownName: No such rule; the nearest are named.
@@ -93,7 +100,7 @@ def select(
 
 
 def select_all(
-    curve: Curve, *, fixed: float = 0.5, direction: Direction = "max"
+    curve: Curve, *, fixed: float = 0.5, direction: Direction | None = None
 ) -> list[Selection]:
     """One selection per rule, in the order of :data:`RULES`.
 
@@ -110,7 +117,7 @@ def select_all(
     return found
 
 
-def oracles(curve: Curve, *, direction: Direction = "max") -> dict[str, Selection]:
+def oracles(curve: Curve, *, direction: Direction | None = None) -> dict[str, Selection]:
     """The oracle of each test split by name, and of :data:`MEAN` where there are shifts."""
     names = [s for s in curve.scores if s != "val"] + ([MEAN] if curve.shifts() else [])
     return {n: select(curve, "oracle", on=n, direction=direction) for n in names}
@@ -140,7 +147,13 @@ def _id_val(curve: Curve, gain: Floats) -> tuple[int, str]:
     at = _best(gain)
     same = int((gain == gain[at]).sum())
     tie = f", the smallest of {same} equals" if same > 1 else ""
-    return at, f"best ID validation {curve.scores['val'][at].metric} ({abs(gain[at]):.4f}){tie}."
+    metric = curve.scores["val"][at].metric
+    return at, f"best ID validation {metric} ({_shown(metric, abs(gain[at]))}){tie}."
+
+
+def _shown(metric: str, value: float) -> str:
+    """A value as people read it: percent, but for likelihoods."""
+    return f"{value:.3f}" if metric == "nll" else f"{100 * value:.1f} %"
 
 
 def _one_se(curve: Curve, gain: Floats) -> tuple[int, str]:
@@ -157,7 +170,8 @@ def _one_se(curve: Curve, gain: Floats) -> tuple[int, str]:
     else:
         reason = (
             f"smallest alpha within one {how} of the best on ID validation "
-            f"(alpha {curve.alphas[top]:g}): {lost:.4f} below it, standard error {errors[at]:.4f}."
+            f"(alpha {curve.alphas[top]:g}): {100 * lost:.1f} points below it, standard error "
+            f"{100 * errors[at]:.1f}."
         )
     return at, reason
 
@@ -175,10 +189,12 @@ def _standard_errors(curve: Curve, top: int) -> tuple[Floats, str]:
     return np.full(len(row), width), f"standard error of the best {row[top].metric} (not paired)"
 
 
-def _oracle(curve: Curve, on: str | None, direction: Direction) -> tuple[int, str, str]:
+def _oracle(curve: Curve, on: str | None, direction: Direction | None) -> tuple[int, str, str]:
     split = _require(curve, on or (MEAN if curve.shifts() else "test"), "oracle")
     gain = _gain(curve, split, direction)
     where = f"{MEAN} (test)" if split == MEAN else split
     what = "test images decided" if split != "val" else "validation images decided"
     at = _best(gain)
-    return at, where, f"ORACLE: the best on {where} ({abs(gain[at]):.4f}); {what}, so no result."
+    shown = _shown(curve.scores[curve.shifts()[0] if split == MEAN else split][at].metric,
+                   abs(gain[at]))  # fmt: skip
+    return at, where, f"ORACLE: the best on {where} ({shown}); {what}, so no result."

@@ -10,12 +10,13 @@ import pytest
 from make_study import ALPHAS, Plan, make_study
 
 from surefoot.records import Score
-from surefoot.report.findings import findings, said
+from surefoot.report.findings import at_odds, findings, said
 from surefoot.report.paired import Difference, Pairing
 from surefoot.report.read import read
 from surefoot.report.table import build_table
-from surefoot.report.view import MEAN
+from surefoot.report.view import MEAN, SplitView
 from surefoot.runs import Run, Study, open_study
+from surefoot.stats import paired_difference
 
 
 def score(split: str, value: float, **more: object) -> Score:
@@ -158,6 +159,88 @@ def test_other_images_are_not_paired(tmp_path: Path) -> None:
     assert Pairing(view).difference(view.entries[0], view.entries[1], "test") is None
 
 
+def splits(name: str, manifest: str, source: str = "here", n: int = 30) -> dict[str, object]:
+    return {"splits": {name: {"n": n, "manifest": manifest, "source": source}}}
+
+
+def test_runs_on_other_images_are_kept_apart(tmp_path: Path) -> None:
+    """Equal ids are no proof: two test sets may use the same file names."""
+    plans = {
+        "a": Plan(n=30, methods=Plan().methods[:1]),
+        "b": Plan(n=30, methods=Plan().methods[2:3]),
+    }
+    one, two = (make_study(tmp_path / n, p, lone=True).runs[0] for n, p in plans.items())
+
+    def told() -> tuple[Difference | None, list[str]]:
+        view = read(open_study(one.path, two.path))
+        pairing = Pairing(view)
+        ends = [e for e in view.entries if not e.rules]
+        said = [c for c in findings(view, pairing).caveats if "ID test" in c]
+        return pairing.difference(ends[0], ends[1], "test"), said
+
+    for run, manifest in ((one, "x"), (two, "x")):
+        run.set_status("finished", task=splits("test", manifest))
+    difference, said = told()
+    assert difference is not None
+    assert said == []
+    two.set_status("finished", task=splits("test", "x", source="elsewhere"))
+    difference, said = told()
+    assert difference is not None
+    assert "read from elsewhere and here" in said[0]
+    two.set_status("finished", task=splits("test", "y", n=29))
+    difference, said = told()
+    assert difference is None
+    assert f"30 in {one.path.name}, 29 in {two.path.name}" in said[0]
+
+
+def test_studies_and_runs_stand_side_by_side(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "many", Plan(n=30, seeds=2))
+    alone = make_study(tmp_path / "alone", Plan(n=30, methods=Plan().methods[2:3]), lone=True)
+    both = open_study(study.path, alone.path)
+    assert [r.path for r in both.runs] == [r.path for r in (*study.runs, *alone.runs)]
+    assert both.title == f"comparison of {study.path.name}, {alone.path.name}"
+    assert read(both).entries
+
+
+def test_few_images_to_choose_on_are_a_caveat(studies: dict[str, Study]) -> None:
+    view = read(studies["usual"])
+    for n, warned in ((99, True), (100, False), (0, False)):
+        val = SplitView("val", "ID", n)
+        few = replace(view, splits=(val, *(s for s in view.splits if s.name != "val")))
+        caveats = " ".join(findings(few, Pairing(few)).caveats)
+        assert ("ID validation holds" in caveats) is warned
+
+
+def test_interval_and_test_at_odds_are_explained(tmp_path: Path) -> None:
+    """23 right and 8 wrong of the pairs that differ: p > 0.05 would be near; the test decides."""
+    rng = np.random.default_rng(0)
+    rows = {}
+    for n, only_a, only_b in ((72, 9, 2), (72, 20, 2)):
+        a = np.zeros(n, bool)
+        b = np.zeros(n, bool)
+        a[:only_a], b[only_a : only_a + only_b] = True, True
+        both = rng.permutation(np.arange(only_a + only_b, n))[:40]
+        a[both] = b[both] = True
+        rows[only_a] = paired_difference(a, b)
+    edge, clear = rows[9], rows[20]
+    assert edge.p > 0.05
+    assert edge.interval.low > 0
+    assert clear.p < 0.05
+    assert clear.interval.low > 0
+    shown = [Difference(d.difference, d.interval.low, d.interval.high, d.p, d.n)
+             for d in (edge, clear)]  # fmt: skip
+    assert [at_odds(d) for d in shown] == [True, False]
+
+
+def test_the_start_is_called_what_it_is(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "a", Plan(n=30, methods=Plan().methods[2:3]), lone=True)
+    assert read(study).entries[0].label == "Start of the path (α = 0)"
+    study.runs[0].write_json("start.json", {"head_kind": "zero_shot"})
+    assert read(study).entries[0].label == "Zero-shot (α = 0)"
+    study.runs[0].write_json("start.json", {"head_kind": "linear"})
+    assert read(study).entries[0].label == "Start of the path (α = 0)"
+
+
 def test_oracle_never_competes(studies: dict[str, Study]) -> None:
     for name in ("usual", "seeds", "twenty"):
         view = read(studies[name])
@@ -239,7 +322,7 @@ def test_nearest_neighbours_are_a_row_of_their_own(tmp_path: Path) -> None:
 
 
 def test_licences_become_notes(tmp_path: Path) -> None:
-    from surefoot.report.details import command, notes
+    from surefoot.report.details import command, environment, notes
 
     facts = {
         "notes": ["cut by seed 0"],
@@ -247,13 +330,37 @@ def test_licences_become_notes(tmp_path: Path) -> None:
             "a": {"licence": "MIT", "source": "here"},
             "b": {"licence": "MIT", "source": "here"},
             "c": {"licence": ""},
+            "d": {
+                "licence": "unknown",
+                "source": "there",
+                "notes": [
+                    "d: 3 of 9 images cannot be decoded and are left out (x.png)",
+                    "9 of 80 images were cut off train as val",
+                ],
+            },
         },
     }
     run = write(tmp_path / "r", "ft", [score("test", 0.9)], task=facts)
-    run.write_json("env.json", {"command": "surefoot fit x.yaml"})
+    run.write_json("env.json", {"command": "surefoot fit x.yaml", "torch_threads": 2})
+    run.set_status("finished", label="ft")
+    trials = [{"lr": 0.001, "val": 0.9}, {"lr": 0.01, "val": None}]
+    run.write_json("tuning.json", {"lr": 0.001, "epochs": 2, "trials": trials})
     view = read(open_study(tmp_path / "r"))
-    assert notes(view) == ["cut by seed 0", "a, b: MIT (here)"]
+    assert notes(view) == [
+        "cut by seed 0",
+        "d: 3 of 9 images cannot be decoded and are left out (x.png)",
+        "learning rate of ft: 0.001, the best on ID validation of 0.001, 0.01 after 2 epochs each",
+        "licence of a, b: MIT (here)",
+        "licence not stated: d",
+    ]
     assert command(view) == "surefoot fit x.yaml"
+    assert environment(view) == [("torch threads", "2")]
+    run.write_json("env.json", {"command": f"surefoot fit --train {'x' * 90} --test y"})
+    assert command(view).splitlines() == [
+        "surefoot fit \\",
+        f"    --train {'x' * 90} \\",
+        "    --test y",
+    ]
 
 
 def test_stages_of_training_are_apart(tmp_path: Path) -> None:

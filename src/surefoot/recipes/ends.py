@@ -37,6 +37,7 @@ def save_ends(run: Run, path: Path, task: Task) -> None:
             "prompt_names": list(task.names_in_prompts),
             "templates": list(task.templates),
             "head": path.head,
+            "head_kind": start.head.kind if start.head is not None else None,
             "batchnorm": path.batchnorm,
         },
     )

@@ -9,7 +9,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..runs import Selection, Study
@@ -207,11 +207,11 @@ def recipes(view: View) -> list[tuple[str, str]]:
 
 
 def environment(view: View) -> list[tuple[str, str]]:
-    """(name, value) of env.json of the first run that has one."""
+    """(name, value) of env.json of the first run that has one; the command stands by itself."""
     for run in view.runs:
         env = run.read_json("env.json")
         if isinstance(env, dict):
-            return [(str(k), _flat(v)) for k, v in env.items()]
+            return [(str(k).replace("_", " "), _flat(v)) for k, v in env.items() if k != "command"]
     return []
 
 
@@ -226,14 +226,15 @@ def _flat(value: Any) -> str:
 
 
 def command(view: View) -> str:
-    """How it was called: the study's record, else the first run's."""
+    """How it was called: the study's record, else the first run's; long ones an option a line."""
     env = view.runs[0].read_json("env.json") if view.runs else None
     kept = env.get("command") if isinstance(env, dict) else None
-    return _flat(view.facts.get("command") or kept or "")
+    typed = _flat(view.facts.get("command") or kept or "")
+    return typed if len(typed) <= 90 else typed.replace(" --", " \\\n    --")
 
 
 def notes(view: View) -> list[str]:
-    """The task's notes, then licence and source of every split that has them."""
+    """The task's notes, those of its splits, learning rates chosen, then licences and sources."""
     first = view.runs[0].facts.get("task") if view.runs else None
     task = _first_dict(view.facts.get("task"), first)
     given = view.facts.get("notes") or task.get("notes") or []
@@ -241,6 +242,7 @@ def notes(view: View) -> list[str]:
     names: dict[str, list[str]] = {}
     sources: dict[str, list[str]] = {}
     splits = task.get("splits")
+    out += _split_notes(splits, out) + _tuned(view)
     for name, facts in splits.items() if isinstance(splits, dict) else ():
         if isinstance(facts, dict) and facts.get("licence"):
             terms = str(facts["licence"])
@@ -249,7 +251,37 @@ def notes(view: View) -> list[str]:
     for terms, who in names.items():
         known = list(dict.fromkeys(filter(None, sources[terms])))
         told = f" ({known[0]})" if len(known) == 1 else ""
-        out.append(f"{', '.join(who)}: {terms}{told}")
+        if terms == "unknown":
+            out.append(f"licence not stated: {', '.join(who)}")
+        else:
+            out.append(f"licence of {', '.join(who)}: {terms}{told}")
+    return out
+
+
+def _split_notes(splits: Any, said: Sequence[str]) -> list[str]:
+    """Files left out, rows selected, images drawn; not the cuts, which the task's notes tell."""
+    every = [
+        str(note)
+        for facts in (splits.values() if isinstance(splits, dict) else ())
+        for note in (facts.get("notes") or () if isinstance(facts, dict) else ())
+    ]
+    return [n for n in dict.fromkeys(every) if " cut off " not in n and n not in said]
+
+
+def _tuned(view: View) -> list[str]:
+    """Learning rates that were chosen on ID validation."""
+    out = []
+    for run in view.runs:
+        table = run.read_json("tuning.json")
+        if not isinstance(table, dict) or not isinstance(table.get("trials"), list):
+            continue
+        tried = ", ".join(f"{t['lr']:.2g}" for t in table["trials"])
+        label = str(run.facts.get("label") or run.path.name)
+        who = f"{label}, seed {run.facts.get('seed')}" if len(view.seeds) > 1 else label
+        out.append(
+            f"learning rate of {who}: {table['lr']:.2g}, the best on ID validation of {tried} "
+            f"after {table['epochs']} epochs each"
+        )
     return out
 
 

@@ -1,7 +1,7 @@
 """What the numbers say, in sentences chosen by rule. No torch here.
 
-The rules: a difference is "better" or "worse" only if its paired 95 % interval leaves out zero;
-otherwise it is called not significant. The oracle is never quoted. The alpha that is quoted is
+The rules: a difference is "better" or "worse" only if its paired test gives p < 0.05; otherwise
+it is called not significant. The oracle is never quoted. The alpha that is quoted is
 the one fixed beforehand, else the one chosen on ID validation.
 """
 
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from .names import base_of, group_label, metric_name, points, signed
 from .paired import Difference, Pairing
+from .same_images import different_images
 from .view import MEAN, Entry, View
 
-__all__ = ["Finding", "Findings", "findings", "said"]
+__all__ = ["Finding", "Findings", "at_odds", "findings", "said"]
 
 _QUOTED = ("fixed", "id_val", "one_se")
 
@@ -133,7 +134,7 @@ def _compare(view: View, pairing: Pairing, a: Entry, b: Entry) -> Finding | None
 
 
 def _way(d: Difference | None) -> int:
-    """1 better, -1 worse, 0 neither, by the interval."""
+    """1 better, -1 worse, 0 neither, by the paired test."""
     return 0 if d is None or not d.significant else 1 if d.value > 0 else -1
 
 
@@ -184,6 +185,11 @@ def _plain(view: View) -> str:
     return f"{e.label}: {measure} {' and '.join(parts)}." if parts else f"{e.label}: no scores."
 
 
+def at_odds(d: Difference) -> bool:
+    """The interval leaves out zero and the test is not significant, or the other way round."""
+    return d.significant == (d.low <= 0 <= d.high)
+
+
 def _caveats(view: View, items: Sequence[Finding]) -> list[str]:
     """What the reader should know before believing."""
     out = []
@@ -198,6 +204,14 @@ def _caveats(view: View, items: Sequence[Finding]) -> list[str]:
             "One seed: how much another run would differ is not known; "
             "the intervals cover the choice of test images only."
         )
+    out += _few_to_choose_on(view)
+    shown = [d for f in items for d in (f.shift, f.inside) if d is not None]
+    if any(at_odds(d) for d in shown):
+        out.append(
+            "Where a difference is at the edge, its interval and its exact paired test can "
+            "disagree on zero; what is called significant goes by the test."
+        )
+    out += different_images(view)
     made = [s.name for s in view.shifts if s.synthetic]
     if made and len(made) == len(view.shifts):
         out.append("Every shift is synthetic: distortions made by a program, not found in nature.")
@@ -216,3 +230,19 @@ def _caveats(view: View, items: Sequence[Finding]) -> list[str]:
     if view.entries and not view.shifts:
         out.append("No shifted test set: nothing is said about robustness.")
     return out
+
+
+_FEW = 100
+"""Images of ID validation below which one image is a point or more."""
+
+
+def _few_to_choose_on(view: View) -> list[str]:
+    """Whether alpha was chosen on so few images that the choice is largely chance."""
+    val = view.split("val")
+    chosen = any(s.rule in ("id_val", "one_se") for _, _, s in view.selections)
+    if val is None or not chosen or not 0 < val.n < _FEW:
+        return []
+    return [
+        f"ID validation holds {val.n} images only, each {100 / val.n:.1f} points: what is chosen "
+        "on it is uncertain. A larger validation set would help."
+    ]

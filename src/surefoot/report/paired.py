@@ -14,6 +14,7 @@ from scipy import stats as sp
 from ..predictions import Predictions
 from ..runs import Run
 from ..stats import holm, paired_difference
+from .same_images import apart
 from .view import MEAN, Entry, View
 
 __all__ = ["Difference", "Pairing"]
@@ -48,7 +49,7 @@ class Difference:
 
     @property
     def significant(self) -> bool:
-        """The 95 % interval over images leaves out zero."""
+        """The paired test over images gives p < 0.05."""
         return self.p < 0.05
 
     @property
@@ -106,6 +107,8 @@ class Pairing:
         metrics = {s.name: s.metric for s in self.view.splits}
         rows: list[tuple[str, _Results, _Results]] = []
         for name in names:
+            if _strangers(a, b, name):
+                return None
             left, right = self.results(a, name), self.results(b, name)
             usable = left is not None and right is not None and left.ids == right.ids
             if not usable or metrics.get(name) not in TESTED or left is None or right is None:
@@ -138,6 +141,12 @@ class Pairing:
                 raw[e.key] = d.p
         adjusted = holm(list(raw.values())).tolist() if raw else []
         return best.key, dict(zip(raw, adjusted, strict=True))
+
+
+def _strangers(a: Entry, b: Entry, split: str) -> bool:
+    """The runs of two rows saw different images under one name."""
+    ours, theirs = (e.sources.get(split, ()) for e in (a, b))
+    return any(apart(x, y, split) for x, _ in ours[:1] for y, _ in theirs[:1])
 
 
 def _find(run: Run, split: str, alpha: float | None) -> Predictions | None:

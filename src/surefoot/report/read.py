@@ -151,7 +151,9 @@ def _start(rows: Rows, splits: Sequence[SplitView]) -> list[Entry]:
     here = [
         (r, replace(s, selection="end")) for r, s in rows if s.alpha == 0 and s.selection == "none"
     ]
-    label = "Start of the path (α = 0)"
+    run = here[0][0] if here else None
+    kinds = (run.read_json("start.json") or {}).get("head_kind") if run is not None else None
+    label = "Zero-shot (α = 0)" if kinds == "zero_shot" else "Start of the path (α = 0)"
     return _entries(f"zero-shot:{label}", label, 0, here, splits)
 
 

@@ -111,7 +111,8 @@ def _head(c: Column) -> int:
 
 
 def _note(c: Column) -> str:
-    return c.note.replace("n = ", "n=").replace("\u202f", "")
+    note = c.note.replace("n = ", "n=").replace("\u202f", "")
+    return note.removesuffix(", synthetic") if "synthetic" in c.label else note
 
 
 def _fill(plans: Sequence[_Plan], room: int) -> list[list[_Plan]]:

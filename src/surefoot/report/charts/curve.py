@@ -122,14 +122,16 @@ def _pick_labels(frame: Frame, picks: Sequence[Pick], top: float, row_height: fl
         for p, w in zip(picks, widths, strict=True)
     ]
     rows = lanes([(a, a + w) for a, w in zip(lefts, widths, strict=True)])
-    deepest, out = max(rows, default=0), []
+    deepest = max(rows, default=0)
+    stems: list[Node] = []
+    words: list[Node] = []
     for p, name, left, width, row in zip(picks, names, lefts, widths, rows, strict=True):
         y = top + (deepest - row) * row_height
         style = "pick oracle" if p.hollow else "pick"
         stem = [(frame.x(p.x), y + 5), (frame.x(p.x), frame.box.bottom)]
-        out.append(el("path", class_=f"stem {style}", d=path(stem)))
-        out.append(text(left + width / 2, y, name, anchor="middle", style=style))
-    return out
+        stems.append(el("path", class_=f"stem {style}", d=path(stem)))
+        words.append(text(left + width / 2, y, name, anchor="middle", style=style))
+    return [*stems, *words]  # names above all stems, so that none is crossed out
 
 
 def _across(width: float) -> Linear:
