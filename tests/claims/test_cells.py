@@ -130,7 +130,7 @@ def test_a_cell_that_was_killed_is_gone_on_with(tmp_path: Path) -> None:
     whole = small_plan()
     which = replace(
         whole.sets[0],
-        limits={"train": 128, "val": 62, "test": 31, "shift": 31},
+        limits={"train": 620, "val": 62, "test": 31, "shift": 31},
         entrants=(Entrant("lp", {"name": "lp", "c_path": [0.1]}, tuned=False),),
     )
     plan = replace(whole, sets=(which,), seeds=(0,), alphas=(0.0, 1.0))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +77,26 @@ def test_memory_and_size_of_one_method(name: str) -> None:
     assert row["method"] == name
     assert row["parameters"] > 1_000_000
     assert row["peak_mb"] is None or row["peak_mb"] >= 0
+
+
+def test_a_process_of_its_own_for_each_method_and_a_failure_is_told() -> None:
+    found = cost._in_a_child("zero-shot", train=128, epochs=1)
+    assert (found["method"], "failed" in found) == ("zero-shot", False)
+    assert found["parameters"] > 1_000_000
+    wrong = cost._in_a_child("no-such-method", train=128, epochs=1)
+    assert wrong["method"] == "no-such-method"
+    assert "failed" in wrong
+
+
+def test_a_process_that_is_killed_is_a_failure_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "_context", lambda: multiprocessing.get_context("spawn"))
+    monkeypatch.setattr(cost, "_measure", _die)
+    found = cost._in_a_child("ft", train=128, epochs=1)
+    assert found == {"method": "ft", "failed": "its process ended with exit code 3"}
+
+
+def _die(*_: object) -> None:
+    os._exit(3)
 
 
 def test_a_round_times_every_method_in_its_order() -> None:

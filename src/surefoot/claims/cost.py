@@ -4,19 +4,15 @@ Memory: each method in a process of its own, after a fit on a few images, so tha
 imports. Time: all methods one after the other in one process, round after round; medians over the
 rounds. WiSE-FT and fine-tuning also take turns, so that their ratio is paired. Beside the time by
 the clock stands the processor's, in one thread, which other work on the machine hardly lengthens.
-
-    python -m surefoot.claims.cost METHOD --train 320 --epochs 1
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import subprocess
-import sys
+import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +51,7 @@ def cost_of(name: str, *, train: int, epochs: int) -> dict[str, Any]:
     with one_thread():
         warm_up(method, start, task)
         memory = PeakMemory()
-        model = method.fit(start, task, seed=0, run=RunContext(device="cpu"))
+        model = method.fit(start, task, seed=0, run=RunContext(device="cpu", validate=False))
         peak = memory.mebibytes()
     model = with_head(model, task)
     used = sum(p.numel() for p in model.encoder.parameters())
@@ -119,13 +115,39 @@ def _kept(file: Path, work: Callable[[], Any]) -> Any:
 
 def _in_a_child(name: str, *, train: int, epochs: int) -> dict[str, Any]:
     """:func:`cost_of` in a process of its own."""
-    command = [sys.executable, "-m", "surefoot.claims.cost", name]
-    command += ["--train", str(train), "--epochs", str(epochs)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return {"method": name, "failed": (done.stderr.strip().splitlines() or ["no message"])[-1]}
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    context = _context()
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_measure, args=(sender, name, train, epochs), daemon=True)
+    child.start()
+    sender.close()
+    found: dict[str, Any]
+    try:
+        found = receiver.recv()
+    except EOFError:
+        child.join()
+        found = {"method": name, "failed": f"its process ended with exit code {child.exitcode}"}
+    child.join()
     return found
+
+
+@cache
+def _context() -> Any:
+    """How children begin: where it can be, as copies of a process that has imported everything."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["surefoot.claims.imported"])
+    return context
+
+
+def _measure(sender: Any, name: str, train: int, epochs: int) -> None:
+    """In the child."""
+    try:
+        found = cost_of(name, train=train, epochs=epochs)
+    except Exception as error:  # one method that fails does not take the others with it
+        last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        found = {"method": name, "failed": last}
+    sender.send(found)
 
 
 def cost_table(
@@ -163,17 +185,3 @@ def judge_cost(found: Mapping[str, Any]) -> str:
         return "does not hold"
     small = len(known) == len(ratios) and all(r["high"] < LIMIT for r in known)
     return "holds" if small else "not significant"
-
-
-def main() -> None:
-    """Measure one method and print one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("method")
-    parser.add_argument("--train", type=int, default=320)
-    parser.add_argument("--epochs", type=int, default=1)
-    given = parser.parse_args()
-    print(json.dumps(cost_of(given.method, train=given.train, epochs=given.epochs)))
-
-
-if __name__ == "__main__":
-    main()
