@@ -200,6 +200,7 @@ class Bench:
                 "path": {"alphas": list(self.plan.alphas), "rules": list(RULES)},
                 "seeds": [training.seed],
                 "batch_size": 64,
+                "workers": 0,  # images are held in memory, and here
             },
             where="the claims plan",
         )
