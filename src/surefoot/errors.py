@@ -179,7 +179,7 @@ class RecipeError(SurefootError, ValueError):
             expected="a recipe as `surefoot show recipe` describes" if is_recipe else "",
             fix="mend these and run `surefoot check` again"
             if is_recipe
-            else "correct the options (`surefoot fit --help`)",
+            else "correct the options (--help describes them)",
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from surefoot.recipes.check import check_recipe
 from surefoot.registry import METHODS
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
@@ -410,3 +411,141 @@ def test_an_adaptive_sweep_chooses_as_the_whole_one(run: Path, data: Path) -> No
     )
     assert adaptive == whole
     assert len(adaptive) == 3
+
+
+def test_predict_sees_images_as_training_does(run: Path, tmp_path: Path) -> None:
+    """Transparency is white and EXIF turns; a plain convert("RGB") would see a black square."""
+    Image.new("RGBA", (40, 40), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    Image.new("RGB", (40, 40), (255, 255, 255)).save(tmp_path / "white.png")
+    half = Image.new("RGB", (40, 40), (255, 255, 255))
+    half.paste((200, 30, 30), (0, 0, 40, 12))
+    half.save(tmp_path / "upright.png")
+    turned = half.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # show it turned by 90 degrees clockwise
+    turned.save(tmp_path / "turned.png", exif=exif)
+    rows = map(json.loads, surefoot("predict", run, tmp_path, "--json").stdout.splitlines())
+    said = {Path(row["image"]).stem: row["top"] for row in rows}
+    assert said["clear"] == said["white"]
+    assert said["turned"] == said["upright"]
+    assert said["upright"] != said["white"]
+
+
+def test_an_export_is_not_written_over(run: Path, tmp_path: Path) -> None:
+    target = tmp_path / "model.safetensors"
+    done = surefoot("export", run, "--to", "safetensors", "-o", target)
+    assert "alpha = 1 (the tuned end; --alpha takes" in done.stderr
+    target.write_bytes(b"mine")
+    done = surefoot("export", run, "--to", "safetensors", "-o", target, code=2)
+    assert "exists already" in done.stderr
+    assert target.read_bytes() == b"mine"
+    surefoot("export", run, "--to", "safetensors", "-o", target, "--force")
+    assert target.stat().st_size > 1_000_000
+
+
+def test_nothing_is_chosen_or_learnt_on_test_images(run: Path, data: Path, tmp_path: Path) -> None:
+    """Without --train and --val a validation part could only come from the test set."""
+    ends = [run / "start.safetensors", run / "end.safetensors"]
+    test = ["--test", data / "test", "--shift", f"dim={data / 'shift'}"]
+    done = surefoot("sweep", *ends, *test, "--alphas", 3, "--json", "--out", tmp_path / "swept")
+    assert {json.loads(line)["split"] for line in done.stdout.splitlines()} == {"test", "dim"}
+    assert "no alpha is chosen" in done.stderr
+    kept = (tmp_path / "swept" / "selections.jsonl").read_text().splitlines()
+    assert [json.loads(line)["rule"] for line in kept] == ["fixed", "oracle"]
+    assert (tmp_path / "swept" / "report.html").is_file()
+    done = surefoot("sweep", *ends, *test, "--adaptive", code=2)
+    assert "--train or --val" in done.stderr
+    done = surefoot("eval", run, *test, "--json")
+    assert {json.loads(line)["split"] for line in done.stdout.splitlines()} == {"test", "dim"}
+    for evaluator in ("knn", "linear"):
+        done = surefoot("eval", run, *test, "--evaluator", evaluator, code=2)
+        assert "--train is missing" in done.stderr
+    with_val = surefoot("sweep", *ends, *test, "--val", data / "train", "--alphas", 3)
+    assert "id_val: alpha" in with_val.stdout
+
+
+def test_what_is_done_to_the_data_is_said(data: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "photos" / "train"
+    shutil.copytree(data / "train", bad)
+    (bad / "bar" / "torn.png").write_bytes(b"no image")
+    (bad / "bar" / "readme.txt").write_text("no image either")
+    done = surefoot("fit", "--model", "tiny-clip", "--train", bad, "--test", data / "test",
+                    "--shift", f"dim={data / 'shift'}", "--method", "ft", "--epochs", 1,
+                    "--alphas", "0,1", "--batch", 16, "--skip-bad",
+                    "--out", tmp_path / "run")  # fmt: skip
+    assert "no val set was given" in done.stderr
+    assert "1 of 37 images cannot be decoded and are left out (bar/torn.png)" in done.stderr
+    assert "1 file that is no image is ignored (bar/readme.txt)" in done.stderr
+    assert "ft: epoch 1 of 1, loss" in done.stderr
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["task"]["name"] == "photos"
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "1 of 37 images cannot be decoded and are left out (bar/torn.png)" in page
+    assert "Zero-shot (α = 0)" in page
+    assert "Start of the path" not in page
+
+
+def test_check_of_a_recipe_finds_what_fit_would(data: Path, tmp_path: Path) -> None:
+    """Model, data, class maps and schema: every problem at once, each with its place."""
+    other, torn = tmp_path / "other", tmp_path / "torn"
+    shutil.copytree(data / "shift", other)
+    (other / "bar").rename(other / "stick")
+    shutil.copytree(data / "train", torn)
+    (torn / "bar" / "torn.png").write_bytes(b"no image")
+    ghost = tmp_path / "ghost.yaml"
+    ghost.write_text("stick: banana\n")
+    recipe = tmp_path / "r.yml"
+    recipe.write_text(
+        f"""
+model: tiny-clop
+data:
+  train: {torn}
+  val: {other}
+  test: {tmp_path / "nowhere"}
+  shifts: {{same: {other}, mapped: {other}}}
+  class_maps: {{mapped: {ghost}, stray: {ghost}}}
+methods: [lpft]
+"""
+    )
+    done = surefoot("check", recipe, code=1)
+    for place, what in (
+        ("methods[0]", "lp-ft"),
+        ("model", "tiny-clip"),
+        ("data.train", "bar/torn.png: not an image"),
+        ("data.val", "no class stick"),
+        ("data.test", "nowhere"),
+        ("data.shifts.same", "stick"),
+        ("data.class_maps.mapped", "banana"),
+        ("data.class_maps.stray", "no shift 'stray'"),
+    ):
+        assert any(f"- {place}: " in line and what in line for line in done.stdout.splitlines()), (
+            place,
+            done.stdout,
+        )
+    good = tmp_path / "good.yaml"
+    good.write_text(
+        f"model: timm:resnet10t/random\ndata: {{train: {torn}, skip_bad: true}}\nmethods: [ft]\n"
+    )
+    assert "good" in surefoot("check", good).stdout
+    for model, said in (
+        ("open_clip:ViT-B-16/openia", "Did you mean 'openai'?"),
+        ("open_clip:ViT-B-61/openai", "ViT-B-16"),
+        ("open_clip:ViT-B-16", "which weights"),
+        ("open_clip:ViT-B-16@nowhere.pt", "no file nowhere.pt"),
+        ("timm:resnet5O", "resnet50"),
+        ("tiny-clip?activation=relu", "activation"),
+    ):
+        good.write_text(f"model: {model}\ndata: {{train: pictograms}}\nmethods: [ft]\n")
+        assert check_recipe(good)[0].startswith("model: ")
+        assert said in check_recipe(good)[0]
+
+
+def test_check_of_a_method_of_ones_own(tmp_path: Path) -> None:
+    surefoot("cp", "lp-ft", tmp_path / "mine.py")
+    assert "good" in surefoot("check", tmp_path / "mine.py").stdout
+    text = (tmp_path / "mine.py").read_text()
+    (tmp_path / "mine.py").write_text(text.replace("@dataclass(frozen=True)", "@dataclass"))
+    assert "frozen" in surefoot("check", tmp_path / "mine.py", code=1).stdout
+    (tmp_path / "none.py").write_text("x = 1\n")
+    assert "no surefoot.Method" in surefoot("check", tmp_path / "none.py", code=1).stdout
+    (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
+    assert "cannot be imported" in surefoot("check", tmp_path / "broken.py", code=1).stdout

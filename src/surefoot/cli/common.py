@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -33,13 +34,17 @@ def main_process() -> bool:
 
 def say(line: str) -> None:
     """A line for people, on stderr: stdout is for results."""
-    if main_process():
+    if not main_process():
+        return
+    if "tqdm" in sys.modules:  # a bar may be on the screen: the line goes above it
+        sys.modules["tqdm"].tqdm.write(line, file=sys.stderr)
+    else:
         click.echo(line, err=True)
 
 
 def typed() -> str:
-    """The command as it was typed."""
-    return " ".join(["surefoot", *sys.argv[1:]])
+    """The command as it was typed, quoted for a shell."""
+    return shlex.join(["surefoot", *sys.argv[1:]])
 
 
 def pairs(values: Sequence[str], option: str) -> dict[str, str]:

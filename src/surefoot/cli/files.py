@@ -204,22 +204,35 @@ def _interruptible() -> Iterator[None]:
     help="A number in [0, 1], a rule (fixed, id_val, one_se), or end.",
 )
 @click.option("-o", "--out", required=True, type=click.Path(), help="A new file or folder.")
-def export_command(run: str, kind: str, alpha: str, out: str) -> None:
+@click.option("--force", is_flag=True, help="Write over what is in OUT.")
+def export_command(run: str, kind: str, alpha: str, out: str, force: bool) -> None:
     """Write the chosen model of a RUN so that another library loads it."""
+    place = Path(out)
+    if not force and (place.is_file() or (place.is_dir() and any(place.iterdir()))):
+        raise click.UsageError(f"{out} exists already; give another name or --force")
     from ..models.export import export
     from ..recipes.pick import model_of_run
+    from ..runs import Run
 
     model, chosen = model_of_run(run, alpha)
     for path in export(model, out, kind):  # type: ignore[arg-type]
         click.echo(path)
-    say(f"exported {run} at alpha = {chosen:g} for {kind}")
+    rules = ", ".join(s.rule for s in Run.open(run).selections() if s.rule != "oracle")
+    hint = (
+        f" (the tuned end; --alpha takes a number or {rules})" if alpha == "end" and rules else ""
+    )
+    say(f"exported {run} at alpha = {chosen:g}{hint} for {kind}")
 
 
 @click.command("check")
 @click.argument("targets", nargs=-1, type=click.Path())
 @click.option("--recipes", is_flag=True, help="Also every recipe that ships with surefoot.")
 def check_command(targets: tuple[str, ...], recipes: bool) -> None:
-    """Check recipes (YAML), data folders or tables: all errors at once, nothing is run."""
+    """Check recipes (YAML), data folders or tables, and methods (.py): all errors at once.
+
+    Nothing is trained. A file of methods is imported, and what they say about themselves checked;
+    surefoot.testing.check_method tries them on a toy task.
+    """
     from ..recipes.check import check_target
     from ..recipes.library import recipe_file, recipe_names
 
@@ -230,7 +243,8 @@ def check_command(targets: tuple[str, ...], recipes: bool) -> None:
     bad = 0
     checked = 0
     for target in targets:
-        for name, problems in check_target(target):
+        found = [(target, _method_problems(target))] if target.endswith(".py") else None
+        for name, problems in found if found is not None else check_target(target):
             checked += 1
             if problems:
                 bad += 1
@@ -242,6 +256,35 @@ def check_command(targets: tuple[str, ...], recipes: bool) -> None:
     say(f"{checked} checked, {bad} with problems")
     if bad:
         raise click.exceptions.Exit(1)
+
+
+def _method_problems(file: str) -> list[str]:
+    """What is wrong with the methods that a Python file defines."""
+    import importlib.util
+
+    from ..methods.base import Method
+    from ..testing.declarations import check_declaration
+
+    if not Path(file).is_file():
+        return [f"there is no file {file}"]
+    spec = importlib.util.spec_from_file_location("surefoot_checked", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a user's file raises
+        return [f"it cannot be imported: {type(error).__name__}: {error}"]
+    own = [kind for kind in vars(module).values() if inspect.isclass(kind)
+           and issubclass(kind, Method) and kind.__module__ == spec.name]  # fmt: skip
+    problems = [] if own else ["it defines no surefoot.Method"]
+    for kind in own:
+        try:
+            check_declaration(kind())
+        except (AssertionError, TypeError, ValueError) as error:
+            problems.append(f"{kind.__name__}: {error}")
+    return problems
 
 
 @click.command("cp")

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ..errors import COMMAND_LINE
 from .board_common import board_links
 from .common import alphas_option, data_options, device_options, pairs, say
 
@@ -23,30 +24,35 @@ __all__ = [
 
 def _task(options: dict[str, Any]) -> Any:
     """The task that the data options name; --train may be left out where --test is enough."""
-    from ..recipes.recipe import RecipeSpec
+    from ..recipes.recipe import parse_recipe
     from ..recipes.study import task_of
 
     train = options["train"] or options["test"]
     if not train:
         raise click.UsageError("--train or --test is missing")
-    return task_of(
-        RecipeSpec(
-            model="none",
-            methods=["zero-shot"],
-            data={
-                "train": train,
-                "val": options["val"],
-                "test": options["test"],
-                "shifts": pairs(options["shift"], "--shift"),
-                "class_maps": pairs(options["class_map"], "--class-map"),
-                "templates": options["templates"],
-                "metric": options["metric"],
-                "root": options["data_root"],
-                "skip_bad": options["skip_bad"],
-                "limit_eval": options["limit"],
-            },  # type: ignore[arg-type]
-        )
-    )
+    data = {
+        "train": train,
+        "val": options["val"],
+        "test": options["test"],
+        "shifts": pairs(options["shift"], "--shift"),
+        "class_maps": pairs(options["class_map"], "--class-map"),
+        "templates": options["templates"],
+        "metric": options["metric"],
+        "root": options["data_root"],
+        "skip_bad": options["skip_bad"],
+        "limit_eval": options["limit"],
+    }
+    plain = {"model": "none", "methods": ["zero-shot"], "data": data}
+    recipe = parse_recipe(plain, where=COMMAND_LINE)
+    return task_of(recipe.spec, progress=sys.stderr.isatty())
+
+
+def _val_is_test(options: dict[str, Any], task: Any) -> bool:
+    """No training or validation images were given, and validation was cut off the test set.
+
+    Nothing may be chosen on such images: they are test images.
+    """
+    return not (options["train"] or options["val"]) and task.val.source == task.test.source
 
 
 @click.command("eval")
@@ -82,9 +88,12 @@ def eval_command(
     from ..recipes.pick import resolve_model
     from ..recipes.score_model import score_model
 
+    if evaluator in ("knn", "linear") and not options["train"]:
+        raise click.UsageError(f"--train is missing: --evaluator {evaluator} learns from it")
+    task = _task(options)
     rows = score_model(
         resolve_model(model, alpha),
-        _task(options),
+        task,
         evaluator,  # type: ignore[arg-type]
         device=options["device"],
         batch_size=options["batch_size"],
@@ -92,6 +101,8 @@ def eval_command(
         k=k,
         protocol=protocol,  # type: ignore[arg-type]
     )
+    if _val_is_test(options, task):
+        rows = [row for row in rows if row.split != "val"]
     if as_json:
         for row in rows:
             click.echo(json.dumps(row.to_json(), sort_keys=True))
@@ -145,10 +156,17 @@ def sweep_command(
     from ..recipes.curve import sweep_models
     from ..recipes.pick import resolve_model
 
+    task = _task(options)
+    validated = not _val_is_test(options, task)
+    if not validated:
+        if adaptive:
+            raise click.UsageError("--adaptive chooses on ID validation: give --train or --val")
+        say("neither --train nor --val was given: no alpha is chosen on ID validation")
     curve, selections = sweep_models(
         resolve_model(start),
         resolve_model(end),
-        _task(options),
+        task,
+        validated=validated,
         alphas=alphas,
         head=head,
         extrapolate=extrapolate,

@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
 
 from ..data.check import check_folder
-from ..data.known.find import as_known
 from ..data.prompts import TEMPLATE_SETS, check_templates, templates
 from ..errors import DataError, MissingDependency, RecipeError, SurefootError, UnknownName
-from .recipe import load_recipe
+from .check_parts import data_problems, model_problem
+from .recipe import DataSpec, load_recipe
 
 __all__ = ["check_recipe", "check_target"]
+
+
+_SHIPPED = Path(__file__).resolve().parent / "files"
+"""Recipes in it may name checkpoints that the user brings."""
 
 
 def check_target(target: str | Path) -> Iterator[tuple[str, list[str]]]:
@@ -43,25 +51,41 @@ def _recipes_in(folder: Path) -> list[Path]:
 
 
 def check_recipe(path: str | Path) -> list[str]:
-    """Every problem of one recipe file; local paths that it names must exist."""
+    """Every problem of one recipe file, of the model and of the local data that it names.
+
+    Parts that do not validate do not hide what is wrong with the others.
+    """
+    problems: list[str] = []
+    model: Any
+    data: DataSpec | None
     try:
-        recipe = load_recipe(path)
+        spec = load_recipe(path).spec
+        model, data = spec.model, spec.data
     except RecipeError as error:
-        return list(error.problems)
+        problems += error.problems
+        model, data = _valid_parts(path)
     except SurefootError as error:
         return [str(error)]
-    data = recipe.spec.data
-    named = {"data.train": data.train, "data.val": data.val, "data.test": data.test}
-    named |= {f"data.shifts.{k}": v for k, v in data.shifts.items()}
-    named |= {f"data.class_maps.{k}": v for k, v in data.class_maps.items()}
-    problems = [
-        f"{key}: {problem}"
-        for key, value in named.items()
-        if value and (problem := _not_there(value, data.root))
-    ]
-    stray = sorted(set(data.class_maps) - set(data.shifts))
-    problems += [f"data.class_maps.{name}: there is no shift {name!r}" for name in stray]
-    return problems + _templates(data.templates)
+    if isinstance(model, str):
+        ships = Path(path).resolve().is_relative_to(_SHIPPED)
+        wrong = model_problem(model, bring_files=ships)
+        problems += [f"model: {wrong}"] if wrong else []
+    if data is not None:
+        problems += data_problems(data) + _templates(data.templates)
+    return problems
+
+
+def _valid_parts(path: str | Path) -> tuple[Any, DataSpec | None]:
+    """The model and the data of a recipe that does not validate as a whole, where they do."""
+    try:
+        plain = yaml.safe_load(Path(path).read_text())
+        if not isinstance(plain, dict):
+            return None, None
+        return plain.get("model"), DataSpec.model_validate(plain.get("data"))
+    except ValidationError:
+        return plain.get("model"), None
+    except (OSError, ValueError, yaml.YAMLError):
+        return None, None
 
 
 def _templates(given: str | list[str] | None) -> list[str]:
@@ -78,18 +102,3 @@ def _templates(given: str | list[str] | None) -> list[str]:
     except UnknownName as error:
         return [f"data.templates: {error.wrong} There are {', '.join(TEMPLATE_SETS)}."]
     return []
-
-
-def _not_there(value: str, root: str | None) -> str:
-    """What is wrong with a path; "" where it exists, or is a name or a prefixed source.
-
-    Published data sets are named rightly or wrongly; whether they are on this disk is not asked.
-    """
-    if value.startswith(("hf:", "wds:", "pictograms")):
-        return ""
-    try:
-        if as_known(value, root) is not None:
-            return ""
-    except DataError as error:
-        return error.wrong
-    return "" if Path(value).exists() else f"{value} does not exist"

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image, UnidentifiedImageError
 
 from ..context import pick_device
+from ..data.check import BROKEN
+from ..data.folder import image_extensions
+from ..data.images import decode, reason
 from ..data.prompts import templates as template_set
 from ..errors import BadImages, DataError
 from ..models.heads import zero_shot_head
@@ -55,8 +57,9 @@ def classify(
     model = model.to(pick_device(device)).eval()
     transform = model.spec.transform.eval()
     for file in files:
-        with Image.open(file) as image, torch.inference_mode():
-            tensor = transform(image.convert("RGB")).unsqueeze(0).to(model.device)
+        # As in training and evaluation: upright, transparency on white, 16 bits scaled.
+        tensor = transform(decode(file.read_bytes())).unsqueeze(0).to(model.device)
+        with torch.inference_mode():
             chances = model(tensor).float().softmax(dim=-1)[0].cpu()
         best = chances.topk(min(top, len(chances)))
         yield {
@@ -69,7 +72,7 @@ def classify(
 
 
 def _files(images: Sequence[str]) -> list[Path]:
-    known = Image.registered_extensions()
+    known = image_extensions()
     found: list[Path] = []
     for name in images:
         path = Path(name)
@@ -86,8 +89,7 @@ def _files(images: Sequence[str]) -> list[Path]:
 
 def _why_bad(file: Path) -> str:
     try:
-        with Image.open(file) as image:
-            image.load()
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        return str(error)
+        decode(file.read_bytes())
+    except BROKEN as error:
+        return reason(error)
     return ""

@@ -35,6 +35,7 @@ def sweep_models(
     workers: int = 0,
     progress: bool = False,
     adaptive: bool = False,
+    validated: bool = True,
 ) -> tuple[Curve, list[Selection]]:
     """Sweep the path between two models.
 
@@ -52,6 +53,8 @@ def sweep_models(
         progress: A bar on stderr.
         adaptive: Score ID validation at contested alphas and the rest at the chosen ones
             (:func:`~surefoot.paths.adaptive_sweep`).
+        validated: The task has ID validation of its own. If not, nothing is scored or chosen on
+            it: no selection but ``fixed`` and the oracle.
 
     Raises:
         WeightsError: The two do not fit together.
@@ -87,7 +90,8 @@ def sweep_models(
         curve, selections = found.curve, list(found.selections)
     else:
         with progress_bar("sweep", shown=progress) as tick:
-            curve = sweep(path, task, alphas=grid, method="sweep", progress=tick,
+            scored = {n: s for n, s in task.scored().items() if validated or n != "val"}
+            curve = sweep(path, scored, alphas=grid, method="sweep", progress=tick,
                           on_predictions=keep, **options)  # fmt: skip
         selections = select_all(curve)
     if run is not None:

@@ -7,11 +7,12 @@ from typing import Any
 
 from ..context import pick_device
 from ..data.dataset import Task
-from ..evals.knn import Protocol
+from ..evals.knn import Protocol, protocol_transform
 from ..evals.predict import Evaluator, evaluate
 from ..methods.base import pretrained_end
 from ..models.model import Model
 from ..records import Score
+from ..transforms import DINO_KNN
 
 __all__ = ["score_model"]
 
@@ -43,7 +44,10 @@ def score_model(
     Raises:
         ModelError: The model lacks what the evaluator needs.
     """
-    neighbours: dict[str, Any] = {"k": k, "protocol": protocol} if evaluator == "knn" else {}
+    neighbours: dict[str, Any] = {}
+    if evaluator == "knn":
+        own = protocol_transform(model, protocol, pick_device(device)) != DINO_KNN
+        neighbours = {"k": k, "protocol": "model" if own else "dino"}
     pairs = evaluate(
         pretrained_end(model, task) if evaluator == "head" else model,
         task,
