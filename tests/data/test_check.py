@@ -52,7 +52,7 @@ def test_a_file_that_went_away(tmp_path: Path) -> None:
 
 def test_they_stop_the_run_or_are_left_out(tmp_path: Path) -> None:
     split = damaged(tmp_path)
-    with pytest.raises(BadImages, match="4 files in") as caught:
+    with pytest.raises(BadImages, match="4 files of") as caught:
         require_good(split)
     assert caught.value.bad == tuple(BAD)
     assert "--skip-bad" in caught.value.fix
@@ -85,7 +85,7 @@ def test_a_folder_has_all_its_problems_at_once(tmp_path: Path) -> None:
 def test_a_good_folder_a_lone_image_and_no_folder(tmp_path: Path) -> None:
     assert check_folder(folder(tmp_path / "good", {"a": 2, "b": 2})) == []
     (alone,) = check_folder(folder(tmp_path / "lone", {"a": 2, "b": 1}))
-    assert "1 classes have one image only" in alone
+    assert "1 class has one image only" in alone
     (missing,) = check_folder(tmp_path / "nope")
     assert "does not exist" in missing
     (tmp_path / "t.csv").write_text("path,label\ngone.png,a\n")

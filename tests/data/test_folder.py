@@ -42,8 +42,8 @@ def test_nested_images_hidden_files_and_other_files(tmp_path: Path) -> None:
     assert [split.images.id(i) for i in range(2)] == ["cat/0.png", "cat/deep/er/x.JPG"]
     assert len(split) == 2
     said = " ".join(split.notes)
-    assert "1 images beside the class folders" in said
-    assert "1 files that are no images are ignored (cat/notes.txt)" in said
+    assert "1 image beside the class folders is ignored" in said
+    assert "1 file that is no image is ignored (cat/notes.txt)" in said
 
 
 def test_a_link_in_a_circle_ends(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_train_test_and_shift(place: Path) -> None:
     assert task.metric == "macro_f1"
     assert task.templates == ("a photo of a {}.",)
     assert any("no val set was given: 2 of 22 images" in note for note in task.notes)
-    assert task.name == "train"
+    assert task.name == place.name  # of the folder that train/ lies in
 
 
 def test_the_seed_decides_the_cut(place: Path) -> None:

@@ -92,8 +92,9 @@ def data_problems(data: DataSpec) -> list[str]:
     for name, spec in data.shifts.items():
         split = _read(data, f"data.shifts.{name}", spec, "OOD", "test", problems)
         problems += _joined(data, name, split, classes)
-    stray = sorted(set(data.class_maps) - set(data.shifts))
-    problems += [f"data.class_maps.{name}: there is no shift {name!r}" for name in stray]
+    for name in sorted(set(data.class_maps) - set(data.shifts)):
+        problems.append(f"data.class_maps.{name}: there is no shift {name!r}")
+        problems += _joined(data, name, None, classes)
     return problems
 
 
