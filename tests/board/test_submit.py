@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from surefoot.board import BoardError, SubmissionError
 from surefoot.board.submit import SubmissionForm, submit, template, validate
 from surefoot.board.verify import Checked, judge, verify
-from surefoot.errors import SurefootError
+from surefoot.errors import RecipeError, SurefootError
 
 from .test_add_runs import make_run, score
 
@@ -221,6 +221,14 @@ def test_a_recipe_is_read_before_it_is_queued(own):
         submit(own, form(recipe="model: tiny-clap"), who="eve", check_recipe=refuse)
     assert "no such model 'tiny-clap'" in caught.value.problems["recipe"]
     assert "write tiny-clip" in caught.value.problems["recipe"]
+    assert "\n" not in caught.value.problems["recipe"]
+
+    def several(text):
+        raise RecipeError(["model: missing", "data: missing"], where="the recipe")
+
+    with pytest.raises(SubmissionError) as caught:
+        submit(own, form(recipe="x: 1"), who="eve", check_recipe=several)
+    assert caught.value.problems["recipe"] == "model: missing; data: missing"
     sent = submit(own, form(recipe="x"), who="eve", check_recipe=lambda text: f"hash of {text}")
     assert own.entries.by_id(sent.entry_id).source.recipe == "hash of x"
 

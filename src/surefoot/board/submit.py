@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,10 +51,16 @@ def validate(
         try:
             check_recipe(form.recipe)
         except SurefootError as error:
-            problems["recipe"] = str(error)
+            problems["recipe"] = _recipe_problem(error)
     if problems:
         raise SubmissionError(problems)
     return form
+
+
+def _recipe_problem(error: SurefootError) -> str:
+    """On one line, since it stands in a list of problems."""
+    some: Sequence[str] = getattr(error, "problems", ())
+    return "; ".join(some) or " ".join(str(error).split())
 
 
 def _unknown_names(store: Store, form: SubmissionForm) -> dict[str, str]:
