@@ -29,8 +29,8 @@ from surefoot.methods.base import Classify, pretrained_end
 from surefoot.models.load import load
 from surefoot.paths import Path as WeightPath
 from surefoot.recipes.demo import demo_recipe
-from surefoot.recipes.execute import _grid
 from surefoot.recipes.recipe import parse_recipe
+from surefoot.recipes.scoring import grid_of
 from surefoot.recipes.study import carry_out, task_of
 from surefoot.train import learning_rate
 from surefoot.train.loop import _order
@@ -46,7 +46,7 @@ class Bare:
 
     def __init__(self, recipe: Any, start: Any, task: Any) -> None:
         self.method = recipe.methods[0]
-        self.alphas = _grid(recipe)
+        self.alphas = grid_of(recipe)
         self.batch = recipe.spec.batch_size
         self.start = start
         self.task = task

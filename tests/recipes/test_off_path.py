@@ -11,7 +11,7 @@ import pytest
 
 from surefoot.data.dataset import Task
 from surefoot.errors import AlphaError
-from surefoot.evals.predict import predict
+from surefoot.evals.predict import evaluate, predict
 from surefoot.methods.base import pretrained_end
 from surefoot.models.load import load
 from surefoot.models.model import Model
@@ -101,3 +101,29 @@ def test_the_head_policy_text_is_kept_and_others_fall_back(
     assert stored is not None
     again = predict(path.at(0.5), task.test)
     np.testing.assert_allclose(again.logits, stored.logits, atol=1e-4)
+
+
+@pytest.mark.parametrize("alphas", [{"alphas": 2}, None])
+def test_a_result_without_a_head_is_scored_by_neighbours(
+    clip: Model, task: Task, tmp_path: Path, alphas: Any
+) -> None:
+    """Language supervision by its name among other methods; the others keep their heads."""
+    language = {"name": "language", "text": "random:16", "schedule": SCHEDULE}
+    asked = recipe(methods=["zero-shot", language], path=alphas)
+    study = carry_out(asked, tmp_path / "study", task=task, start=clip)
+    first, second = study.runs
+    assert {row.evaluator for row in first.scores()} == {"head"}
+    rows = second.scores()
+    assert second.status == "finished"
+    assert second.facts["evaluator"] == "knn"
+    assert {row.evaluator for row in rows} == {"knn"}
+    assert {row.split for row in rows} == {"val", "test", "recoloured"}
+    assert "without a head" in (second.path / "log.jsonl").read_text()
+    if alphas is not None:
+        assert {row.alpha for row in rows} == {0.0, 0.5, 1.0}
+        said = second.predictions("test", 0.0, "knn")
+        assert said is not None
+        [(expected, _)] = evaluate(clip, task, evaluator="knn", splits=["test"], device="cpu")
+        np.testing.assert_allclose(said.logits, expected.logits, atol=1e-4)
+    assert Path(render(study)).is_file()
+    assert "language" in render_terminal(study).lower()

@@ -23,7 +23,7 @@ from ..select import RULES, select
 from .align_spec import AlignSpec
 from .ends import save_ends
 from .environment import environment
-from .execute import Clock, selected_rows
+from .scoring import Clock, selected_rows
 from .study import task_facts
 
 __all__ = ["Fitted", "Work"]

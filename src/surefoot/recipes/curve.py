@@ -15,7 +15,7 @@ from ..runs import Run, Selection
 from ..select import select_all
 from .ends import save_ends
 from .environment import environment
-from .execute import selected_rows
+from .scoring import selected_rows
 from .study import task_facts
 
 __all__ = ["sweep_models"]
