@@ -197,7 +197,10 @@ class Bench:
                 "model": self.which.model,
                 "data": {"train": self.which.name},
                 "methods": [plain],
-                "path": {"alphas": list(self.plan.alphas), "rules": list(RULES)},
+                "path": {
+                    "alphas": list(self.which.alphas or self.plan.alphas),
+                    "rules": list(RULES),
+                },
                 "seeds": [training.seed],
                 "batch_size": 64,
                 "workers": 0,  # images are held in memory, and here

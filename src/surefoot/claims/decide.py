@@ -22,6 +22,7 @@ from ..predictions import Predictions
 from ..runs import Run
 from ..stats import CrossedDifference, crossed_difference, holm
 from .cells import cell
+from .elsewhere import Elsewhere
 from .plan import Plan
 from .statements import CLAIMS, Claim, Part, Side
 
@@ -113,7 +114,10 @@ def _clusters(predictions: Predictions) -> NDArray[Any] | None:
 
 
 def decide(
-    plan: Plan, answers: Callable[[str], Answers | None], claims: Sequence[Claim] = CLAIMS
+    plan: Plan,
+    answers: Callable[[str], Answers | None],
+    claims: Sequence[Claim] = CLAIMS,
+    elsewhere: Elsewhere = Elsewhere(),  # noqa: B008 - frozen
 ) -> list[dict[str, Any]]:
     """Every claim on every data set.
 
@@ -121,12 +125,15 @@ def decide(
         plan: Level, margin, size.
         answers: Name of a part of the study -> its answers, or None where it was not run.
         claims: The claims.
+        elsewhere: Answers of other machines, for parts that were not run here.
 
     Returns:
         One row per claim and data set: number, text, set, verdict, p (Holm-adjusted, for and
         against), parts with difference, interval and p.
     """
-    rows = [_row(plan, claim, name, answers) for claim in claims for name in _sets(claim)]
+    rows = [
+        _row(plan, claim, name, answers, elsewhere) for claim in claims for name in _sets(claim)
+    ]
     tested = [r for r in rows if "p" in r]
     level = (1 - plan.level) / 2
     for name in ("p", "p_against"):
@@ -148,7 +155,11 @@ def _verdict(row: dict[str, Any], level: float) -> Verdict:
 
 
 def _row(
-    plan: Plan, claim: Claim, name: str, answers: Callable[[str], Answers | None]
+    plan: Plan,
+    claim: Claim,
+    name: str,
+    answers: Callable[[str], Answers | None],
+    elsewhere: Elsewhere,
 ) -> dict[str, Any]:
     row: dict[str, Any] = {
         "number": claim.number,
@@ -160,6 +171,9 @@ def _row(
         return {**row, "verdict": "does not apply", "why": claim.why_not[name], "parts": []}
     found = answers(name)
     if found is None:
+        known = elsewhere.row(claim.number, name)
+        if known is not None:
+            return row | {k: known[k] for k in ("parts", "p", "p_against")}
         return {**row, "verdict": "not decided", "why": "this part was not run", "parts": []}
     parts = [_part(plan, part, found.compare(part)) for part in claim.parts[name]]
     counted = [p for p in parts if p["counts"]]

@@ -50,6 +50,7 @@ class SetPlan:
         from_probe: Paths start from the linear probe (for encoders without a zero-shot head).
         far: Shifts that count as large in claim 4, decided by design, not by results.
         limits: Images per split: "train", "val", "test", "shift"; None: all.
+        alphas: Points of its paths; None: the plan's.
     """
 
     name: str
@@ -58,6 +59,7 @@ class SetPlan:
     from_probe: bool
     far: tuple[str, ...]
     limits: Mapping[str, int | None]
+    alphas: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,45 @@ class Plan:
         """Plain data, as plan.json holds it."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return plain
+
+    def part(self, name: str) -> dict[str, Any]:
+        """What of the plan concerns one part of the study, and so its answers.
+
+        Args:
+            name: A data set's, or one of ``PARTS``.
+        """
+        plain = self.to_dict()
+        common = {k: plain[k] for k in ("size", "seeds", "level", "margin")}
+        if name == LANGUAGE:
+            return {**common, "language": plain["language"]}
+        for own in plain["sets"]:
+            if own["name"] == name:
+                alphas = own["alphas"] or plain["alphas"]
+                return {**common, "grid": plain["grid"], "set": {**own, "alphas": alphas}}
+        return {**common, name: plain.get(name)}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Plan:
+        """A plan out of plain data, as plan.json holds it."""
+
+        def frozen(value: Any) -> Any:
+            return tuple(frozen(v) for v in value) if isinstance(value, list) else value
+
+        sets = [
+            SetPlan(
+                **{k: frozen(v) for k, v in row.items() if k != "entrants"},
+                entrants=tuple(Entrant(**entrant) for entrant in row["entrants"]),
+            )
+            for row in plain["sets"]
+        ]
+        # "language" and "cost" stay as they are: plain data.
+        rest = {k: v for k, v in plain.items() if k not in ("sets", "language", "cost")}
+        return cls(
+            sets=tuple(sets),
+            language=plain["language"],
+            cost=plain["cost"],
+            **{k: frozen(v) for k, v in rest.items()},
+        )
 
     def hash(self) -> str:
         """Sixteen hex digits over the plain data."""
@@ -137,10 +178,11 @@ def full_plan() -> Plan:
             SetPlan(
                 "cifar10",
                 "timm:tf_efficientnet_lite0",
-                _entrants(10, language=False),
+                _entrants(5, language=False),
                 from_probe=True,
                 far=_CIFAR_FAR,
                 limits={"train": 2000, "val": 1000, "test": 1500, "shift": 750},
+                alphas=(0.0, 0.25, 0.5, 0.75, 1.0),
             ),
         ),
         alphas=tuple(i / 10 for i in range(11)),
@@ -149,9 +191,10 @@ def full_plan() -> Plan:
         language={"epochs": 20, "alphas": [0.0, 0.25, 0.5, 0.75, 1.0]},
         cost={"train": 620, "epochs": 1, "repeats": 9, "rounds": 3},
         notes=(
-            "second plan: the first (6, 5 and 10 epochs, five alphas) was carried out with an "
-            "earlier, weaker tiny-clip, and fine-tuning from a random head was far from done "
-            "after 6 epochs. This one was written before the present weights existed.",
+            "second plan: the first (pictograms: 6 epochs, five alphas; language: 10 epochs) was "
+            "carried out with earlier, weaker tiny models, and fine-tuning from a random head was "
+            "far from done after 6 epochs. This one was written before the present weights "
+            "existed. The part cifar10, which does not depend on them, is the first plan's.",
         ),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..stats import mean_interval_over_seeds
 from .cells import cell, open_plan, run_set
 from .cost import judge_cost, measure_cost
 from .decide import Answers, decide
+from .elsewhere import keep_elsewhere, read_elsewhere
 from .language import run_language
 from .plan import LANGUAGE, PARTS, Plan, SetPlan
 from .sets import Sources
@@ -26,6 +27,7 @@ __all__ = ["run_claims", "summarise"]
 Say = Callable[[str], None]
 
 SCHEMA = 1
+_NETWORKS = "linear networks"
 _THEORY_TEXT = "The five statements of the theory of LP-FT"
 _COST_TEXT = "WiSE-FT costs nothing extra in training or inference"
 
@@ -39,6 +41,7 @@ def run_claims(
     command: str = "",
     say: Say = lambda line: None,
     jobs: int = 1,
+    also: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Run what is not finished yet, then decide.
 
@@ -50,15 +53,18 @@ def run_claims(
         command: As typed, for the record.
         say: Told what is done.
         jobs: Trainings at once, each in a process of its own; what is timed runs alone.
+        also: claims.json files of the same plan from other machines, whose answers stand for
+            parts that this folder lacks; they are copied into it.
 
     Returns:
         What ``out/claims.json`` holds; see :func:`summarise`.
 
     Raises:
-        RunError: The folder holds a study with another plan.
+        RunError: The folder, or a file of ``also``, holds a study with another plan.
         DataError: CIFAR-10 is asked for and was not given.
     """
     open_plan(plan, out)
+    keep_elsewhere(plan, out, also)
     for which in plan.sets:
         if which.name in parts:
             run_set(plan, which, sources or Sources(), out, say, jobs=jobs)
@@ -84,11 +90,16 @@ def summarise(plan: Plan, out: Path, *, command: str = "") -> dict[str, Any]:
     Returns:
         JSON-able: schema, size, plan (and its hash), command, claims (rows of
         :func:`~surefoot.claims.decide.decide`, then claims 8 and 9), accuracy (mean over seeds of
-        every method, point and split), tuning (the trials), cost, theory, environment.
+        every method, point and split), tuning (the trials), cost, environment, and elsewhere
+        (parts that other machines carried out, each with its environment).
     """
-    rows = decide(plan, lambda name: _answers(plan, out, name))
-    theory, cost = _read(out / "theory.json"), _read(out / "cost.json")
-    rows += [*_theory_rows(plan, theory), *_cost_rows(plan, cost)]
+    elsewhere = read_elsewhere(out)
+    rows = decide(plan, lambda name: _answers(plan, out, name), elsewhere=elsewhere)
+    theory, cost = _read(out / "theory.json"), _read(out / "cost.json") or elsewhere.cost()
+    known = elsewhere.row(8, _NETWORKS) if theory is None else None
+    rows += [*([known] if known else _theory_rows(plan, theory)), *_cost_rows(plan, cost)]
+    own = [name for name in _names(plan) if _complete(plan, out, name)]
+    own += [name for name in ("theory", "cost") if (out / f"{name}.json").is_file()]
     return {
         "schema": SCHEMA,
         "size": plan.size,
@@ -96,10 +107,15 @@ def summarise(plan: Plan, out: Path, *, command: str = "") -> dict[str, Any]:
         "plan_hash": plan.hash(),
         "command": command,
         "claims": rows,
-        "accuracy": [r for name in _names(plan) for r in _accuracy(plan, out, name)],
-        "tuning": {w.name: _tuning(w, out) for w in plan.sets},
+        "accuracy": [
+            r
+            for name in _names(plan)
+            for r in _accuracy(plan, out, name) or elsewhere.accuracy(name)
+        ],
+        "tuning": {w.name: _tuning(w, out) or elsewhere.tuning(w.name) for w in plan.sets},
         "cost": cost,
         "environment": environment(command),
+        "elsewhere": elsewhere.about(own),
     }
 
 
@@ -173,7 +189,7 @@ def _tuning(which: SetPlan, out: Path) -> dict[str, Mapping[str, float]]:
 
 def _theory_rows(plan: Plan, found: Any) -> list[dict[str, Any]]:
     row = {"number": 8, "text": _THEORY_TEXT, "source": "LP-FT, arXiv 2202.10054, section 3",
-           "set": "linear networks", "parts": []}  # fmt: skip
+           "set": _NETWORKS, "parts": []}  # fmt: skip
     if found is None:
         return [{**row, "verdict": "not decided", "why": "this part was not run"}]
     verdicts = [s["verdict"] for s in found["statements"]]

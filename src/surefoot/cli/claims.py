@@ -45,6 +45,13 @@ __all__ = ["claims_command"]
     "each core, 8 at most; 1 with a GPU]",
 )
 @click.option(
+    "--also",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The claims.json of another machine with the same plan: its answers stand for parts "
+    "that were not run here.",
+)
+@click.option(
     "--from",
     "source",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -68,6 +75,7 @@ def claims_command(
     cifar10: Path | None,
     encoder: Path | None,
     jobs: int | None,
+    also: tuple[Path, ...],
     source: Path | None,
     document: Path | None,
     comments: Path | None,
@@ -80,11 +88,13 @@ def claims_command(
     CIFAR-10 takes part when its folder and an encoder are given. Writes claims.json and
     claims.html. A part that is finished is not run again: to measure the cost anew, delete
     cost.json and the folder cost, and call with --only cost on a machine that does nothing else.
+    Several machines may each run some parts (--only); one of them takes up the others' claims.json
+    (--also) and corrects over all claims.
     """
     if source is not None:
         result = _read(source)
     else:
-        result = _run(size, Path(out or f"runs/claims-{size}"), only, cifar10, encoder, jobs)
+        result = _run(size, Path(out or f"runs/claims-{size}"), only, cifar10, encoder, jobs, also)
     folder = Path(out) if out else None if source else Path(f"runs/claims-{size}")
     _write(result, folder, document, comments)
     if as_json:
@@ -100,6 +110,7 @@ def _run(
     cifar10: Path | None,
     encoder: Path | None,
     jobs: int | None,
+    also: tuple[Path, ...],
 ) -> dict[str, Any]:
     """Go on with the study in a folder, and decide."""
     from ..claims.plan import full_plan, small_plan
@@ -117,10 +128,12 @@ def _run(
         folder,
         sources=Sources(cifar10, encoder),
         parts=parts,
+        # What does all of it on one machine; the parts' machines are on record beside it.
         command=f"surefoot claims --size {size}"
-        + (" --cifar10 DIR --encoder FILE" if (folder / "cifar10").is_dir() else ""),
+        + (" --cifar10 DIR --encoder FILE" if (folder / "cifar10").is_dir() or also else ""),
         say=say,
         jobs=jobs or usual_jobs(),
+        also=also,
     )
     say(f"numbers: {folder / 'claims.json'}")
     return result

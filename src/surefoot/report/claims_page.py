@@ -101,6 +101,7 @@ def _environment(*, escape: bool) -> Environment:
     environ.filters["number"] = _number
     environ.filters["times"] = _times
     environ.filters["entrant"] = _entrant
+    environ.filters["machine"] = _machine
     return environ
 
 
@@ -116,6 +117,13 @@ def _p(value: float) -> str:
 def _entrant(key: str) -> str:
     """A method's key; Token Replay always as our reading."""
     return f"{key} (our reading)" if key.startswith("token-replay") else key
+
+
+def _machine(environment: Mapping[str, Any]) -> str:
+    """What a study ran on, in words."""
+    device = environment.get("gpu") or f"{environment['machine']} without a GPU"
+    versions = environment["versions"]
+    return f"{device}, {environment['cores']} cores, torch {versions['torch']}"
 
 
 def _number(value: object, digits: int) -> str:
