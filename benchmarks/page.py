@@ -94,7 +94,7 @@ def prompts() -> list[str]:
         f"{found['model']}, batch {found['cases'][0]['batch']}, {found['device']}, "
         f"{found['threads']} threads, {found['repeats']} pairs:",
         "",
-        "| classes | templates | distinct prompts of a batch | every prompt, s | distinct, s | gain |",
+        "| classes | templates | distinct prompts | every prompt, s | distinct, s | gain |",
         "|---|---|---|---|---|---|",
     ]
     for row in found["cases"]:

@@ -38,7 +38,7 @@ class Ties(Rule):
     """
 
     name: ClassVar[str] = "ties"
-    temporaries: ClassVar[int] = 12
+    temporaries: ClassVar[int] = 20
 
     density: float = 0.2
     scale: float = 1.0
@@ -128,7 +128,7 @@ class FisherRule(Rule):
     """
 
     name: ClassVar[str] = "fisher"
-    temporaries: ClassVar[int] = 12
+    temporaries: ClassVar[int] = 20
 
     fishers: tuple[str | os.PathLike[str], ...] = ()
     weights: tuple[float, ...] | None = None
