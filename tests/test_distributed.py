@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,6 +152,18 @@ def alone(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def seen(name: str, tensor: Any) -> Any:
+    """Without the biases of attention's keys.
+
+    They add the same to every score of a query and the softmax takes it out again: their gradient
+    is rounding alone, which Adam blows up to steps of the full learning rate.
+    """
+    if name.endswith("attn.qkv.bias"):
+        third = len(tensor) // 3
+        return np.concatenate([tensor[:third], tensor[2 * third :]])
+    return tensor
+
+
 def same(one: Path, several: Path, members: list[str]) -> None:
     for member in members:
         for name in ("recipe.yaml", "log.jsonl", "run.json", "report.html"):
@@ -171,7 +184,8 @@ def same(one: Path, several: Path, members: list[str]) -> None:
         ends = [load_file(p / member / "end.safetensors") for p in (one, several)]
         assert ends[0].keys() == ends[1].keys()
         for name, tensor in ends[0].items():
-            np.testing.assert_allclose(ends[1][name], tensor, rtol=1e-3, atol=2e-5, err_msg=name)
+            a, b = seen(name, ends[1][name]), seen(name, tensor)
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5, err_msg=name)
         assert not (several / member / "checkpoints").exists()
         epochs = [[json.loads(line) for line in (p / member / "log.jsonl").read_text().splitlines()]
                   for p in (one, several)]  # fmt: skip

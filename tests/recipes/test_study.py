@@ -18,7 +18,7 @@ from surefoot.methods.ft import FineTune
 from surefoot.methods.lp_ft import LPFT
 from surefoot.models.load import load
 from surefoot.models.model import Model
-from surefoot.recipes import execute as execute_module
+from surefoot.recipes import scoring as scoring_module
 from surefoot.recipes.auto_lr import schedules, with_schedule
 from surefoot.recipes.ends import load_path
 from surefoot.recipes.pick import model_of_run
@@ -127,7 +127,7 @@ def test_a_killed_study_goes_on_where_it_stopped(
 ) -> None:
     asked = recipe(methods=["zero-shot", FT])
     whole = carry_out(asked, tmp_path / "whole", task=task, start=clip)
-    monkeypatch.setattr(execute_module, "sweep", _killed)
+    monkeypatch.setattr(scoring_module, "sweep", _killed)
     with pytest.raises(KeyboardInterrupt):
         carry_out(asked, tmp_path / "cut", task=task, start=clip)
     monkeypatch.undo()
@@ -189,7 +189,7 @@ def test_a_resumed_run_does_not_choose_its_learning_rate_again(
     clip: Model, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = recipe(tune={"lr": [1e-5, 1e-3], "epochs": 1})
-    monkeypatch.setattr(execute_module, "sweep", _killed)
+    monkeypatch.setattr(scoring_module, "sweep", _killed)
     with pytest.raises(KeyboardInterrupt):
         carry_out(asked, tmp_path / "run", task=task, start=clip)
     monkeypatch.undo()

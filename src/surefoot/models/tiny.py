@@ -134,8 +134,15 @@ def load_tiny_dino() -> Model:
 
 
 def save_tiny(model: Model, path: str | Path) -> None:
-    """Write a tiny model in half precision, which the loaders widen again."""
-    save_model(model.clone().half(), path)
+    """Write a tiny model in half precision, which the loaders widen again.
+
+    Without its tokenizer, which lies beside the built-in weights and is named in them by its
+    fingerprint.
+    """
+    half = model.clone().half()
+    if isinstance(half.text, TinyText):
+        half.text.files = {}
+    save_model(half, path)
 
 
 def _load(name: str) -> Model:

@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
+_FLUSH = 1 << 26
+"""Bytes written after which the disk is set to work, so that it does not begin at the end."""
+
 _BLOCK = 1 << 18
 """Numbers in a block at most: what stays in a core's cache while it is checked and mixed."""
 
@@ -174,6 +177,9 @@ class Sink:
         self._base = len(self._header(metadata))
         self._lock = threading.Lock()
         self._out: BinaryIO | None = None
+        self._flusher = ThreadPoolExecutor(1)
+        self._flushing: Future[None] | None = None
+        self._fresh = 0
         self._require_room()
 
     def __enter__(self) -> Sink:
@@ -183,6 +189,7 @@ class Sink:
 
     def __exit__(self, *_: object) -> None:
         assert self._out is not None
+        self._flusher.shutdown(wait=True)
         self._out.close()
         self._partial.unlink(missing_ok=True)
 
@@ -190,6 +197,21 @@ class Sink:
         """Bytes of a tensor, from its number ``start`` on."""
         at = self._base + self._at[name] + start * self._dtypes[name].itemsize
         self._put(data, at)
+        self._flush(len(data))
+
+    def _flush(self, size: int) -> None:
+        """Now and then send to the disk what is written, while the rest is being mixed."""
+        if not hasattr(os, "fdatasync"):
+            return
+        with self._lock:
+            self._fresh += size
+            if self._fresh < _FLUSH or not (self._flushing is None or self._flushing.done()):
+                return
+            assert self._out is not None
+            self._fresh = 0
+            if self._flushing is not None:
+                self._flushing.result()  # a disk that fails stops the merge here
+            self._flushing = self._flusher.submit(os.fdatasync, self._out.fileno())
 
     def finish(self, metadata: Mapping[str, str]) -> None:
         """Header, fsync, rename: now the file is there."""
@@ -197,6 +219,8 @@ class Sink:
         header = self._header(metadata)
         assert len(header) == self._base, "the metadata may not change their length"
         self._put(memoryview(header), 0)
+        if self._flushing is not None:
+            self._flushing.result()
         os.fsync(self._out.fileno())
         os.replace(self._partial, self.path)
 
