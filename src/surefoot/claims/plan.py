@@ -189,7 +189,7 @@ def full_plan() -> Plan:
         grid=(1e-4, 3e-4, 1e-3),
         seeds=(0, 1, 2, 3, 4),
         language={"epochs": 20, "alphas": [0.0, 0.25, 0.5, 0.75, 1.0]},
-        cost={"train": 620, "epochs": 1, "repeats": 9, "rounds": 3},
+        cost={"train": 620, "epochs": 1, "repeats": 9, "rounds": 1},
         notes=(
             "second plan: the first (pictograms: 6 epochs, five alphas; language: 10 epochs) was "
             "carried out with earlier, weaker tiny models, and fine-tuning from a random head was "
