@@ -194,7 +194,8 @@ def full_plan() -> Plan:
             "second plan: the first (pictograms: 6 epochs, five alphas; language: 10 epochs) was "
             "carried out with earlier, weaker tiny models, and fine-tuning from a random head was "
             "far from done after 6 epochs. This one was written before the present weights "
-            "existed. The part cifar10, which does not depend on them, is the first plan's.",
+            "existed. The part cifar10, which does not depend on them, is the first plan's. Costs "
+            "were to be measured in three rounds; one was done, for want of time.",
         ),
     )
 
