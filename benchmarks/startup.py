@@ -49,17 +49,18 @@ def main() -> None:
                 done = subprocess.run(command, capture_output=True, check=False)
                 row: dict[str, Any] = {"seconds": time.perf_counter() - began}
                 if done.returncode:
-                    row = {"missing": done.stderr.decode(errors="replace").strip()[-200:]}
+                    said = done.stderr.decode(errors="replace").strip().splitlines() or ["?"]
+                    row = {"missing": said[-1][:200]}
             except FileNotFoundError as error:
                 row = {"missing": f"no command {Path(error.filename).name}"}
             if turn:
                 rows.setdefault(name, []).append(row)
     for name, found in rows.items():
         times = [r["seconds"] for r in found if "seconds" in r]
-        said = "missing: " + found[0].get("missing", "")
+        shown = "missing: " + found[0].get("missing", "")
         if times:
-            said = f"{statistics.median(times):6.2f} s ({min(times):.2f} to {max(times):.2f})"
-        print(f"{name:28}{said}")
+            shown = f"{statistics.median(times):6.2f} s ({min(times):.2f} to {max(times):.2f})"
+        print(f"{name:28}{shown}")
     write("startup", rows, {"repeats": options.repeats}, options.out,
           str(options.peers / "python"))  # fmt: skip
 
