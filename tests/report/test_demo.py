@@ -25,7 +25,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
     )
     assert done.returncode == 0, done.stderr
-    for name in ("Zero-shot", "LP-FT", "oracle", "n=500"):
+    for name in ("Zero-shot", "LP-FT", "oracle", "n=400"):
         assert name in done.stdout
     assert str(out / "report.html") in done.stderr
     return out
