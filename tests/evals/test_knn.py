@@ -82,6 +82,22 @@ def test_votes_equal_the_plain_reference(
         np.testing.assert_allclose(found[k], expected, rtol=2e-5)
 
 
+@pytest.mark.parametrize("order", ["mixed", "nearest first", "nearest last"])
+def test_many_blocks_of_the_bank(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later blocks are looked through for what is nearer than the k found; all orders agree."""
+    monkeypatch.setattr(votes_module, "_BANK_ROWS", {"cpu": 300})
+    bank, queries = features(0, 2500), features(1, 9)
+    queries += 2 * queries[0]  # alike, so that one order of the bank suits them all
+    sims = bank @ queries.mean(axis=0)
+    rows = {"mixed": np.arange(2500), "nearest first": np.argsort(-sims),
+            "nearest last": np.argsort(sims)}[order]  # fmt: skip
+    labels = np.random.default_rng(0).integers(0, 5, 2500)
+    found = knn(bank[rows], labels[rows], queries, classes=5, ks=(7, 20))
+    for k in (7, 20):
+        expected = plain_votes(bank, labels, queries, 5, k)
+        np.testing.assert_allclose(found[k], expected, rtol=2e-5)
+
+
 def test_order_of_ks_and_repeats_do_not_matter() -> None:
     bank, labels, queries = features(0, 50), np.arange(50) % 4, features(1, 9)
     one = knn(bank, labels, queries, classes=4, ks=(20, 5, 20))

@@ -52,7 +52,8 @@ def knn(
         classes: Columns of the result.
         ks: How many neighbours; a k beyond the bank takes all of it, with a warning.
         temperature: T of exp(s / T).
-        chunk: Queries at once; by default as many as keep the similarities in 64 MiB.
+        chunk: Queries at once; by default as many as keep the similarities in 8 MiB (128 on an
+            accelerator).
         exclude: (q,) row of the bank that is the query itself, -1 where it is not there.
         device: Where to compute; where the bank is, or the CPU.
 
@@ -156,7 +157,7 @@ _GROUP = 8
 
 
 def _largest(sims: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest of each row (b, n), descending, and their columns.
+    """The k largest of each row (b, n), in any order, and their columns.
 
     The k largest lie in the k groups of columns whose own largest are largest, so that a selection
     among n / 8 maxima and one among 8 k candidates do for one among n.
@@ -164,7 +165,7 @@ def _largest(sims: Tensor, k: int) -> tuple[Tensor, Tensor]:
     columns = sims.shape[1]
     width = columns // _GROUP
     if width < 2 * k:
-        found = sims.topk(k, dim=1)
+        found = sims.topk(k, dim=1, sorted=False)
         return found.values, found.indices
     whole = width * _GROUP
     maxima = sims[:, :whole].view(len(sims), _GROUP, width).amax(dim=1)
@@ -174,8 +175,32 @@ def _largest(sims: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if whole < columns:
         rest = torch.arange(whole, columns, device=sims.device).expand(len(sims), -1)
         candidates = torch.cat([candidates, rest], dim=1)
-    found = sims.gather(1, candidates).topk(k, dim=1)
+    found = sims.gather(1, candidates).topk(k, dim=1, sorted=False)
     return found.values, candidates.gather(1, found.indices)
+
+
+def _above(sims: Tensor, least: Tensor) -> tuple[Tensor, Tensor] | None:
+    """What exceeds ``least`` (b, 1) in each row of (b, n), (b, m) padded with -inf, and columns.
+
+    None where a row has so much of it that a selection is cheaper.
+    """
+    passing = sims > least
+    if passing.device.type == "cpu":  # several times faster than torch's where few pass
+        flat = torch.from_numpy(np.flatnonzero(passing.numpy()))
+    else:
+        flat = passing.flatten().nonzero()[:, 0]
+    height, width = sims.shape
+    rows = flat // width
+    counts = torch.bincount(rows, minlength=height)
+    most = int(counts.max())
+    if most > width // 4:
+        return None
+    place = torch.arange(len(flat), device=sims.device) - (counts.cumsum(0) - counts)[rows]
+    values = sims.new_full((height, most), -torch.inf)
+    columns = torch.zeros((height, most), dtype=torch.int64, device=sims.device)
+    values[rows, place] = sims.flatten()[flat]
+    columns[rows, place] = flat - rows * width
+    return values, columns
 
 
 def _neighbours(
@@ -188,12 +213,18 @@ def _neighbours(
         if skip is not None:
             here = torch.nonzero((skip >= at) & (skip < at + len(bank)))[:, 0]
             sims[here, skip[here] - at] = -torch.inf
-        values, index = _largest(sims, min(k, len(bank)))
+        # Once k are known, only what is nearer than the k-th of them can matter: of later blocks
+        # very little.
+        full = best is not None and best[0].shape[1] == k
+        least = best[0].amin(dim=1, keepdim=True) if full and best is not None else None
+        few = None if least is None else _above(sims, least)
+        values, index = few or _largest(sims, min(k, len(bank)))
         index = index + at
         if best is not None:
             values = torch.cat([best[0], values], dim=1)
-            found = values.topk(min(k, values.shape[1]), dim=1)
+            found = values.topk(min(k, values.shape[1]), dim=1, sorted=False)
             values, index = found.values, torch.cat([best[1], index], 1).gather(1, found.indices)
         best = (values, index)
     assert best is not None
-    return best
+    values, order = best[0].sort(dim=1, descending=True)
+    return values, best[1].gather(1, order)

@@ -19,7 +19,8 @@ from ..errors import WeightsError
 from .audit import COMPUTED
 from .combine import add_deltas
 from .lines import layer_depths
-from .ops import Side, check_alpha, lerp_tensor, normalised, weighted_sum, wide
+from .ops import Side, check_alpha, normalised, weighted_sum, wide
+from .scratch import Scratch
 from .tensor_file import TensorFile
 
 __all__ = ["Lerp", "LinesRule", "Mean", "Mixer", "Part", "Rule", "Scan", "TaskArithmetic"]
@@ -56,7 +57,8 @@ class Mixer:
     """What is done to each block.
 
     Attributes:
-        mix: (part, blocks of all sources (n,) as stored, dtype) -> the result (n,) in that dtype.
+        mix: (part, blocks of all sources (n,) as stored, dtype) -> the result (n,) in that dtype,
+            which may lie in memory that the thread's next call uses again.
         exact: (part, blocks of all sources in float64) -> the result before rounding, (n,).
         integers: Name -> index of the source that integer tensors are copied from.
     """
@@ -243,16 +245,24 @@ def _line(sources: Sequence[TensorFile], alpha_of: Callable[[str], float], rule:
             fix="for more than two take mean, task-arithmetic, ties, model-stock or fisher",
         )
 
+    scratch = Scratch()
+
+    def held(slot: int, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+        if tensor.dtype == dtype:
+            return tensor
+        return scratch(slot, len(tensor), dtype).copy_(tensor)
+
     def mix(part: Part, tensors: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+        """As :func:`~.ops.lerp_tensor` mixes, in memory that the next block uses again."""
         alpha, (x, y) = alpha_of(part.name), tensors
         if alpha in (0, 1):
-            return (x if alpha == 0 else y).to(dtype)
-        if x.dtype == y.dtype == dtype:
-            return lerp_tensor(x, y, alpha)
+            return held(3, x if alpha == 0 else y, dtype)
         if x.dtype == y.dtype and torch.equal(x, y):
-            return x.to(dtype)
+            return held(3, x, dtype)
         common = torch.promote_types(common_dtype([x, y]), torch.float32)
-        return lerp_tensor(x.to(common), y.to(common), alpha).to(dtype)
+        mixed = torch.lerp(held(0, x, common), held(1, y, common), alpha,
+                           out=scratch(2, len(x), common))  # fmt: skip
+        return held(3, mixed, dtype)
 
     def exact(part: Part, tensors: Sequence[Tensor]) -> Tensor:
         alpha, (x, y) = alpha_of(part.name), tensors

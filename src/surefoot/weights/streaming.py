@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..errors import WeightsError
 from .rules import Part
+from .scratch import Scratch
 from .tensor_file import DTYPES, TensorFile
 
 __all__ = ["Blocks", "Sink", "default_threads", "workers"]
@@ -80,7 +81,7 @@ class Blocks:
         # At 8 bytes a number, whatever the dtype: every input, widened, and its delta; the result.
         each = 8 * (3 * len(sources) + 1 + temporaries)
         self._numbers = max(1024, min(_BLOCK, memory // (each * threads)))
-        self._local = threading.local()
+        self._scratch = Scratch()
 
     def step(self, name: str) -> int:
         """Numbers per part of a tensor."""
@@ -127,17 +128,9 @@ class Blocks:
         size = part.stop - part.start
         return [
             source.block(part.name, part.start, part.stop,
-                         out=self._buffer(i, source.dtype(part.name), size))
+                         out=self._scratch(i, size, source.dtype(part.name)))
             for i, source in enumerate(self.sources)
         ]  # fmt: skip
-
-    def _buffer(self, source: int, dtype: torch.dtype, size: int) -> Tensor:
-        """(size,) of this thread's memory for one source, used again and again."""
-        held: dict[int, Tensor] = self._local.__dict__.setdefault("held", {})
-        needed = size * dtype.itemsize
-        if source not in held or len(held[source]) < needed:
-            held[source] = torch.empty(needed, dtype=torch.uint8)
-        return held[source][:needed].view(dtype)
 
 
 class Sink:
