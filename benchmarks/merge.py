@@ -1,7 +1,7 @@
 """Two checkpoints become one: surefoot beside mergekit, fusion_bench and plain formulas.
 
     python benchmarks/merge.py [--rule lerp|ties] [--layers 34] [--repeats 5]
-        [--peers-python VENV/bin/python] [--half]
+        [--peers-python VENV/bin/python] [--half] [--folder DIR]
 
 Two safetensors files of random float32 with the names and shapes of a CLIP vision tower, ViT-L/14's
 width and 34 layers (1.72 GB each, what the whole of ViT-L/14 takes; its own tower has 24), are
@@ -10,6 +10,7 @@ and fusion_bench run under the interpreter of ``--peers-python``; a missing one 
 result is compared with float64 on a sample before anything is timed. Every contender's clock stops
 when its file is on the disk (fsync: ours does it by itself) and starts after its imports; the whole
 process with start-up and imports is in the column "whole". Inputs are in the system's cache (warm).
+``--folder /dev/shm`` keeps all files in memory: what is left when the disk does not set the pace.
 """
 
 from __future__ import annotations
@@ -183,12 +184,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peers-python", default=sys.executable)
+    parser.add_argument("--folder", type=Path, help="where the files lie; a temporary folder")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     options.errors = {}
     make = lerp_contenders if options.rule == "lerp" else ties_contenders
     dtype = "bfloat16" if options.half else "float32"
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
         files = inputs(Path(name), options.layers, options.width, half=options.half)
         size = files[0].stat().st_size
         out = Path(name) / "out.safetensors"
@@ -197,9 +199,13 @@ def main() -> None:
                        repeats=options.repeats, threads=options.threads,
                        equal=checker(files, out, options))  # fmt: skip
     table(f"{options.rule}, files of {size / 1e9:.2f} GB, {dtype}", rows, OURS)
-    key = "-".join(["merge"] + ["ties"] * (options.rule == "ties") + ["bf16"] * options.half)
+    shared = Path("/dev/shm")
+    kept = options.folder is not None and shared in (options.folder, *options.folder.parents)
+    key = "-".join(["merge"] + ["ties"] * (options.rule == "ties") + ["bf16"] * options.half
+                   + ["memory"] * kept)  # fmt: skip
     write("merge", rows, {"rule": options.rule, "file_bytes": size, "dtype": dtype,
-                          "threads": options.threads, "errors": options.errors, "cache": "warm"},
+                          "threads": options.threads, "errors": options.errors, "cache": "warm",
+                          "files_in_memory": kept},
           options.out or RESULTS / f"{key}.json", options.peers_python)  # fmt: skip
 
 

@@ -24,11 +24,13 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 CONTESTS = {
     "merge": "Two files of 1.72 GB (float32), lerp",
-    "merge-bf16": "The same in bfloat16, 0.86 GB",
+    "merge-memory": "The same with all files in memory (tmpfs), no disk in the way",
+    "merge-bf16": "Two files of 0.86 GB (bfloat16), lerp",
     "merge-ties": "TIES, a start and two tuned ends, 1.72 GB each",
     "knn": "kNN: bank {bank:,} x {dim}, {queries:,} queries, {classes:,} classes, four k",
     "linear_probe": "Linear probe: {images:,} x {dim}, {classes} classes, {cs} values of C",
-    "sweep-500x400": "11 alphas, tiny-clip, JPEGs of 500 x 400",
+    "sweep-500x400": "{alphas} alphas, {model}, 3 x {images} JPEGs of 500 x 400",
+    "frozen_prefix": "Last {k} blocks of {arch}, {images} images, {epochs} epochs, no crops",
     "startup": "A command line answers",
 }
 """File of results -> what was done, with facts of the file; the first contender is ours."""
