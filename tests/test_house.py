@@ -30,6 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "transforms",
         "context",
         "processes",
+        "hub",
         "gradient_cache",
         "optim",
     ),

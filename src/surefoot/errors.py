@@ -114,6 +114,7 @@ class BadImages(DataError):
 
     Attributes:
         bad: (id, reason) of every such file.
+        where: What they are of.
     """
 
     def __init__(
@@ -122,16 +123,51 @@ class BadImages(DataError):
         *,
         where: str,
         fix: str = ", or go on without them with --skip-bad",
+        listed: str | None = None,
     ) -> None:
-        self.bad = tuple(bad)
-        shown = "".join(f"\n    {name}: {why}" for name, why in self.bad[:10])
-        more = f"\n    ... and {len(self.bad) - 10} more" if len(self.bad) > 10 else ""
-        count = f"{len(self.bad)} file{'s' * (len(self.bad) != 1)}"
+        self.bad, self.where = tuple(bad), where
+        listed = _listed(self.bad, 10) if listed is None else listed
         super().__init__(
-            f"{count} of {where} cannot be used as images:{shown}{more}",
+            f"{_files(self.bad)} of {where} cannot be used as images:{listed}",
             expected="files that are there and that Pillow can decode",
             fix=f"repair or remove them{fix}",
         )
+
+    @classmethod
+    def of_splits(cls, found: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]) -> BadImages:
+        """One error for several splits, counted by split.
+
+        Args:
+            found: (name of the split, where it is from, (id, reason) of every bad file of it).
+        """
+        each = max(3, 30 // len(found)) if len(found) > 1 else 10
+        hidden = any(len(bad) > each for _, _, bad in found)
+        fix = ", or go on without them with --skip-bad" + (
+            " (`surefoot check` of a folder, a table or a recipe lists all of them)" * hidden
+        )
+        if len(found) == 1:
+            name, source, bad = found[0]
+            return cls(bad, where=_named(name, source), fix=fix)
+        parts = "".join(
+            f"\n  {_files(bad)} of {_named(name, source)}:{_listed(bad, each)}"
+            for name, source, bad in found
+        )
+        every = [one for _, _, bad in found for one in bad]
+        return cls(every, where=f"{len(found)} splits", fix=fix, listed=parts)
+
+
+def _files(bad: Sequence[tuple[str, str]]) -> str:
+    return f"{len(bad)} file{'s' * (len(bad) != 1)}"
+
+
+def _named(name: str, source: str) -> str:
+    return ", ".join(filter(None, (name, source)))
+
+
+def _listed(bad: Sequence[tuple[str, str]], most: int) -> str:
+    """The first of them, a line each, and how many more there are."""
+    shown = "".join(f"\n    {name}: {why}" for name, why in bad[:most])
+    return shown + (f"\n    ... and {len(bad) - most} more" if len(bad) > most else "")
 
 
 class ClassMismatch(DataError):

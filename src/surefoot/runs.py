@@ -6,7 +6,7 @@
       recipe.yaml        what was asked, complete: `surefoot fit recipe.yaml` does it again
       env.json           versions, machine, seed, command
       run.json           status ("running", "finished", "trial", "interrupted"), method, seed, task
-      log.jsonl          one line per logged step
+      log.jsonl          one line per logged step, and per epoch: with accuracy on ID validation
       scores.jsonl       one Score per line: every alpha, and the selected ones
       selections.jsonl   one Selection per line
       predictions/       <split>@<alpha>.npz; of kNN in predictions/knn/

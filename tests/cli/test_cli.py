@@ -258,6 +258,9 @@ def test_bad_images_stop_the_run_before_training(data: Path, tmp_path: Path) -> 
     bad = tmp_path / "photos"
     shutil.copytree(data / "train", bad)
     (bad / "bar" / "torn.png").write_bytes(b"no image")
+    shift = tmp_path / "shift"
+    shutil.copytree(data / "shift", shift)
+    (shift / "bar" / "cut.png").write_bytes(b"")
     arguments = [
         "fit",
         "--model",
@@ -267,7 +270,7 @@ def test_bad_images_stop_the_run_before_training(data: Path, tmp_path: Path) -> 
         "--test",
         data / "test",
         "--shift",
-        f"dim={data / 'shift'}",
+        f"dim={shift}",
         "--method",
         "ft",
         "--epochs",
@@ -278,7 +281,8 @@ def test_bad_images_stop_the_run_before_training(data: Path, tmp_path: Path) -> 
         16,
     ]
     done = surefoot(*arguments, "--out", tmp_path / "run", code=1)
-    assert "torn.png" in done.stderr
+    assert f"1 file of train, {bad}:\n    bar/torn.png: not an image" in done.stderr
+    assert f"1 file of dim, {shift}:\n    bar/cut.png: the file is empty" in done.stderr
     assert "--skip-bad" in done.stderr
     assert not (tmp_path / "run").exists()
     surefoot(*arguments, "--skip-bad", "--out", tmp_path / "run")

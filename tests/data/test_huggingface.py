@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -106,12 +108,68 @@ def test_a_folder_of_another_kind(tmp_path: Path) -> None:
     assert "save_to_disk" in caught.value.expected
 
 
-def test_a_hub_name_without_a_network_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*_: object, **__: object) -> None:
-        raise ConnectionError("offline")
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A hub that does not answer, an empty cache; the hub's address."""
+    for switch in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(switch, raising=False)
+    address = "http://127.0.0.1:9"  # the port "discard", where nobody listens
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    return address
 
-    monkeypatch.setattr(datasets, "load_dataset", unreachable)
-    with pytest.raises(DataError, match=r"'some/name' .* cannot be had from the hub") as caught:
+
+def test_a_hub_name_without_a_network_says_so_at_once(silent: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(DataError, match="data set 'some/name' is no folder here") as caught:
         read("some/name")
-    assert "save_to_disk" in caught.value.fix
+    assert time.perf_counter() - began < 10
+    assert f"not in the local cache and cannot be had from the Hugging Face hub, {silent}" in (
+        caught.value.wrong
+    )
+    assert "the hub does not answer" in caught.value.wrong
+    assert "load_dataset('some/name').save_to_disk('DIR')" in caught.value.fix
     assert "hf:DIR" in caught.value.fix
+    assert datasets.config.HF_HUB_OFFLINE is False
+
+
+def cached(cache: Path) -> Path:
+    """Put some/name into the cache, as ``load_dataset`` leaves it there."""
+    made = cache.parent / "made"
+    table(4).to_parquet(made / "t.parquet")
+    builder = datasets.load_dataset_builder(
+        "parquet", data_files=str(made / "t.parquet"), cache_dir=str(made)
+    )
+    builder.download_and_prepare()
+    place = cache / "some___name" / "default" / "0.0.0" / "abc"
+    shutil.copytree(builder.cache_dir, place)
+    (place / "parquet-train.arrow").rename(place / "name-train.arrow")
+    return place
+
+
+def test_a_hub_name_in_the_cache_needs_no_network(silent: str, tmp_path: Path) -> None:
+    cached(tmp_path / "cache")
+    split = read("some/name")
+    assert split.class_names == ("dog", "cat")
+    assert split.images.read(2) == encoded(2)
+    assert split.source == "hf:some/name"
+    with pytest.raises(DataError, match="no split 'etra'"):
+        read("some/name", split="etra")
+
+
+def test_a_broken_cache_is_not_called_missing(silent: str, tmp_path: Path) -> None:
+    (cached(tmp_path / "cache") / "dataset_info.json").write_text("{")
+    with pytest.raises(DataError, match="JSONDecodeError") as caught:
+        read("some/name")
+    assert "not in the local cache" not in caught.value.wrong
+
+
+def test_what_the_hub_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise ValueError("some/name is gated\nask for access")
+
+    monkeypatch.setattr("surefoot.data.huggingface.silence", lambda *switches: "")
+    monkeypatch.setattr(datasets, "load_dataset", refused)
+    with pytest.raises(DataError, match=r"\(ValueError: some/name is gated\)"):
+        read("some/name")

@@ -116,6 +116,75 @@ def test_bad_images_stop_the_run_unless_skipped(place: Path) -> None:
         make_task(**specs, check="quick")
 
 
+def test_bad_images_of_all_splits_come_in_one_error(place: Path) -> None:
+    folder(place / "val", {"ant": 2, "bee": 2}, start=300)
+    torn = encoded(7, "JPEG", (64, 64))[:-60]
+    for i in range(9):
+        (place / "train" / "ant" / f"t{i}.png").write_bytes(b"")
+    (place / "val" / "bee" / "v.png").write_bytes(b"<html>404</html>")
+    (place / "test" / "bee" / "u.jpg").write_bytes(torn)
+    for i in range(2):
+        (place / "shift" / "ant" / f"s{i}.jpg").write_bytes(torn)
+    seen: list[tuple[int, int]] = []
+    specs = {"train": place / "train", "val": place / "val", "test": place / "test",
+             "shifts": {"night": place / "shift", "fog": place / "shift"}}  # fmt: skip
+    with pytest.raises(BadImages) as caught:
+        make_task(**specs, progress=lambda i, n: seen.append((i, n)))
+    lines = caught.value.wrong.splitlines()
+    assert lines[0] == "13 files of 4 splits cannot be used as images:"
+    assert lines[1:] == [
+        f"  9 files of train, {place / 'train'}:",
+        *(f"    ant/t{i}.png: the file is empty" for i in range(7)),
+        "    ... and 2 more",
+        f"  1 file of test, {place / 'test'}:",
+        "    bee/u.jpg: truncated",
+        f"  1 file of val, {place / 'val'}:",
+        "    bee/v.png: not an image",
+        f"  2 files of night and fog, {place / 'shift'}:",  # one folder, counted once
+        "    ant/s0.jpg: truncated",
+        "    ant/s1.jpg: truncated",
+    ]
+    assert len(caught.value.bad) == 13
+    assert "--skip-bad" in caught.value.fix
+    assert "`surefoot check`" in caught.value.fix
+    assert [n for _, n in seen] == [31, 9, 5, 8, 8]  # every split was looked at
+    task = make_task(**specs, skip_bad=True)
+    assert [len(s) for s in (task.train, task.val, task.test)] == [22, 4, 8]
+    assert [len(s.split) for s in task.shifts] == [6, 6]
+
+
+def test_missing_files_are_told_with_broken_ones(place: Path) -> None:
+    rows = [f"train/{c}/{i}.png,{c}" for c in CLASSES for i in range(4)]
+    (place / "t.csv").write_text("\n".join(["path,label", *rows, "gone.png,ant"]))
+    (place / "train" / "ant" / "2.png").write_bytes(b"")
+    (place / "shift" / "bee" / "s.png").write_bytes(b"")
+    specs = {"train": place / "t.csv", "test": place / "test", "shifts": {"s": place / "shift"}}
+    with pytest.raises(BadImages, match="3 files of 2 splits") as caught:
+        make_task(**specs)
+    assert caught.value.bad == (
+        ("gone.png", "the file is missing"),
+        ("train/ant/2.png", "the file is empty"),
+        ("bee/s.png", "the file is empty"),
+    )
+    assert f"2 files of train, {place / 't.csv'} (paths start from" in caught.value.wrong
+    # A class of which nothing is there is missing files, not another class.
+    (place / "t.csv").write_text("\n".join(["path,label", *rows[:4], *rows[5:], "gone.png,wasp"]))
+    (place / "test" / "wasp").mkdir()
+    (place / "test" / "wasp" / "w.png").write_bytes(encoded(1))
+    with pytest.raises(BadImages, match=r"gone\.png: the file is missing"):
+        make_task(**specs)
+
+
+def test_wrong_classes_are_told_before_images_are_decoded(place: Path) -> None:
+    (place / "train" / "ant" / "x.png").write_bytes(b"")
+    folder(place / "other", {"wasp": 2}, start=400)
+    seen: list[tuple[int, int]] = []
+    with pytest.raises(ClassMismatch, match="wasp"):
+        make_task(train=place / "train", test=place / "test", shifts={"s": place / "other"},
+                  progress=lambda i, n: seen.append((i, n)))  # fmt: skip
+    assert not seen
+
+
 def test_images_in_train_and_test_are_reported(place: Path) -> None:
     shutil.copy(place / "train" / "ant" / "0.png", place / "test" / "bee" / "copy.png")
     (place / "test" / "bee" / "other.png").write_bytes(encoded(999))

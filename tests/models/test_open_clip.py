@@ -14,8 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from surefoot import hub
 from surefoot.errors import CheckpointError, DownloadUnavailable, ModelError, UnknownName
-from surefoot.models import downloads
 from surefoot.models.activation import decide, open_clip_sibling
 from surefoot.models.heads import zero_shot_head
 from surefoot.models.load import load
@@ -352,8 +352,8 @@ def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch: Any) -> None:
         asked.append(endpoint)
         return False
 
-    monkeypatch.setattr(downloads, "_offline", lambda: False)
-    monkeypatch.setattr(downloads, "_reachable", silent)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(hub, "_reachable", silent)
     with pytest.raises(DownloadUnavailable, match="does not answer"):
         load("open_clip:ViT-B-16/openai")
     assert len(asked) == 1

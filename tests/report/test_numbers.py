@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -16,7 +19,7 @@ from surefoot.report.read import read
 from surefoot.report.table import build_table
 from surefoot.report.view import MEAN, SplitView
 from surefoot.runs import Run, Study, open_study
-from surefoot.stats import paired_difference
+from surefoot.stats import clopper_pearson, paired_difference
 
 
 def score(split: str, value: float, **more: object) -> Score:
@@ -378,6 +381,68 @@ def test_stages_of_training_are_apart(tmp_path: Path) -> None:
     shown = log_figures(read(open_study(run.path)))
     assert [name for name, _ in shown] == ["LP-FT, probe", "LP-FT, tune"]
     assert [len(drawn) for _, drawn in shown] == [2, 2]
+
+
+def _trained(tmp_path: Path, vals: Sequence[object], n: int | None = 400) -> list[Any]:
+    """Charts of a run whose log has ten steps an epoch and these values after the epochs."""
+    from surefoot.records import write_jsonl
+    from surefoot.report.run_figures import log_figures
+
+    splits = {"splits": {"val": {"n": n}}} if n else {}
+    run = write(tmp_path / "r", "ft", [score("test", 0.9)], task=splits)
+    rows: list[dict[str, object]] = []
+    for i, val in enumerate(vals):
+        rows.append({"stage": "ft", "step": 10 * i + 1, "epoch": i, "loss": 2.0, "lr": 0.1})
+        end = {"stage": "ft", "step": 10 * i + 10, "epoch": i + 1, "loss": 1.0, "lr": 0.1}
+        rows.append(end if val is None else end | {"val": val})
+    write_jsonl(run.path / "log.jsonl", rows)
+    ((_, charts),) = log_figures(read(open_study(run.path)))
+    return charts
+
+
+def test_id_validation_is_drawn_beside_the_loss(tmp_path: Path) -> None:
+    loss, val, rate = _trained(tmp_path, [0.7, 0.85, 0.8])
+    markup = val.render()
+    tree = ElementTree.fromstring(markup)
+    assert "loss" in loss.render()
+    assert "learning rate" in rate.render()
+    assert tree[0].text == "Fine-tuned: ID validation"
+    low, high = (100 * v for v in (clopper_pearson(280, 400).low, clopper_pearson(280, 400).high))
+    assert tree[1].text == (
+        f"after epoch 1, step 10: 70.0 %, 95 % CI {low:.1f} to {high:.1f}; "
+        "after epoch 3, step 30: 80.0 %, 95 % CI 75.7 to 83.8; "
+        "highest after epoch 2, step 20: 85.0 %, 95 % CI 81.1 to 88.4"
+    )
+    tips = [node.get("data-tip") for node in tree.iter() if node.get("data-tip")]
+    assert [t.partition(":")[0] for t in tips if t] == [
+        f"ID validation, epoch {i}, step {10 * i}" for i in (1, 2, 3)
+    ]
+    xs = [float(node.get("cx") or 0) for node in tree.iter() if node.get("data-tip")]
+    assert xs == pytest.approx([127.2, 219.6, 312.0])  # on the loss's axis, steps 1 to 30
+    assert markup.count('class="band"') == 1
+
+
+@pytest.mark.parametrize(
+    ("vals", "n", "marks", "band"),
+    [
+        ([0.7], 400, 1, 0),
+        ([0.7, 0.8], None, 2, 0),
+        ([0.0, 1.0, 1.0], 1, 3, 1),
+        ([0.5 + 0.001 * i for i in range(100)], 400, 20, 1),  # few stops for the keyboard
+        ([None, float("nan"), 0.9, {"top1": 0.9}, 7.0], 400, 1, 0),
+    ],
+)
+def test_validation_of_any_length(
+    tmp_path: Path, vals: Sequence[object], n: int | None, marks: int, band: int
+) -> None:
+    markup = _trained(tmp_path, vals, n)[1].render()
+    assert markup.count("data-tip") == marks
+    assert markup.count('class="band"') == band
+    assert "nan" not in markup
+
+
+def test_a_run_without_validation_has_no_curve_of_it(tmp_path: Path) -> None:
+    assert len(_trained(tmp_path, [None, None])) == 2
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,14 @@ def test_one_seed_has_no_seed_section(pages: dict[str, Path]) -> None:
     assert "Rings: single runs" not in read(pages["usual"]).text
 
 
+def test_training_tells_that_validation_chose_no_epoch(pages: dict[str, Path]) -> None:
+    page = read(pages["usual"])
+    assert "no epoch is chosen by it" in page.text
+    html = pages["usual"].read_text(encoding="utf-8")
+    assert html.count('class="chart mini validation"') == 4  # of every run that trained
+    assert "no epoch is chosen by it" not in read(pages["none"]).text
+
+
 def test_out_names_the_file(studies: dict[str, Study], tmp_path: Path) -> None:
     assert render(studies["alone"], tmp_path / "x.html") == tmp_path / "x.html"
     assert (tmp_path / "x.html").read_text(encoding="utf-8").startswith("<!doctype html>")

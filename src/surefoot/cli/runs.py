@@ -113,6 +113,10 @@ def fit_command(
 
     Everything can come from a RECIPE instead of options: a file, or a name that `surefoot ls
     recipes` lists. The run stores one either way.
+
+    Loss after every epoch and, of methods that train a head, accuracy on ID validation are told
+    while it trains, go to log.jsonl and are drawn in report.html. Files that are no images stop
+    it before it trains: those of all splits, in one list.
     """
     if recipe is not None:
         _no_options_beside_recipe()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
+from ..hub import endpoint, silence
 from ..registry import import_optional, nearest
 from .dataset import Domain, Split, Use
 from .grouping import label_names, metadata_column
@@ -142,17 +144,37 @@ def _rows(library: Any, source: str, split: str | None, use: Use) -> Any:
 
 
 def _from_hub(library: Any, source: str) -> Any:
+    """A data set by its name: from the hub, or from the local cache where the hub is silent.
+
+    By itself the library looks into its cache only after half a minute of asking the hub.
+    """
+    why = silence("HF_DATASETS_OFFLINE")
     try:
-        return library.load_dataset(source)
+        with _offline(library) if why else nullcontext():
+            return library.load_dataset(source)
     except Exception as error:
         # The hub's client raises a dozen unrelated types: no network, no such name, gated, ...
+        said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        uncached = why and isinstance(error, ConnectionError)
         raise DataError(
-            f"the Hugging Face data set {source!r} is no folder here and cannot be had from the "
-            f"hub ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})",
+            f"the Hugging Face data set {source!r} is no folder here"
+            f"{', is not in the local cache' if uncached else ''} and cannot be had from the "
+            f"Hugging Face hub, {endpoint()} ({why if uncached else said})",
             expected="a folder that `save_to_disk` wrote, or a name on the hub and a network",
             fix=f"where there is a network: datasets.load_dataset({source!r}).save_to_disk('DIR'); "
             "copy DIR here and pass hf:DIR",
         ) from error
+
+
+@contextmanager
+def _offline(library: Any) -> Iterator[None]:
+    """Inside, the library looks into its cache at once."""
+    before = library.config.HF_HUB_OFFLINE
+    library.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        library.config.HF_HUB_OFFLINE = before
 
 
 def _image_column(library: Any, rows: Any, asked: str | None, source: str) -> str:

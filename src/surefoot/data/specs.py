@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from ..errors import DataError, UnknownName
 from ..registry import nearest
 from .builtin import pictograms
-from .check import Progress, require_good
+from .check import Progress
 from .class_map import read_class_map
 from .corruptions import corruptions
-from .dataset import ClassMap, Domain, Shift, Split, Task, Use
+from .dataset import ClassMap, Shift, Split, Task, Use
 from .folder import ROLES
 from .known.find import KnownSpec, as_known
 from .known.roles import own_role, own_shifts
@@ -24,12 +23,12 @@ from .overlap import overlap_note
 from .prompts import check_templates
 from .prompts import templates as template_set
 from .readers import ACCEPTED, read_split
+from .reading import Check, SplitReader
 from .splitting import cut
 
 __all__ = ["ACCEPTED", "make_task", "read_split"]
 
 Spec = str | os.PathLike[str]
-Check = bool | Literal["quick"]
 
 
 def make_task(
@@ -80,31 +79,34 @@ def make_task(
             SUREFOOT_DATA, else the current folder.
 
     Raises:
-        DataError: Something is missing or wrong; :class:`BadImages`, :class:`ClassMismatch` and
-            :class:`UnknownName` say what.
+        DataError: Something is missing or wrong; :class:`ClassMismatch` and :class:`UnknownName`
+            say what, and :class:`BadImages`, for all splits at once.
     """
-    reader = _Reader(skip_bad, check, workers, progress, root)
+    reader = SplitReader(
+        skip_bad=skip_bad, check=check, workers=workers, progress=progress, root=root
+    )
     base = pictograms() if os.fspath(train) == "pictograms" else None
     known = None if base else as_known(train, root)
     metric = metric or (known.known.metric_of(known.split_for("train")) if known else "top1")
-    whole = base.train if base else reader.read(train, "train", "ID", "train")
-    _require_labels(whole, train)
-    classes = whole.class_names
-    notes: list[str] = list(base.notes) if base else []
-    ends: dict[Use, Split] = {}
-    roles: tuple[tuple[Use, Spec | None], ...] = (
-        ("test", test or own_role(known, "test")), ("val", val or own_role(known, "val"))
-    )  # fmt: skip
-    for role, spec in roles:
-        if spec is not None:
-            ends[role] = reader.read(spec, role, "ID", role, classes)
-        elif base is not None:
-            ends[role] = base.test if role == "test" else base.val
-        else:
-            whole, ends[role] = cut(whole, val_fraction, seed, name=role, use=role)
-            notes.append(f"no {role} set was given: {ends[role].notes[-1]}")
-    given = shifts or own_shifts(known)
-    asked = _shifts(reader, given, class_maps or {}, classes, metric)
+    with reader.together():
+        whole = base.train if base else reader.read(train, "train", "ID", "train")
+        _require_labels(whole, train)
+        classes = whole.class_names
+        notes: list[str] = list(base.notes) if base else []
+        ends: dict[Use, Split] = {}
+        roles: tuple[tuple[Use, Spec | None], ...] = (
+            ("test", test or own_role(known, "test")), ("val", val or own_role(known, "val"))
+        )  # fmt: skip
+        for role, spec in roles:
+            if spec is not None:
+                ends[role] = reader.read(spec, role, "ID", role, classes)
+            elif base is not None:
+                ends[role] = base.test if role == "test" else base.val
+            else:
+                whole, ends[role] = cut(whole, val_fraction, seed, name=role, use=role)
+                notes.append(f"no {role} set was given: {ends[role].notes[-1]}")
+        given = shifts or own_shifts(known)
+        asked = _shifts(reader, given, class_maps or {}, classes, metric)
     if not asked and base is not None:
         asked = base.shifts
     elif not asked:
@@ -150,48 +152,8 @@ def _require_labels(train: Split, spec: Spec) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Reads a split and checks its images."""
-
-    skip_bad: bool
-    check: Check
-    workers: int
-    progress: Progress | None
-    root: Spec | None = None
-
-    def read(
-        self,
-        spec: Spec,
-        name: str,
-        domain: Domain,
-        use: Use,
-        class_names: Sequence[str] | None = None,
-    ) -> Split:
-        split = read_split(
-            spec, name=name, domain=domain, use=use, class_names=class_names,
-            skip_missing=self.skip_bad, root=self.root,
-        )  # fmt: skip
-        return self.checked(split, published=as_known(spec, self.root) is not None)
-
-    def checked(self, split: Split, *, published: bool) -> Split:
-        """The split, its images decoded once.
-
-        The packaged file is checked when it is built; published data sets have a command for it
-        (decoding ImageNet takes hours).
-        """
-        if not self.check or split.source.startswith("pictograms:"):
-            return split
-        if published and not self.skip_bad:
-            return split
-        return require_good(
-            split, self.skip_bad, workers=self.workers, progress=self.progress,
-            quick=self.check == "quick",
-        )  # fmt: skip
-
-
 def _shifts(
-    reader: _Reader,
+    reader: SplitReader,
     specs: Mapping[str, Spec],
     maps: Mapping[str, Spec],
     classes: Sequence[str],
@@ -207,7 +169,7 @@ def _shifts(
 
 
 def _shift(
-    reader: _Reader,
+    reader: SplitReader,
     name: str,
     spec: Spec,
     class_map: ClassMap | None,

@@ -57,7 +57,7 @@ class LinearProbe(Method):
             fitted = run.memo[key] = self._fit(model, task, seed, run)
         for row in fitted.table:
             run.say(**row)
-        run.say(note=f"C = {fitted.c:.3g} of {len(fitted.table)}, chosen on ID validation")
+        run.say(note=_said(fitted))
         model.head = linear_head(model, fitted, task.class_names)
         return model
 
@@ -92,3 +92,24 @@ class LinearProbe(Method):
     def label(self) -> str:
         """How reports name it."""
         return "LP"
+
+
+def _said(fit: LinearFit) -> str:
+    """Which C was chosen, out of which, and whether it lies at an end of them."""
+    tried = {row["c"]: row["val"] for row in fit.table}
+    cs, c = list(tried), f"C = {fit.c:.3g}"
+    if len(cs) == 1:
+        return f"{c}, the only one tried: {100 * tried[fit.c]:.1f} % on ID validation"
+    if fit.c not in (cs[0], cs[-1]):
+        return (
+            f"{c}, the best on ID validation ({100 * tried[fit.c]:.1f} %) of {len(cs)} from "
+            f"{cs[0]:.3g} to {cs[-1]:.3g}"
+        )
+    # How far ahead it is tells whether the end matters or one image decided.
+    end, beyond, beside = (
+        ("largest", "larger", cs[-2]) if fit.c == cs[-1] else ("smallest", "smaller", cs[1])
+    )
+    return (
+        f"{c}, the {end} of {len(cs)} tried: {100 * tried[fit.c]:.1f} % on ID validation, "
+        f"{100 * tried[beside]:.1f} % at C = {beside:.3g} beside it; a {beyond} one might do better"
+    )

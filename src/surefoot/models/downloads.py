@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import DownloadUnavailable
+from ..hub import PATIENCE, silence
 from ..registry import import_optional
 
 __all__ = ["cached_file", "hub_file", "hub_folder", "unavailable"]
-
-PATIENCE = 4.0
-"""Seconds that the hub has for its first answer."""
 
 
 def unavailable(what: str, repo: str, *, instead: str, why: str = "") -> DownloadUnavailable:
@@ -51,7 +45,9 @@ def hub_file(repo: str, filename: str, *, instead: str) -> Path | None:
         pass
     except errors.EntryNotFoundError:
         return None
-    _require_network(filename, repo, instead)
+    why = silence()
+    if why:
+        raise unavailable(filename, repo, instead=instead, why=why)
     try:
         return Path(hub.hf_hub_download(repo, filename, etag_timeout=PATIENCE))
     except errors.LocalEntryNotFoundError as error:
@@ -83,42 +79,13 @@ def hub_folder(repo: str, patterns: list[str], *, instead: str) -> Path:
     hub = import_optional("huggingface_hub", needed_for="weights from the hub")
     what = " and ".join(patterns)
     settings: dict[str, Any] = {"allow_patterns": patterns}
-    if _offline() or not _reachable(_endpoint()):
+    why = silence()
+    if why:
         settings["local_files_only"] = True
     try:
         return Path(hub.snapshot_download(repo, etag_timeout=PATIENCE, **settings))
     except Exception as error:
-        raise unavailable(what, repo, instead=instead, why=_line(error)) from error
-
-
-def _require_network(what: str, repo: str, instead: str) -> None:
-    if _offline():
-        raise unavailable(what, repo, instead=instead, why="HF_HUB_OFFLINE is set")
-    if not _reachable(_endpoint()):
-        raise unavailable(what, repo, instead=instead, why="the hub does not answer")
-
-
-def _offline() -> bool:
-    flags = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
-    return any(flag.upper() in ("1", "ON", "YES", "TRUE") for flag in flags)
-
-
-def _endpoint() -> str:
-    hub = import_optional("huggingface_hub", needed_for="weights from the hub")
-    return str(hub.constants.ENDPOINT)
-
-
-@lru_cache(maxsize=4)
-def _reachable(endpoint: str) -> bool:
-    """One request with a short limit: the hub's own client retries for minutes."""
-    try:
-        request = urllib.request.Request(endpoint, method="HEAD")
-        with urllib.request.urlopen(request, timeout=PATIENCE):
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except (OSError, ValueError):
-        return False
+        raise unavailable(what, repo, instead=instead, why=why or _line(error)) from error
 
 
 def _line(error: Exception) -> str:

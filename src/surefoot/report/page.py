@@ -82,7 +82,7 @@ def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
     pairing = Pairing(view)
     told = findings(view, pairing)
     table = build_table(view, pairing)
-    planes = plane_figures(view)
+    planes, logs = plane_figures(view), log_figures(view)
     style = stylesheet() + (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     script = shared_script() + (_TEMPLATES / "script.js").read_text(encoding="utf-8")
     environ = Environment(
@@ -108,7 +108,8 @@ def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
         seeds=seed_figures(view),
         examples=examples(study),
         example_rule=study.facts.get("examples_rule"),
-        logs=log_figures(view),
+        logs=logs,
+        validated=any("validation" in str(c.attributes["class"]) for _, cs in logs for c in cs),
         recipes=recipes(view),
         environment=environment(view),
         notes=notes(view),

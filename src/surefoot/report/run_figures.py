@@ -8,7 +8,8 @@ from typing import Any
 
 from ..records import read_jsonl
 from ..runs import Run
-from .charts import Node, log_chart, strip_chart
+from ..stats import clopper_pearson
+from .charts import Node, Validated, log_chart, strip_chart, validation_chart
 from .figures import shift_label, triple
 from .names import group_label, points, rule_name
 from .view import MEAN, View
@@ -53,7 +54,7 @@ def _points(rows: Iterable[dict[str, Any]], key: str) -> list[tuple[float, float
 
 
 def log_figures(view: View) -> list[tuple[str, list[Node]]]:
-    """Loss and learning rate of every run that has a log."""
+    """Loss, ID validation and learning rate of every run that has a log."""
     hue = {e.group: e.hue for e in view.entries}
     out: list[tuple[str, list[Node]]] = []
     for i, run in enumerate(view.runs):
@@ -65,14 +66,16 @@ def log_figures(view: View) -> list[tuple[str, list[Node]]]:
             rows = [row for row in kept if str(row.get("stage") or "") == stage]
             part = stage.rpartition("/")[2] if len(stages) > 1 else ""
             label = f"{name}, {part}" if part else name
-            charts = _log_charts(f"log-{len(out)}-{i}", label, colour, rows)
+            charts = _log_charts(f"log-{len(out)}-{i}", label, colour, rows, _images(run, view))
             if charts:
                 out.append((label, charts))
     return out
 
 
-def _log_charts(key: str, name: str, hue: int, rows: list[dict[str, Any]]) -> list[Node]:
-    """Loss and learning rate, where two steps or more were logged."""
+def _log_charts(
+    key: str, name: str, hue: int, rows: list[dict[str, Any]], n: int | None
+) -> list[Node]:
+    """Loss, accuracy on ID validation, learning rate, where two steps or more were logged."""
     charts = []
     for field, label in (("loss", "loss"), ("lr", "learning rate")):
         pairs = _points(rows, field)
@@ -81,7 +84,46 @@ def _log_charts(key: str, name: str, hue: int, rows: list[dict[str, Any]]) -> li
             charts.append(
                 log_chart(f"{key}-{field}", f"{name}: {label}", words, pairs, label=label, hue=hue)
             )
+            if field == "loss":
+                steps = pairs[0][0], pairs[-1][0]
+                charts += _validation(f"{key}-val", name, hue, _validated(rows, n), steps)
     return charts
+
+
+def _images(run: Run, view: View) -> int | None:
+    """How many ID validation has."""
+    try:
+        n = run.facts["task"]["splits"]["val"]["n"]
+    except (KeyError, TypeError):
+        n = next((s.n for s in view.splits if s.name == "val"), None)
+    return n if isinstance(n, int) and n > 0 else None
+
+
+def _validated(rows: list[dict[str, Any]], n: int | None) -> list[Validated]:
+    """What the training loop logged after its epochs: accuracy, a fraction."""
+    epochs = {float(row["step"]): row["epoch"] for row in rows if "val" in row and "epoch" in row}
+    out = []
+    for step, value in _points((r for r in rows if "epoch" in r), "val"):
+        if 0 <= value <= 1:
+            reach = None if n is None else clopper_pearson(round(value * n), n)
+            ends = None if reach is None else (reach.low, reach.high)
+            out.append(Validated(int(epochs[step]), step, value, ends))
+    return out
+
+
+def _validation(
+    key: str, name: str, hue: int, epochs: list[Validated], steps: tuple[float, float]
+) -> list[Node]:
+    """The curve of ID validation; [] where the run did not ask it."""
+    if not epochs:
+        return []
+    best = max(epochs, key=lambda e: e.value)
+    words = f"after {epochs[0].told()}"
+    if len(epochs) > 1:
+        words += f"; after {epochs[-1].told()}; highest after {best.told()}"
+    label = "ID validation"
+    chart = validation_chart(key, f"{name}: {label}", words, epochs, steps, label=label, hue=hue)
+    return [chart]
 
 
 def _run_name(run: Run, view: View, hue: dict[str, int]) -> tuple[str, int]:

@@ -11,7 +11,8 @@ from ...drawing.axes import Frame, percent
 from ...drawing.svg import Node, el, figure
 from .curve import Panel, Pick, Series, alpha_chart, mini_chart, pick_rows
 from .plane import Baseline, Dot, Trail, plane_chart
-from .small import difference_bar, interval_bar, log_chart, strip_chart
+from .small import difference_bar, interval_bar, strip_chart
+from .training import Validated, log_chart, validation_chart
 
 __all__ = [
     "Baseline",
@@ -22,6 +23,7 @@ __all__ = [
     "Pick",
     "Series",
     "Trail",
+    "Validated",
     "alpha_chart",
     "difference_bar",
     "el",
@@ -33,4 +35,5 @@ __all__ = [
     "pick_rows",
     "plane_chart",
     "strip_chart",
+    "validation_chart",
 ]

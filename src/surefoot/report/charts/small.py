@@ -1,4 +1,4 @@
-"""Word-sized graphics: intervals in table cells, seeds in a row, training logs. No torch here."""
+"""Word-sized graphics: intervals in table cells, seeds in a row. No torch here."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from ...drawing.axes import Frame
 from ...drawing.labels import shorten, text_width
-from ...drawing.marks import line, point, text
-from ...drawing.scale import Linear, nice_step, span
+from ...drawing.marks import point, text
+from ...drawing.scale import Linear, span
 from ...drawing.svg import Node, el, figure, path
 
-__all__ = ["difference_bar", "interval_bar", "log_chart", "strip_chart"]
+__all__ = ["difference_bar", "interval_bar", "strip_chart"]
 
 
 def interval_bar(
@@ -159,65 +159,3 @@ def strip_chart(
             )
         )
     return figure(name, width, height, title, desc, parts)
-
-
-def _thin(points: Sequence[tuple[float, float]], most: int = 160) -> list[tuple[float, float]]:
-    """At most so many points, means of equal runs; the last one stays."""
-    if len(points) <= most:
-        return list(points)
-    size = math.ceil(len(points) / most)
-    out = []
-    for i in range(0, len(points), size):
-        part = points[i : i + size]
-        out.append((part[-1][0], sum(v for _, v in part) / len(part)))
-    return out
-
-
-def log_chart(
-    name: str,
-    title: str,
-    desc: str,
-    points: Sequence[tuple[float, float]],
-    *,
-    label: str,
-    hue: int = 0,
-    width: float = 232,
-    height: float = 120,
-) -> Node:
-    """One logged quantity against the step.
-
-    Args:
-        name: Unique on the page.
-        title: For screen readers.
-        desc: Likewise.
-        points: (step, value), finite, ascending; at least two.
-        label: Above the drawing.
-        hue: Colour number.
-        width: Pixels.
-        height: Pixels.
-    """
-    thin = _thin(points)
-    top = max(v for _, v in thin)
-    low, high = min(0.0, min(v for _, v in thin)), top * 1.05 if top > 0 else 1.0
-    step = nice_step(high - low, 3)
-    digits = max(0, -math.floor(math.log10(step)))
-    frame = Frame(
-        Linear(thin[0][0], thin[-1][0], 44, width - 8), Linear(low, high, height - 22, 28)
-    )
-
-    def show(v: float) -> str:
-        if v == 0:
-            return "0"
-        return f"{v:.0e}".replace("e-0", "e-") if digits > 3 else f"{v:.{min(digits, 3)}f}"
-
-    ends = [thin[0][0], thin[-1][0]]
-    b = frame.box
-    parts = [
-        text(2, 14, label, style="panel-title"),
-        frame.grid_y(frame.y.ticks(3), show),
-        frame.floor(),
-        text(b.left, b.bottom + 15, f"step {ends[0]:g}", style="tick"),
-        text(b.right, b.bottom + 15, f"{ends[1]:g}", anchor="end", style="tick"),
-        el("g", line([(frame.x(s), frame.y(v)) for s, v in thin], "thin"), class_=f"h{hue}"),
-    ]
-    return figure(name, width, height, title, desc, parts, style="mini")
