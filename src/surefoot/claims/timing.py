@@ -31,10 +31,10 @@ _PREDICTIONS = 5
 
 
 def task_for(train: int) -> Any:
-    """Pictograms with so many training images, and 256 in every other split."""
+    """Pictograms with so many training images, and as many, 256 at most, in every other split."""
     from ..data.builtin import pictograms
 
-    return pictograms().subset(train=train, evaluation=256, seed=0)
+    return pictograms().subset(train=train, evaluation=min(train, 256), seed=0)
 
 
 def few_images(task: Any) -> Any:
