@@ -19,7 +19,7 @@ from surefoot.models.model import Model
 from surefoot.paths import Path as WeightPath
 from surefoot.paths.knn_sweep import knn_at, knn_sweep
 from surefoot.recipes import align as align_module
-from surefoot.recipes.align import Aligned, AlignSpec, align
+from surefoot.recipes.align import Aligned, AlignSpec, align, one_of
 from surefoot.recipes.align_compare import MEAN, Comparison
 from surefoot.recipes.ends import load_path
 from surefoot.report import render, render_terminal
@@ -281,6 +281,25 @@ def test_nothing_is_overwritten(study: Path, start: Model, task: Task) -> None:
             run(start, task, other, out=study, resume=True)
     with pytest.raises(RunError, match="other settings"):
         run(vit(timm_spec(depth=2), seed=9), task, out=study, resume=True)
+
+
+def test_a_study_that_has_only_begun_goes_on(start: Model, task: Task, tmp_path: Path) -> None:
+    """Several processes begin one study; each may see what another is writing."""
+    spec = replace(SPEC, adapters=("film",), controls=(), alphas=2)
+    for names in (["pairs.txt"], [".align.json.7.part", "pairs.txt"]):
+        folder = tmp_path / str(len(names))
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text("")
+        one_of(start, task.train, task, spec, out=folder)
+        assert json.loads((folder / "align.json").read_text())["k"] == spec.k
+        assert (folder / "pairs.txt").read_text()
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    (strange / "photo.png").write_text("")
+    with pytest.raises(RunError, match="other settings"):
+        one_of(start, task.train, task, spec, out=strange)
+    assert [p.name for p in strange.iterdir()] == ["photo.png"]
 
 
 def test_a_trial_is_called_one(start: Model, task: Task, tmp_path: Path) -> None:

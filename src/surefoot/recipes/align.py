@@ -246,7 +246,8 @@ def _notes(facts: Mapping[str, Any], encoder: TextEncoder) -> list[str]:
 
 def _folder(folder: File, facts: Mapping[str, Any], part: PairsSubset, resume: bool) -> File:
     """Make the study's folder, or check that it is this study's; the id list goes into it."""
-    if folder.exists() and any(folder.iterdir()):
+    there = {p.name for p in folder.iterdir()} if folder.exists() else set()
+    if there:
         if not resume:
             raise RunError(
                 f"the folder {folder} exists already",
@@ -254,6 +255,11 @@ def _folder(folder: File, facts: Mapping[str, Any], part: PairsSubset, resume: b
                 fix="choose another with --out, remove it, or go on in it with --resume",
             )
         kept = Run(folder).read_json("align.json")
+        # Looked at in this order: another process may be writing the two files just now, or was
+        # stopped between them.
+        begun = {n for n in there if n == "pairs.txt" or (n[0] == "." and n.endswith(".part"))}
+        if kept is None and there <= begun:
+            kept = facts
         if kept is None or kept["recipe"] != facts["recipe"]:
             raise RunError(
                 f"{folder} was made with other settings, pairs, data or weights",
