@@ -19,7 +19,7 @@ from surefoot.models.model import Model
 from surefoot.paths import Path as WeightPath
 from surefoot.paths.knn_sweep import knn_at, knn_sweep
 from surefoot.recipes import align as align_module
-from surefoot.recipes.align import Aligned, AlignSpec, align, one_of
+from surefoot.recipes.align import Aligned, AlignSpec, align
 from surefoot.recipes.align_compare import MEAN, Comparison
 from surefoot.recipes.ends import load_path
 from surefoot.report import render, render_terminal
@@ -291,14 +291,14 @@ def test_a_study_that_has_only_begun_goes_on(start: Model, task: Task, tmp_path:
         folder.mkdir()
         for name in names:
             (folder / name).write_text("")
-        one_of(start, task.train, task, spec, out=folder)
+        run(start, task, spec, out=folder, resume=True)
         assert json.loads((folder / "align.json").read_text())["k"] == spec.k
         assert (folder / "pairs.txt").read_text()
     strange = tmp_path / "strange"
     strange.mkdir()
     (strange / "photo.png").write_text("")
     with pytest.raises(RunError, match="other settings"):
-        one_of(start, task.train, task, spec, out=strange)
+        run(start, task, spec, out=strange, resume=True)
     assert [p.name for p in strange.iterdir()] == ["photo.png"]
 
 
