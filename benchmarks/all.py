@@ -26,6 +26,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     ),
     "sweep": ("--size", "100x80", "--images", "40", "--alphas", "5", "--repeats", "1"),
     "frozen_prefix": ("--images", "32", "--epochs", "2", "--repeats", "1"),
+    "threads": ("--steps", "1", "--repeats", "1"),
     "startup": ("--repeats", "1"),
     "overhead": ("--repeats", "1"),
     "flyp_distinct_prompts": (),
@@ -37,7 +38,7 @@ ROWS: dict[str, tuple[str, ...]] = {
 """Name -> options at the tiny size."""
 
 ON_A_GPU = ("training_step", "flyp_memory", "device_sweep")
-TO_A_FILE = ("merge", "knn", "linear_probe", "sweep", "frozen_prefix", "startup", *ON_A_GPU)
+TO_A_FILE = ("merge", "knn", "linear_probe", "sweep", "frozen_prefix", "threads", "startup", *ON_A_GPU)
 
 
 def gpu_here() -> bool:

@@ -31,6 +31,7 @@ CONTESTS = {
     "linear_probe": "Linear probe: {images:,} x {dim}, {classes} classes, {cs} values of C",
     "sweep-500x400": "{alphas} alphas, {model}, 3 x {images} JPEGs of 500 x 400",
     "frozen_prefix": "Last {k} blocks of {arch}, {images} images, {epochs} epochs, no crops",
+    "threads": "{steps} training steps of {model}, batch {batch}, {threads} cores",
     "startup": "A command line answers",
 }
 """File of results -> what was done, with facts of the file; the first contender is ours."""
