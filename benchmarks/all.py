@@ -38,7 +38,16 @@ ROWS: dict[str, tuple[str, ...]] = {
 """Name -> options at the tiny size."""
 
 ON_A_GPU = ("training_step", "flyp_memory", "device_sweep")
-TO_A_FILE = ("merge", "knn", "linear_probe", "sweep", "frozen_prefix", "threads", "startup", *ON_A_GPU)
+TO_A_FILE = (
+    "merge",
+    "knn",
+    "linear_probe",
+    "sweep",
+    "frozen_prefix",
+    "threads",
+    "startup",
+    *ON_A_GPU,
+)
 
 
 def gpu_here() -> bool:
