@@ -10,7 +10,6 @@ Start-up of Python and its imports happens before either clock starts. The bar: 
 10 % above bare.
 """
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import argparse
