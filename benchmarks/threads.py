@@ -3,8 +3,8 @@
     python benchmarks/threads.py [--threads 2] [--steps 8] [--repeats 5]
 
 tiny-clip's image tower, 64 images, forward and backward, on the CPU. OpenMP's threads meet after
-every operation. By default those that are early spin; with ``OMP_WAIT_POLICY=PASSIVE``, which
-surefoot sets where nobody else has, they sleep. *Beside another program*: one process that computes
+every operation. By default those that are early spin; with ``OMP_WAIT_POLICY=PASSIVE`` they sleep.
+*Beside another program*: one process that computes
 without end on one core. *Crowded*: four times as many threads as asked for, as where a container
 shows more cores than it grants and nobody caps them (surefoot takes no more than its own).
 """
@@ -22,7 +22,7 @@ try:
 except ImportError:
     from common import RESULTS, Contender, contest, table, write  # type: ignore[no-redef]
 
-OURS = "surefoot's default: {} threads that sleep"
+OURS = "{} threads, the default: they spin"
 
 IMPORTS = """
 os.environ["OMP_WAIT_POLICY"] = {policy!r}
@@ -56,17 +56,15 @@ def main() -> None:
     options = parser.parse_args()
     first = OURS.format(options.threads)
     kinds = {
-        first: ("PASSIVE", options.threads),
-        "OpenMP's default: they spin": ("DEFAULT", options.threads),
+        first: ("DEFAULT", options.threads),
+        f"{options.threads} threads, they sleep": ("PASSIVE", options.threads),
         "one thread": ("PASSIVE", 1),
-        "crowded, they sleep": ("PASSIVE", 4 * options.threads),
-        "crowded, they spin": ("DEFAULT", 4 * options.threads),
+        f"{4 * options.threads} threads (no cap), they spin": ("DEFAULT", 4 * options.threads),
     }
     work = WORK.format(steps=options.steps)
     found: dict[str, list[dict[str, Any]]] = {}
     for beside in (False, True):
         contenders = [
-            # surefoot's own package is imported after torch here, so that it cannot set the policy
             Contender(
                 name, IMPORTS.format(policy=policy, threads=threads), work, ours=name == first
             )

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as surefoot does where it comes before torch
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np

@@ -218,16 +218,6 @@ def test_a_room_does_not_hide_the_function_of_its_name():
     assert done.stdout.strip() == "True", done.stderr
 
 
-@pytest.mark.parametrize(("given", "found"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_sleep_while_they_wait_unless_told_otherwise(given, found, monkeypatch):
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    if given:
-        monkeypatch.setenv("OMP_WAIT_POLICY", given)
-    code = "import surefoot, os; print(os.environ['OMP_WAIT_POLICY'])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == found
-
-
 def test_help_does_not_load_torch():
     done = run(
         "import sys, atexit\n"

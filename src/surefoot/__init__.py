@@ -8,15 +8,9 @@ remembers how it was chosen. This page is the table of contents; names are impor
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-
-# Threads that spin while they wait for each other take ten times as long as soon as another
-# program wants one of their cores; letting them sleep costs nothing that could be measured
-# (benchmarks/threads.py). OpenMP reads this when torch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 

@@ -65,6 +65,30 @@ def test_the_figures_are_those_of_the_benchmark():
     assert facts["command"].removesuffix(" --words 150") in text
 
 
+def test_the_figures_of_the_pages_and_of_the_site_are_measured():
+    results = ROOT / "benchmarks" / "results"
+    text = " ".join(PAGE.split())
+    pages = json.loads((results / "board_pages.json").read_text())
+    assert pages["rows"] == 10_000
+    for words, figure in (
+        ("The file opens in Chromium in {:.2f} s", "static_open_s"),
+        ("its first sort over all rows takes {:.2f} s", "static_first_sort_of_all_rows_s"),
+        ("The live page opens in {:.2f} s", "live_open_again_s"),
+        ("ranked anew, in {:.2f} s", "live_open_after_a_change_s"),
+        ("the worst of five in {:.2f} s", "live_open_after_a_change_worst_s"),
+        ("The server's part of that is {:.2f} s", "live_first_s"),
+        ("sorted and filtered {:.2f} s", "live_sorted_and_filtered_s"),
+    ):
+        assert words.format(pages[figure]) in text, figure
+    site = json.loads((results / "board_site.json").read_text())
+    assert site["command"] in text
+    assert (
+        f"{site['pages']:,} pages, {site['site_mb']:.0f} MB, in {site['exported_s']:.0f} s" in text
+    )
+    assert f"{site['pages_per_second']:.0f} pages per second" in text
+    assert f"peak memory {site['peak_memory_mb']:.0f} MB, data files included" in text
+
+
 def test_the_files_of_an_export_are_those_of_the_table(store, tmp_path):
     written = {f.name for f in export(store, tmp_path).files}
     table = PAGE.partition("## Exports")[2].partition("##")[0]

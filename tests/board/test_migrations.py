@@ -46,6 +46,8 @@ def test_the_first_version_is_brought_up_to_date(tmp_path):
         assert store.db.count("PRAGMA user_version") == VERSION
         query = ("EXPLAIN QUERY PLAN SELECT id FROM entry WHERE model_name = ? AND backbone = ?",)
         assert "entry_model" in store.db.one(*query, "a", "b")["detail"]
+        newest = "SELECT id FROM paper WHERE deleted IS NULL ORDER BY date DESC, id LIMIT 5"
+        assert "paper_alive" in store.db.one(f"EXPLAIN QUERY PLAN {newest}")["detail"]
     with closing(sqlite3.connect(tmp_path / "b.db.v1.bak")) as backup:
         assert backup.execute("PRAGMA user_version").fetchone()[0] == 1
 

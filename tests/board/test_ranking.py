@@ -17,7 +17,6 @@ from surefoot.board.ranking import (
     agreement,
     best_so_far,
     rank,
-    row_date,
     standard_error,
 )
 
@@ -89,11 +88,11 @@ def test_statistical_ties_need_intervals_on_both_sides():
 
 def test_a_row_is_as_old_as_its_paper_or_its_run():
     plain = entry("1", date="2020-01-01")
-    assert row_date(plain) == "2020-01-01"
-    assert row_date(replace(plain, kind="submitted", paper_date=None)) == ""
+    assert plain.dated == "2020-01-01"
+    assert replace(plain, kind="submitted", paper_date=None).dated == ""
     ours = replace(plain, kind="reproduced", created="2026-02-03T04:05:06Z")
-    assert row_date(ours) == "2026-02-03"
-    assert row_date(replace(ours, source=Source("run", date="2025-12-31"))) == "2025-12-31"
+    assert ours.dated == "2026-02-03"
+    assert replace(ours, source=Source("run", date="2025-12-31")).dated == "2025-12-31"
 
 
 def test_the_standard_error_comes_from_the_interval():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from surefoot.board import (
     BoardError,
@@ -250,6 +252,44 @@ def test_the_task_tree_has_no_circles(store):
     assert store.tasks.roots() == [a]
     assert store.tasks.children(a.id) == [b]
     assert store.tasks.parents(c.id) == [b]
+
+
+@given(st.lists(st.tuples(st.sets(st.integers(0, 4)), st.sets(st.integers(0, 4)),
+                          st.integers(0, 3), st.booleans()), max_size=12))  # fmt: skip
+def test_related_papers_equal_a_slow_count(papers):
+    with Store.open(":memory:", create=True) as store:
+        tasks = [store.tasks.ensure(f"T{i}").id for i in range(5)]
+        methods = [store.methods.ensure(f"M{i}").id for i in range(5)]
+        kept = {}
+        for i, (own, used, day, gone) in enumerate(papers):
+            paper = store.papers.add(Paper(f"Paper {i}", date=f"2020-01-0{day + 1}"))
+            store.papers.tag(paper.id, tasks=[tasks[t] for t in own],
+                             methods=[methods[m] for m in used])  # fmt: skip
+            if gone:
+                store.papers.delete(paper.id, why="a test")
+            kept[paper.id] = (own, used, paper.date, gone)
+        for i, (own, used, _, _) in kept.items():
+            near = [(j, len(used & m), len(own & t), date) for j, (t, m, date, gone) in kept.items()
+                    if j != i and not gone and (used & m or own & t)]  # fmt: skip
+            near.sort(key=lambda n: n[0])
+            near.sort(key=lambda n: n[3], reverse=True)
+            near.sort(key=lambda n: -3 * n[1] - n[2])
+            found = [(p.id, m, t) for p, m, t in store.papers.related(i, limit=3)]
+            assert found == [n[:3] for n in near[:3]]
+
+
+@pytest.mark.parametrize("common", [1, 10_000])
+def test_papers_of_a_common_and_of_a_rare_tag_come_newest_first(store, monkeypatch, common):
+    monkeypatch.setattr("surefoot.board.papers._COMMON", common)
+    task, method = store.tasks.ensure("T").id, store.methods.ensure("M").id
+    for i in range(9):
+        paper = store.papers.add(Paper(f"Paper {i}", date=f"2020-01-0{i % 4 + 1}"))
+        if i % 3:
+            store.papers.tag(paper.id, tasks=[task], methods=[method])
+    store.papers.delete(paper.id, why="a test")
+    want = ["Paper 7", "Paper 2", "Paper 1", "Paper 5", "Paper 4"]
+    assert [p.title for p in store.papers.of_task(task)] == want
+    assert [p.title for p in store.papers.of_method(method, limit=2, offset=1)] == want[1:3]
 
 
 def test_related_papers_share_methods_before_tasks(store):

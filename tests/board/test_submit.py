@@ -69,6 +69,8 @@ BAD = [
     ({"n": 0}, "n", "greater than or equal to 1"),
     ({"low": 80.0}, "low", "80.0 is above the value 72.1"),
     ({"high": 70.0}, "high", "70.0 is below the value 72.1"),
+    ({"low": 70.0}, "high", "is missing: an interval has two ends"),
+    ({"high": 80.0}, "low", "is missing: an interval has two ends"),
     ({"note": "bell \x07"}, "note", "holds control characters"),
     ({"model_name": "\ud800"}, "model_name", "character"),
     ({"recipe": "x" * 20_001}, "recipe", "at most 20000 characters"),
@@ -100,13 +102,17 @@ def test_all_problems_at_once(own):
     assert set(caught.value.problems) == {"task", "dataset", "metric", "model_name", "value",
                                           "paper_date"}  # fmt: skip
     assert "has 6 problems" in str(caught.value)
+    with pytest.raises(SubmissionError) as caught:  # what the board knows is said along with it
+        validate(own, form(value="x", task="Image Clasification", method=7))
+    assert set(caught.value.problems) == {"value", "task", "method"}
 
 
 def test_the_template_has_every_field_and_is_not_a_submission(own):
     blank = json.loads(template())
     assert set(blank) == set(SubmissionForm.model_fields)
-    with pytest.raises(SubmissionError):
+    with pytest.raises(SubmissionError) as caught:
         submit(own, blank, who="eve")
+    assert {"task", "dataset", "value"} <= set(caught.value.problems)
 
 
 HOSTILE = [

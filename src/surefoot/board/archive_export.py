@@ -12,70 +12,61 @@ Toy data stay out unless asked for.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from .archive_format import KNOWN, LICENCE, NOTICE, OWN_LICENCE, from_archive, row_id
 from .entries import write_source
 from .rows import Board, Entry, Kind, Result, Task
+from .spool import Spool, json_items
 from .store import Store
 
-__all__ = ["ALL_KINDS", "Tables", "evaluation_tables", "raw_value", "sidecar"]
+__all__ = ["ALL_KINDS", "EvaluationTables", "provenance", "raw_value"]
 
 _PLAIN = asdict(Result("", ""))
 ALL_KINDS: tuple[Kind, ...] = ("published", "reproduced", "measured", "submitted")
 
 
-@dataclass(frozen=True)
-class Tables:
-    """An export in the archive's format.
-
-    Attributes:
-        tree: Of ``evaluation-tables.json``: a list of tasks.
-        boards: Which board each table is.
-        rows: Row id -> what else is known of each row with that content, in order.
-        licences: Of anything in it: rows, descriptions, links.
-    """
-
-    tree: list[dict[str, Any]]
-    boards: list[dict[str, Any]]
-    rows: dict[str, list[dict[str, Any]]]
-    licences: frozenset[str] = frozenset()
-
-
-def sidecar(tables: Tables) -> dict[str, Any]:
-    """The provenance file."""
-    notices = {LICENCE: NOTICE} if LICENCE in tables.licences else {}
-    texts = LICENCE if notices else OWN_LICENCE
-    return {
-        "schema": 1,
-        "notices": notices,
-        "licence_of_texts": texts,
-        "boards": tables.boards,
-        "rows": tables.rows,
-    }
-
-
 # evaluation-tables.json
 
 
-class _Builder:
+class EvaluationTables:
     """Builds the tree of tasks.
 
     A board other than the archive's own (split and protocol unspecified) gets its split and
     protocol behind its data set's name where a plainer name is taken: tables of different protocols
     are never put together.
+
+    Args:
+        store: What is exported.
+        rows: Gets what else is known of each row, by the row's id.
+        kinds: Kinds of result.
+        toy: Whether toy data go along.
+        archive: Whether what an archive import brought goes along (rows and words under its
+            licence).
+
+    Attributes:
+        boards: Which board each table is.
+        count: Rows.
+        licences: Of anything in it: rows, descriptions, links.
     """
 
-    def __init__(self, store: Store, kinds: Sequence[Kind], toy: bool, archive: bool) -> None:
+    def __init__(
+        self, store: Store, rows: Spool, kinds: Sequence[Kind], toy: bool, archive: bool
+    ) -> None:
         self.store, self.kinds, self.toy, self.archive = store, kinds, toy, archive
-        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.rows, self.count = rows, 0
         self.boards: list[dict[str, Any]] = []
         self._methods = {m.id: m.name for m in store.methods.all()}
         self.datasets = {d.id: d for d in store.datasets.all()}
         self._seen: set[int] = set()
         self.licences: set[str] = set()
+
+    def tasks(self) -> Iterator[dict[str, Any]]:
+        """Every task that hangs under no other, with what is under it, one at a time."""
+        for task in self.store.tasks.roots():
+            yield self.task(task.id)
 
     def task(self, task_id: int, above: tuple[int, ...] = ()) -> dict[str, Any]:
         """One task with what is under it; its tables stand where it is met first."""
@@ -164,7 +155,8 @@ class _Builder:
         self.boards.append({"task": task, "label": list(path), "dataset": dataset,
                             "split": board.split, "protocol": board.protocol})  # fmt: skip
         for entry, row in zip(entries, rows, strict=True):
-            self.rows.setdefault(row_id(task, path, row), []).append(self._provenance(entry))
+            self.rows.add(row_id(task, path, row), self._provenance(entry))
+            self.count += 1
 
     def _provenance(self, entry: Entry) -> dict[str, Any]:
         results = {r.metric: self._known(r) for r in entry.results}
@@ -190,21 +182,19 @@ class _Builder:
         return known
 
 
-def evaluation_tables(
-    store: Store, *, kinds: Sequence[Kind] = ALL_KINDS, toy: bool = False, archive: bool = True
-) -> Tables:
-    """Every board in the archive's format.
+def provenance(tables: EvaluationTables, rows: Spool) -> Iterator[str]:
+    """The provenance file in pieces, after every task was built.
 
     Args:
-        store: What is exported.
-        kinds: Kinds of result.
-        toy: Whether toy data go along.
-        archive: Whether what an archive import brought goes along (rows and words under its
-            licence).
+        tables: What was built.
+        rows: Row id -> what else is known of each row with that content.
     """
-    builder = _Builder(store, kinds, toy, archive)
-    tree = [builder.task(t.id) for t in store.tasks.roots()]
-    return Tables(tree, builder.boards, builder.rows, frozenset(builder.licences))
+    notices = {LICENCE: NOTICE} if LICENCE in tables.licences else {}
+    texts = LICENCE if notices else OWN_LICENCE
+    head = {"schema": 1, "notices": notices, "licence_of_texts": texts, "boards": tables.boards}
+    yield json.dumps(head, ensure_ascii=False, indent=1).removesuffix("\n}") + ',\n "rows": '
+    yield from json_items(rows.groups(), "{}", 1)
+    yield "\n}\n"
 
 
 def _row(entry: Entry) -> dict[str, Any]:

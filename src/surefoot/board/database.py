@@ -86,7 +86,7 @@ class Database:
             raise BoardError(
                 f"{self.path} has schema {had}",
                 expected=f"schema {VERSION}",
-                fix="open it once for writing, which brings it up to date"
+                fix="`surefoot board init` brings it up to date"
                 if had < VERSION
                 else "update surefoot",
             )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from .boards import Boards
 from .errors import BoardError
-from .rows import Board, Curve, CurvePoint, Entry, Kind, Result, Source
+from .rows import Board, Brief, Curve, CurvePoint, Entry, Kind, Result, Source
 from .tables import Table
-from .text import digest, now
+from .text import digest, fold, now
 from .values import parse_value
 
 __all__ = ["Curves", "Entries", "PaperResult", "Results", "make_result"]
@@ -97,6 +96,22 @@ class PaperResult:
     result: Result
 
 
+_BRIEF = """
+SELECT e.id, r.id, kind, model_name, backbone, setting, method_id, paper_id, paper_title,
+  extra_data, toy,
+  CASE WHEN kind IN ('published', 'submitted') THEN coalesce(paper_date, '')
+    ELSE coalesce(nullif(json_extract(source, '$.date'), ''), substr(created, 1, 10)) END,
+  code_links,
+  CASE WHEN instr(source, '"run"') THEN coalesce(json_extract(source, '$.run'), '') ELSE '' END,
+  CASE WHEN instr(source, '"recipe"') THEN coalesce(json_extract(source, '$.recipe'), '')
+    ELSE '' END,
+  raw, value, bound, selection, alpha, stderr, low, high
+FROM entry AS e JOIN result AS r ON r.entry_id = e.id AND r.metric IN ({names})
+WHERE board_id = ? AND e.deleted IS NULL AND r.deleted IS NULL ORDER BY e.id, r.id
+"""
+"""Columns in the order of :class:`~.rows.Brief`; JSON is read only where there is something."""
+
+
 class Entries(Table[Entry]):
     """Rows of boards, each with its results."""
 
@@ -104,11 +119,8 @@ class Entries(Table[Entry]):
     row = Entry
     json = frozenset({"code_links", "model_links", "source"})
     flags = frozenset({"toy"})
+    parsed: ClassVar = {"source": lambda text: read_source(json.loads(text))}
     label = "model_name"
-
-    def _fields(self, row: sqlite3.Row) -> dict[str, Any]:
-        values = super()._fields(row)
-        return {**values, "source": read_source(values["source"])}
 
     def _values(self, row: Entry) -> dict[str, Any]:
         values = super()._values(row)
@@ -163,12 +175,44 @@ class Entries(Table[Entry]):
         return replace(self.by_id(entry_id), results=results[entry_id])
 
     def _full(self, condition: str, value: int, kinds: Sequence[Kind] | None) -> list[Entry]:
+        table = Results(self.db)
+        results: dict[int, list[Result]] = {}
+        for r in self.db.all(
+            "SELECT result.* FROM result JOIN entry ON entry.id = entry_id "
+            f"WHERE {condition} AND entry.deleted IS NULL AND result.deleted IS NULL "
+            "ORDER BY result.id",
+            value,
+        ):
+            results.setdefault(r["entry_id"], []).append(table._read(r))
         rows = self.db.all(
             f"SELECT * FROM entry WHERE {condition} AND deleted IS NULL ORDER BY id", value
         )
-        wanted = [r for r in rows if kinds is None or r["kind"] in kinds]
-        results = Results(self.db).of_entries([r["id"] for r in wanted])
-        return [Entry(**self._fields(r), results=results[r["id"]]) for r in wanted]
+        return [
+            self._read(r, tuple(results.get(r["id"], ())))
+            for r in rows
+            if kinds is None or r["kind"] in kinds
+        ]
+
+    def several(self, entry_ids: Sequence[int]) -> dict[int, Entry]:
+        """Entries with their results by id, deleted or not."""
+        results = Results(self.db).of_entries(entry_ids)
+        found = {}
+        for start in range(0, len(entry_ids), 500):
+            block = entry_ids[start : start + 500]
+            marks = ", ".join("?" * len(block))
+            for r in self.db.all(f"SELECT * FROM entry WHERE id IN ({marks})", *block):
+                found[r["id"]] = self._read(r, results[r["id"]])
+        return found
+
+    def briefs(self, board: Board, metric: str) -> list[Brief]:
+        """The short form of a board's living entries that have a value of this metric."""
+        names = [m for m in board.metrics if fold(m) == fold(metric)]
+        cursor = self.db.connection.cursor()
+        cursor.row_factory = lambda _, values: Brief._make(values)
+        found: list[Brief] = cursor.execute(
+            _BRIEF.format(names=", ".join("?" * len(names))), (*names, board.id)
+        ).fetchall()
+        return found
 
     def paper_table(self, paper_id: int, *, headline: bool = False) -> list[PaperResult]:
         """A paper's results table; with ``headline`` only the lines of its short form."""
@@ -204,12 +248,11 @@ class Curves(Table[Curve]):
     row = Curve
     json = frozenset({"points", "source"})
     flags = frozenset({"toy"})
+    parsed: ClassVar = {
+        "source": lambda text: read_source(json.loads(text)),
+        "points": lambda text: tuple(CurvePoint(**p) for p in json.loads(text)),
+    }
     label = "title"
-
-    def _fields(self, row: sqlite3.Row) -> dict[str, Any]:
-        values = super()._fields(row)
-        points = tuple(CurvePoint(**p) for p in values["points"])
-        return {**values, "source": read_source(values["source"]), "points": points}
 
     def _values(self, row: Curve) -> dict[str, Any]:
         points = [asdict(p) for p in row.points]
@@ -242,4 +285,6 @@ _SOURCE = frozenset(f.name for f in fields(Source))
 def read_source(data: dict[str, Any]) -> Source:
     """The inverse of :func:`write_source`; unknown fields are left out."""
     known = {k: v for k, v in data.items() if k in _SOURCE}
-    return Source(**{**known, "also": tuple(known.get("also", ()))})
+    if "also" in known:
+        known["also"] = tuple(known["also"])
+    return Source(**known)

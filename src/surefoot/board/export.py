@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
 from ..records import write_atomic
-from .archive_export import ALL_KINDS, evaluation_tables, sidecar
+from .archive_export import ALL_KINDS, EvaluationTables, provenance
 from .archive_format import LICENCE, NOTICE, PROVENANCE, TABLES, from_archive
 from .entries import write_source
 from .rows import Board, Dataset, Entry, Kind, Result
+from .spool import Spool, json_items, written
 from .store import Store
 from .text import slugify
 
@@ -51,32 +52,59 @@ def export(
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    tables = evaluation_tables(store, kinds=kinds, toy=toy, archive=archive)
-    rows = list(flat_rows(store, kinds=kinds, toy=toy, archive=archive))
-    texts = {
-        "NOTICE.txt": notice(rows, tables.licences),
-        TABLES: _json(tables.tree),
-        PROVENANCE: _json(sidecar(tables)),
-        "results.csv": _csv(rows),
-        "results.json": _json(rows),
-        "model-index.yml": _yaml({"model-index": model_index(rows)}),
-    }
-    for name, text in texts.items():
-        write_atomic(target / name, text)
-    return Exported(tuple(target / n for n in texts), sum(map(len, tables.rows.values())))
+    with closing(Spool()) as known, closing(Spool()) as models:
+        tables = EvaluationTables(store, known, kinds, toy, archive)
+        with written(target / TABLES) as out:
+            out.writelines(json_items(((None, task) for task in tables.tasks()), "[]"))
+            out.write("\n")
+        with written(target / PROVENANCE) as out:
+            out.writelines(provenance(tables, known))
+        rows = flat_rows(store, kinds=kinds, toy=toy, archive=archive)
+        total, foreign = _flat_files(target, rows, models)
+        with written(target / "model-index.yml") as out:
+            out.writelines(_cards(models))
+    write_atomic(target / "NOTICE.txt", notice(total, foreign, tables.licences))
+    return Exported(tuple(target / n for n in FILES), tables.count)
 
 
-def notice(rows: Sequence[Mapping[str, Any]], licences: Collection[str]) -> str:
+FILES = ("NOTICE.txt", TABLES, PROVENANCE, "results.csv", "results.json", "model-index.yml")
+"""What an export writes."""
+
+
+def _flat_files(target: Path, rows: Iterable[Mapping[str, Any]], models: Spool) -> tuple[int, int]:
+    """The flat rows as CSV and JSON, and by model; how many, and how many of an archive."""
+    total = foreign = 0
+
+    def each(table: IO[str]) -> Iterator[tuple[None, Mapping[str, Any]]]:
+        nonlocal total, foreign
+        for row in rows:
+            if not total:
+                csv.writer(table, lineterminator="\n").writerow(row)
+            csv.writer(table, lineterminator="\n").writerow(map(_cell, row.values()))
+            card = _card(row)
+            if card is not None:
+                models.add(*card)
+            total += 1
+            foreign += from_archive(row["licence"])
+            yield None, row
+
+    with written(target / "results.csv") as table, written(target / "results.json") as out:
+        out.writelines(json_items(each(table), "[]"))
+        out.write("\n")
+    return total, foreign
+
+
+def notice(total: int, foreign: int, licences: Collection[str]) -> str:
     """Under which licences an export stands, in plain words.
 
     Args:
-        rows: From :func:`flat_rows`.
+        total: Results in it.
+        foreign: Of these, results that an archive brought.
         licences: Of anything in it.
     """
-    foreign = sum(from_archive(r["licence"]) for r in rows)
     lines = [
         "Numbers are facts; each row says where it comes from (column `source`).",
-        f"{len(rows) - foreign} of {len(rows)} results are this board's own, Apache-2.0.",
+        f"{total - foreign} of {total} results are this board's own, Apache-2.0.",
     ]
     if LICENCE in licences:
         lines += [
@@ -89,15 +117,18 @@ def notice(rows: Sequence[Mapping[str, Any]], licences: Collection[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _json(data: Any) -> str:
-    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
-
-
-def _yaml(data: Any) -> str:
+def _cards(models: Spool) -> Iterator[str]:
+    """``model-index`` as YAML, a model at a time."""
     # The C emitter, where PyYAML has it, is ten times as fast and writes the same.
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(data, Dumper=dumper, allow_unicode=True, sort_keys=False)
-    return text
+    found = False
+    for name, results in models.groups():
+        yield "" if found else "model-index:\n"
+        one = [{"name": name, "results": results}]
+        yield yaml.dump(one, Dumper=dumper, allow_unicode=True, sort_keys=False)
+        found = True
+    if not found:
+        yield "model-index: []\n"
 
 
 # flat rows: CSV and JSON
@@ -156,25 +187,13 @@ def _flat(
     }
 
 
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    if not rows:
-        return ""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
+def _cell(value: Any) -> Any:
     # A spreadsheet runs a cell that begins with one of these; a blank before it stops that.
     risky = ("=", "+", "-", "@", "\t", "\r")
-    for row in rows:
-        writer.writerow(
-            {
-                k: f" {v}" if isinstance(v, str) and v.startswith(risky) else v
-                for k, v in row.items()
-            }
-        )
-    return text.getvalue()
+    return f" {value}" if isinstance(value, str) and value.startswith(risky) else value
 
 
-def model_index(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def model_index(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows as the ``model-index`` of Hugging Face model cards: models with their results.
 
     Values that could not be parsed are left out: a model card holds numbers. ``verified`` is true
@@ -184,27 +203,32 @@ def model_index(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         rows: From :func:`flat_rows`.
     """
     models: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        if row["value"] is None:
-            continue
-        words = ", ".join(w for w in (row["backbone"], row["setting"]) if w)
-        name = f"{row['model']} ({words})" if words else row["model"]
-        metric = {
-            "type": slugify(row["metric"]).replace("-", "_"),
-            "name": row["metric"],
-            "value": row["value"],
-            "verified": row["kind"] in ("reproduced", "measured"),
-        }
-        one = {
-            "task": {"type": slugify(row["task"]), "name": row["task"]},
-            "dataset": {
-                "type": slugify(row["dataset"]),
-                "name": row["dataset"],
-                "split": row["split"],
-            },
-            "metrics": [metric],
-        }
-        if row["paper_url"]:
-            one["source"] = {"name": row["paper_title"] or "paper", "url": row["paper_url"]}
+    for name, one in filter(None, map(_card, rows)):
         models.setdefault(name, []).append(one)
     return [{"name": name, "results": results} for name, results in models.items()]
+
+
+def _card(row: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """A model's name and one of its results; None where a card cannot hold it."""
+    if row["value"] is None:
+        return None
+    words = ", ".join(w for w in (row["backbone"], row["setting"]) if w)
+    name = f"{row['model']} ({words})" if words else row["model"]
+    metric = {
+        "type": slugify(row["metric"]).replace("-", "_"),
+        "name": row["metric"],
+        "value": row["value"],
+        "verified": row["kind"] in ("reproduced", "measured"),
+    }
+    one = {
+        "task": {"type": slugify(row["task"]), "name": row["task"]},
+        "dataset": {
+            "type": slugify(row["dataset"]),
+            "name": row["dataset"],
+            "split": row["split"],
+        },
+        "metrics": [metric],
+    }
+    if row["paper_url"]:
+        one["source"] = {"name": row["paper_title"] or "paper", "url": row["paper_url"]}
+    return name, one

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from heapq import nlargest
 
 from .rows import CodeLink, Paper
 from .tables import Table
 from .text import arxiv_id, fold
 
 __all__ = ["CodeLinks", "Papers"]
+
+_COMMON = 2000
+"""A tag that so many papers have is common."""
 
 
 class Papers(Table[Paper]):
@@ -54,35 +60,45 @@ class Papers(Table[Paper]):
 
     def of_task(self, task_id: int, *, limit: int = 50, offset: int = 0) -> list[Paper]:
         """Papers tagged with a task, newest first."""
-        rows = self.db.all(
-            "SELECT paper.* FROM paper JOIN paper_task ON paper.id = paper_id "
-            "WHERE task_id = ? AND deleted IS NULL ORDER BY date DESC, paper.id LIMIT ? OFFSET ?",
-            task_id,
-            limit,
-            offset,
-        )
-        return [self._read(r) for r in rows]
+        return self._tagged("task", task_id, limit, offset)
 
     def of_method(self, method_id: int, *, limit: int = 50, offset: int = 0) -> list[Paper]:
         """Papers that use a method, newest first."""
+        return self._tagged("method", method_id, limit, offset)
+
+    def _tagged(self, tag: str, tag_id: int, limit: int, offset: int) -> list[Paper]:
+        """Papers with a tag, newest first.
+
+        Those of a rare tag are sorted; of a common one the newest papers are looked through until
+        enough have it.
+        """
+        link = f"paper_{tag}"
+        many = self.db.count(
+            f"SELECT count(*) FROM (SELECT 1 FROM {link} WHERE {tag}_id = ? LIMIT {_COMMON})",
+            tag_id,
+        )
+        ids = (
+            f"SELECT id FROM paper INDEXED BY paper_alive WHERE EXISTS (SELECT 1 FROM {link} "
+            f"WHERE paper_id = paper.id AND {tag}_id = ?)"
+            if many == _COMMON
+            else f"SELECT id FROM {link} CROSS JOIN paper ON id = paper_id WHERE {tag}_id = ?"
+        )
         rows = self.db.all(
-            "SELECT paper.* FROM paper JOIN paper_method ON paper.id = paper_id "
-            "WHERE method_id = ? AND deleted IS NULL ORDER BY date DESC, paper.id "
-            "LIMIT ? OFFSET ?",
-            method_id,
+            f"{ids} AND deleted IS NULL ORDER BY date DESC, id LIMIT ? OFFSET ?",
+            tag_id,
             limit,
             offset,
         )
-        return [self._read(r) for r in rows]
+        return [self.by_id(r[0]) for r in rows]
 
     def newest(self, *, limit: int = 50, offset: int = 0) -> list[Paper]:
         """Papers by date, newest first."""
         rows = self.db.all(
-            "SELECT * FROM paper WHERE deleted IS NULL ORDER BY date DESC, id LIMIT ? OFFSET ?",
+            "SELECT id FROM paper WHERE deleted IS NULL ORDER BY date DESC, id LIMIT ? OFFSET ?",
             limit,
             offset,
         )
-        return [self._read(r) for r in rows]
+        return [self.by_id(r[0]) for r in rows]
 
     def related(self, paper_id: int, *, limit: int = 8) -> list[tuple[Paper, int, int]]:
         """Papers that share methods and tasks with this one.
@@ -93,22 +109,39 @@ class Papers(Table[Paper]):
             (paper, shared methods, shared tasks), most shared first; a method counts three times
             a task, since fewer papers share it.
         """
-        shared = " UNION ALL ".join(
-            f"SELECT paper_id, {m} AS m, {t} AS t FROM (SELECT b.paper_id, row_number() OVER "
-            f"(PARTITION BY b.{tag}_id ORDER BY b.paper_id DESC) AS place FROM paper_{tag} AS a "
-            f"JOIN paper_{tag} AS b USING ({tag}_id) WHERE a.paper_id = ? "
-            "AND b.paper_id <> a.paper_id) WHERE place <= 2000"
-            for tag, m, t in (("method", 1, 0), ("task", 0, 1))
-        )
+        methods: Counter[int] = Counter()
+        tasks: Counter[int] = Counter()
+        weight: Counter[int] = Counter()
+        for tag, shared, times in (("method", methods, 3), ("task", tasks, 1)):
+            # A walk of the index for every tag: ranking all papers of a large task took a second.
+            for (tag_id,) in self.db.all(
+                f"SELECT {tag}_id FROM paper_{tag} WHERE paper_id = ?", paper_id
+            ):
+                row = self.db.one(
+                    f"SELECT json_group_array(paper_id) FROM (SELECT paper_id FROM paper_{tag} "
+                    f"WHERE {tag}_id = ? AND paper_id <> ? ORDER BY paper_id DESC LIMIT 2000)",
+                    tag_id,
+                    paper_id,
+                )
+                ids: list[int] = json.loads(row[0]) if row else []
+                shared.update(ids)
+                weight.update(ids * times)
+        least = min(nlargest(limit, weight.values()), default=0)
+        found = self._dated([i for i, w in weight.items() if w >= least])
+        if len(found) < min(limit, len(weight)):  # some were taken off
+            found = self._dated(list(weight))
+        order = sorted(found, key=lambda i: (found[i], -i), reverse=True)
+        order.sort(key=lambda i: -weight[i])
+        return [(self.by_id(i), methods[i], tasks[i]) for i in order[:limit]]
+
+    def _dated(self, paper_ids: list[int]) -> dict[int, str]:
+        """Id -> date of those that are alive."""
         rows = self.db.all(
-            f"SELECT paper.id, sum(m) AS methods, sum(t) AS tasks FROM ({shared}) AS shared "
-            "JOIN paper ON paper.id = shared.paper_id WHERE deleted IS NULL GROUP BY paper.id "
-            "ORDER BY 3 * sum(m) + sum(t) DESC, date DESC, paper.id LIMIT ?",
-            paper_id,
-            paper_id,
-            limit,
+            "SELECT id, date FROM paper WHERE deleted IS NULL "
+            "AND id IN (SELECT value FROM json_each(?))",
+            json.dumps(paper_ids),
         )
-        return [(self.by_id(r["id"]), int(r["methods"]), int(r["tasks"])) for r in rows]
+        return {r[0]: r[1] for r in rows}
 
 
 class CodeLinks(Table[CodeLink]):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, Protocol, TypeVar
 
 from .metrics_registry import Metric
-from .rows import Board, Entry, Result
+from .rows import Board, Brief, Entry, Result
 from .text import fold
 
 __all__ = [
@@ -16,10 +16,12 @@ __all__ = [
     "Agreement",
     "Ranked",
     "SeriesPoint",
+    "Standing",
     "agreement",
     "best_so_far",
+    "in_time",
     "rank",
-    "row_date",
+    "rank_pairs",
     "standard_error",
 ]
 
@@ -32,9 +34,53 @@ MAX_STDERR = 0.5
 """Points: a reproduction that is less sure than this says nothing about a published number."""
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """One line of a ranked board.
+class Dated(Protocol):
+    """What ranking asks of a row: an :class:`Entry` or a :class:`Brief`."""
+
+    @property
+    def id(self) -> int:
+        """Of the row."""
+
+    @property
+    def dated(self) -> str:
+        """ISO day; "" unknown."""
+
+
+class Scored(Protocol):
+    """What ranking asks of a number: a :class:`Result` or a :class:`Brief`."""
+
+    @property
+    def value(self) -> float | None:
+        """Parsed."""
+
+    @property
+    def bound(self) -> str:
+        """Of a value that is no number."""
+
+    @property
+    def selection(self) -> str:
+        """How alpha was chosen."""
+
+    @property
+    def stderr(self) -> float | None:
+        """In the unit of the value."""
+
+    @property
+    def low(self) -> float | None:
+        """Of the interval."""
+
+    @property
+    def high(self) -> float | None:
+        """Of the interval."""
+
+
+E = TypeVar("E", bound=Dated)
+R = TypeVar("R", bound=Scored)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked(Generic[E, R]):
+    """One line of a ranked board: of whole entries, or of the short form of both.
 
     Attributes:
         entry: The row.
@@ -47,15 +93,19 @@ class Ranked:
         reason: Why it has no rank.
     """
 
-    entry: Entry
-    result: Result
+    entry: E
+    result: R
     rank: int | None
     ties_best: bool | None = None
     ties_above: bool | None = None
     reason: str = ""
 
 
-def standard_error(result: Result) -> float | None:
+Standing = Ranked[Brief, Brief]
+"""A line of a board's page."""
+
+
+def standard_error(result: Scored) -> float | None:
     """The standard error, or the 95 % interval's width as one; None where neither is known."""
     if result.stderr is not None:
         return result.stderr
@@ -64,8 +114,16 @@ def standard_error(result: Result) -> float | None:
     return (result.high - result.low) / (2 * _Z)
 
 
-def rank(entries: Sequence[Entry], metric: Metric) -> list[Ranked]:
-    """Put the entries of one board in order of one metric.
+def rank(entries: Sequence[Entry], metric: Metric) -> list[Ranked[Entry, Result]]:
+    """Put the entries of one board in order of one metric; see :func:`rank_pairs`."""
+    name = fold(metric.name)
+    return rank_pairs(
+        [(e, r) for e in entries for r in e.results if fold(r.metric) == name], metric
+    )
+
+
+def rank_pairs(pairs: Sequence[tuple[E, R]], metric: Metric) -> list[Ranked[E, R]]:
+    """Put rows of one board in order of one metric.
 
     Rows whose alpha was chosen on the test set (``oracle``) follow the ranked ones, in order, with
     no rank: nothing that knew the test score is a state of the art. Entries without a value for
@@ -74,14 +132,13 @@ def rank(entries: Sequence[Entry], metric: Metric) -> list[Ranked]:
     holds 0: the same images make that test cautious.
 
     Args:
-        entries: Of one board.
-        metric: One of its metrics.
+        pairs: A row and its number in the metric.
+        metric: One of the board's metrics.
     """
-    pairs = [(e, r) for e in entries for r in e.results if fold(r.metric) == fold(metric.name)]
     sign = -1.0 if metric.direction == "higher" else 1.0
-    good: list[tuple[Entry, Result]] = []
-    apart: list[tuple[Entry, Result]] = []
-    rest: list[Ranked] = []
+    good: list[tuple[E, R]] = []
+    apart: list[tuple[E, R]] = []
+    rest: list[Ranked[E, R]] = []
     for entry, result in pairs:
         why = _unranked(result, metric)
         if why:
@@ -89,24 +146,19 @@ def rank(entries: Sequence[Entry], metric: Metric) -> list[Ranked]:
         else:
             (apart if result.selection == "oracle" else good).append((entry, result))
     for some in (good, apart):
-        some.sort(key=lambda p: (sign * (p[1].value or 0.0), row_date(p[0]), p[0].id))
-    ranked: list[Ranked] = []
+        some.sort(key=lambda p: (sign * (p[1].value or 0.0), p[0].dated, p[0].id))
+    ranked: list[Ranked[E, R]] = []
     for place, (entry, result) in enumerate(good, 1):
-        above = ranked[-1] if ranked else None
-        same = above is not None and above.result.value == result.value
-        ranked.append(
-            Ranked(
-                entry,
-                result,
-                above.rank if above is not None and same else place,
-                _tie(ranked[0].result, result) if ranked else None,
-                _tie(above.result, result) if above is not None else None,
-            )
-        )
+        if not ranked:
+            ranked.append(Ranked(entry, result, place))
+            continue
+        best, above = ranked[0].result, ranked[-1].result
+        number = ranked[-1].rank if above.value == result.value else place
+        ranked.append(Ranked(entry, result, number, _tie(best, result), _tie(above, result)))
     return ranked + [Ranked(e, r, None, reason=ORACLE) for e, r in apart] + rest
 
 
-def _unranked(result: Result, metric: Metric) -> str:
+def _unranked(result: Scored, metric: Metric) -> str:
     if not metric.ranked:
         return f"which way {metric.name!r} is better is not known"
     if result.value is None:
@@ -116,57 +168,54 @@ def _unranked(result: Result, metric: Metric) -> str:
     return ""
 
 
-def _tie(a: Result, b: Result) -> bool | None:
-    first, second = standard_error(a), standard_error(b)
-    if first is None or second is None or a.value is None or b.value is None:
+def _tie(a: Scored, b: Scored) -> bool | None:
+    second = standard_error(b)
+    if second is None:  # most rows of an archive
+        return None
+    first = standard_error(a)
+    if first is None or a.value is None or b.value is None:
         return None
     return abs(a.value - b.value) <= _Z * math.hypot(first, second) + _FUZZ
 
 
-@dataclass(frozen=True)
-class SeriesPoint:
+@dataclass(frozen=True, slots=True)
+class SeriesPoint(Generic[E]):
     """One dated result; ``best``: it was the best when it came."""
 
     date: str
     value: float
-    entry: Entry
+    entry: E
     best: bool
 
 
-def best_so_far(ranked: Sequence[Ranked], metric: Metric) -> list[SeriesPoint]:
+def best_so_far(ranked: Sequence[Ranked[E, R]], metric: Metric) -> list[SeriesPoint[E]]:
     """The state of the art over time.
 
     Args:
-        ranked: From :func:`rank`.
+        ranked: From :func:`rank` or :func:`rank_pairs`.
         metric: The same.
 
     Returns:
         Every ranked result with a date, oldest first. Of several on one day only the best can be
         the best of its time.
     """
-    sign = 1.0 if metric.direction == "higher" else -1.0
-    dated = [
-        (row_date(r.entry), -sign * r.result.value, r)
-        for r in ranked
-        if r.rank is not None and r.result.value is not None and row_date(r.entry)
+    return [
+        SeriesPoint(one.entry.dated, one.result.value, one.entry, best)
+        for one, best in in_time(ranked, metric)
+        if one.result.value is not None
     ]
-    dated.sort(key=lambda p: (p[0], p[1], p[2].entry.id))
+
+
+def in_time(ranked: Sequence[Ranked[E, R]], metric: Metric) -> Iterator[tuple[Ranked[E, R], bool]]:
+    """As :func:`best_so_far`: each line, and whether it was the best when it came."""
+    sign = -1.0 if metric.direction == "higher" else 1.0
+    dated = [r for r in ranked if r.rank is not None and r.entry.dated]
+    dated.sort(key=lambda r: r.entry.dated)  # stable: of one day the better ones stay first
     best = math.inf
-    series = []
-    for date, cost, one in dated:
-        series.append(SeriesPoint(date, -sign * cost, one.entry, cost < best))
+    for one in dated:
+        cost = sign * (one.result.value or 0.0)
+        yield one, cost < best
         best = min(best, cost)
-    return series
-
-
-def row_date(entry: Entry) -> str:
-    """When a number came to be: the day of the paper, or of the run; "" where nobody says.
-
-    Of our own runs without a day, the day on which they came to the board.
-    """
-    if entry.kind in ("published", "submitted"):
-        return entry.paper_date or ""
-    return entry.source.date or entry.created[:10]
 
 
 @dataclass(frozen=True)

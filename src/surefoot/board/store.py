@@ -33,7 +33,7 @@ from .ledger import Imports, Submissions
 from .metrics_registry import Metrics
 from .papers import CodeLinks, Papers
 from .ranking import Agreement, Ranked, SeriesPoint, agreement, best_so_far, rank
-from .rows import Board, Entry, Hit, Kind, Revision
+from .rows import Board, Entry, Hit, Kind, Result, Revision
 from .search import KINDS, search
 from .tables import revisions
 
@@ -132,7 +132,7 @@ class Store:
         *,
         kinds: Sequence[Kind] = RANKED_KINDS,
         toy: bool = True,
-    ) -> list[Ranked]:
+    ) -> list[Ranked[Entry, Result]]:
         """The rows of a board in order of a metric.
 
         Args:
@@ -149,8 +149,12 @@ class Store:
         return rank(entries, self.metrics.get(metric))
 
     def series(
-        self, board: Board, metric: str | None = None, *, ranked: Sequence[Ranked] | None = None
-    ) -> list[SeriesPoint]:
+        self,
+        board: Board,
+        metric: str | None = None,
+        *,
+        ranked: Sequence[Ranked[Entry, Result]] | None = None,
+    ) -> list[SeriesPoint[Entry]]:
         """The state of the art over time of a board.
 
         Args:

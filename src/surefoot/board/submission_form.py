@@ -30,7 +30,10 @@ class SubmissionForm(BaseModel):
     task: Name = Field(description="A task of the board, such as Image Classification")
     dataset: Name = Field(description="A data set of the board, such as ObjectNet")
     split: Line = Field("test", description="Which part of the data set")
-    protocol: Line = Field("unspecified", description="A protocol of the board, if one fits")
+    protocol: Line = Field(
+        "unspecified",
+        description="As the board's page says it, if it is yours; without one it stands apart",
+    )
     metric: Name = Field(description="As the board spells it, such as Top-1 Accuracy")
     value: Name = Field(description="As your paper prints it, such as 72.1")
     model_name: Name = Field(description="What the table shows")

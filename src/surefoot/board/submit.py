@@ -43,10 +43,10 @@ def validate(
     try:
         form = SubmissionForm.model_validate(dict(payload))
     except ValidationError as error:
-        raise SubmissionError(
-            {".".join(map(str, e["loc"])) or "form": _said(e["msg"]) for e in error.errors()}
-        ) from error
-    problems = _unknown_names(store, form) | _wrong_numbers(store, form)
+        wrong = {".".join(map(str, e["loc"])) or "form": _said(e["msg"]) for e in error.errors()}
+        given = {k: v.strip() for k, v in payload.items() if isinstance(v, str) and k not in wrong}
+        raise SubmissionError(wrong | _unknown_names(store, given)) from error
+    problems = _unknown_names(store, form.model_dump()) | _wrong_numbers(store, form)
     if form.recipe.strip() and check_recipe is not None:
         try:
             check_recipe(form.recipe)
@@ -63,22 +63,25 @@ def _recipe_problem(error: SurefootError) -> str:
     return "; ".join(some) or " ".join(str(error).split())
 
 
-def _unknown_names(store: Store, form: SubmissionForm) -> dict[str, str]:
+def _unknown_names(store: Store, given: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with the names that are given; a field that is not there is not looked at."""
     problems: dict[str, str] = {}
-    if store.tasks.find("fold", fold(form.task)) is None:
-        problems["task"] = _unknown(form.task, [t.name for t in store.tasks.all()])
-    if store.datasets.named(form.dataset) is None:
-        problems["dataset"] = _unknown(form.dataset, [d.name for d in store.datasets.all()])
-    if form.method and store.methods.named(form.method) is None:
-        problems["method"] = _unknown(form.method, [m.name for m in store.methods.all()])
-    if form.protocol != "unspecified" and store.protocols.find("name", form.protocol) is None:
+    task, dataset, method = (given.get(k) for k in ("task", "dataset", "method"))
+    protocol, metric = given.get("protocol"), given.get("metric")
+    if task and store.tasks.find("fold", fold(task)) is None:
+        problems["task"] = _unknown(task, [t.name for t in store.tasks.all()])
+    if dataset and store.datasets.named(dataset) is None:
+        problems["dataset"] = _unknown(dataset, [d.name for d in store.datasets.all()])
+    if method and store.methods.named(method) is None:
+        problems["method"] = _unknown(method, [m.name for m in store.methods.all()])
+    if protocol not in (None, "unspecified") and store.protocols.find("name", protocol) is None:
         problems["protocol"] = (
-            _unknown(form.protocol, [p.name for p in store.protocols.all()])
+            _unknown(protocol, [p.name for p in store.protocols.all()])
             + "; `unspecified` says that none fits"
         )
-    used = [m.name for m in store.metrics.used()]
-    twin = next((m for m in used if _letters(m) == _letters(form.metric)), None)
-    if twin is not None and fold(twin) != fold(form.metric):
+    used = [m.name for m in store.metrics.used()] if metric else []
+    twin = next((m for m in used if _letters(m) == _letters(metric or "")), None)
+    if twin is not None and fold(twin) != fold(metric or ""):
         problems["metric"] = f"the board spells it {twin!r}"
     return problems
 
@@ -92,6 +95,8 @@ def _wrong_numbers(store: Store, form: SubmissionForm) -> dict[str, str]:
         problems["low"] = f"{form.low} is above the value {form.value}"
     if form.high is not None and form.high < value:
         problems["high"] = f"{form.high} is below the value {form.value}"
+    if (form.low is None) != (form.high is None) and not problems:
+        problems["low" if form.low is None else "high"] = "is missing: an interval has two ends"
     if store.metrics.get(form.metric).unit == "%":
         if 0 < value < 1 and not parsed.percent:
             problems["value"] = (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
+from operator import itemgetter
 from typing import Any, ClassVar, Generic, TypeVar
 
 from .database import Database
@@ -16,6 +17,7 @@ from .text import fold, now, slugify
 __all__ = ["Table", "revisions"]
 
 T = TypeVar("T")
+_Reader = tuple[Callable[[sqlite3.Row], tuple[Any, ...]], list[tuple[int, Callable[[Any], Any]]]]
 
 
 class Table(Generic[T]):
@@ -25,33 +27,49 @@ class Table(Generic[T]):
         db: The open file.
 
     Class attributes that a table sets: ``name`` of the SQL table, ``row`` (its dataclass),
-    ``json`` (columns that hold JSON), ``flags`` (columns that hold true or false), ``label``
-    (the column that names a row to people).
+    ``json`` (columns that hold JSON), ``flags`` (columns that hold true or false), ``parsed``
+    (columns that hold something else again, and how to read it), ``label`` (the column that names
+    a row to people).
     """
 
     name: ClassVar[str]
     row: ClassVar[type[Any]]
     json: ClassVar[frozenset[str]] = frozenset()
     flags: ClassVar[frozenset[str]] = frozenset()
+    parsed: ClassVar[Mapping[str, Callable[[str], Any]]] = {}
     label: ClassVar[str] = "name"
 
     def __init__(self, db: Database) -> None:
         self.db = db
+        self._readers: dict[tuple[str, ...], _Reader] = {}
 
     # from and to SQL
 
-    def _read(self, row: sqlite3.Row) -> T:
-        one: T = self.row(**self._fields(row))
+    def _read(self, row: sqlite3.Row, *more: Any) -> T:
+        """A row as the dataclass; ``more`` are values of its last fields, which are no columns."""
+        columns = tuple(row.keys())
+        pick, convert = self._readers.get(columns) or self._reader(columns)
+        values = list(pick(row))
+        for place, function in convert:
+            values[place] = function(values[place])
+        one: T = self.row(*values, *more)
         return one
 
-    def _fields(self, row: sqlite3.Row) -> dict[str, Any]:
-        """A row's columns as the dataclass has them."""
-        values = dict(zip(row.keys(), row, strict=True))
-        for column in self.json:
-            values[column] = _parsed(values[column])
-        for column in self.flags:
-            values[column] = None if values[column] is None else bool(values[column])
-        return values
+    def _reader(self, columns: tuple[str, ...]) -> _Reader:
+        """How a row becomes values in the order of the dataclass's fields, and which are converted.
+
+        Worked out once per query: 10,000 rows may be read while somebody waits.
+        """
+        names = [f.name for f in fields(self.row) if f.name in columns]
+        convert: dict[str, Callable[[Any], Any]] = {
+            **dict.fromkeys(self.json, _json), **dict.fromkeys(self.flags, _flag), **self.parsed
+        }  # fmt: skip
+        made: _Reader = (
+            itemgetter(*(columns.index(n) for n in names)),
+            [(names.index(n), function) for n, function in convert.items()],
+        )
+        self._readers[columns] = made
+        return made
 
     def _write(self, values: Mapping[str, Any]) -> dict[str, Any]:
         out = dict(values)
@@ -218,7 +236,11 @@ def revisions(
     ]
 
 
-def _parsed(text: str) -> Any:
+def _flag(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _json(text: str) -> Any:
     """JSON with its lists, at the top, as tuples: dataclasses hold no lists."""
     if text == "[]":
         return ()

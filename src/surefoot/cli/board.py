@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .board_common import board_file, check_recipe, who
 from .board_queue import submit_command, verify_command
 from .common import pairs, say
+
+if TYPE_CHECKING:
+    from ..board.pages.plan import Plan
 
 __all__ = ["board_command"]
 
@@ -175,7 +179,12 @@ def _progress(file: str) -> Callable[[int, int], None] | None:
     type=click.Choice(["published", "reproduced", "measured", "submitted"]),
     help="Only results of these kinds in the data.",
 )
-@click.option("--no-archive", is_flag=True, help="Leave what came from imported archives out.")
+@click.option(
+    "--no-archive",
+    is_flag=True,
+    help="Leave what came from imported archives out of the data; pages show everything, so it "
+    "needs --data-only.",
+)
 @click.option("--toy", is_flag=True, help="Toy data too.")
 def export_command(
     folder: str, board: str, data_only: bool, kinds: Sequence[Any], no_archive: bool, toy: bool
@@ -189,12 +198,16 @@ def export_command(
     from ..board.export import export
     from ..board.store import Store
 
+    if no_archive and not data_only:
+        raise click.UsageError(
+            "pages show what came from archives too: --no-archive needs --data-only"
+        )
     target = Path(folder)
     with Store.open(board, read_only=True) as store:
         if not data_only:
             from ..board.pages import export_site
 
-            export_site(store, target, toy=toy)
+            export_site(store, target, toy=toy, planned=_planned, progress=_pages_progress())
             click.echo(str(target / "index.html"))
         done = export(
             store,
@@ -206,6 +219,33 @@ def export_command(
     for file in done.files:
         click.echo(str(file))
     say(f"{done.rows} rows")
+
+
+_MANY = 5_000  # pages, from which on an export says what is coming
+
+
+def _planned(plan: Plan) -> None:
+    if plan.total >= _MANY:
+        say(f"writing {plan.text()}")
+
+
+def _pages_progress() -> Callable[[int, int], None]:
+    """A line that is written over on a terminal; elsewhere one a minute."""
+    live = sys.stderr.isatty()
+    began = told = time.monotonic()
+
+    def show(done: int, of: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= (0.5 if live else 60):
+            told = now
+            left = (of - done) * (now - began) / max(1, done) / 60
+            words = f"{done:,} of {of:,} pages, about {left:.0f} min left"
+            click.echo(f"\r{words:60}" if live else words, err=True, nl=not live)
+        if live and done == of and told > began:
+            click.echo("", err=True)
+
+    return show
 
 
 @board_command.command("serve")

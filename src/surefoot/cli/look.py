@@ -307,7 +307,7 @@ def _side_by_side(study: Any, out: str | None, as_json: bool) -> None:
 )
 @click.option(
     "--pages",
-    default="http://127.0.0.1:8080",
+    default="http://127.0.0.1:8000",
     show_default=True,
     help="Where the board's pages are: a server, or the folder of an exported site.",
 )

@@ -172,6 +172,16 @@ def test_what_listens_on_more_than_this_machine():
     assert MANY.body == Limits().body
 
 
+def test_who_asks_before_it_runs_waits_and_is_not_refused(board_file):
+    def asked_at_once(address):
+        host, port = re.fullmatch(r"http://(.+):(\d+)/", address).groups()
+        socket.create_connection((host, int(port)), timeout=5).close()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        serve_forever(board_file, port=0, ready=asked_at_once)
+
+
 def test_it_listens_says_where_and_says_when_it_cannot(board_file):
     said = []
 

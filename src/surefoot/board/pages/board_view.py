@@ -9,14 +9,13 @@ from typing import Any
 from markupsafe import Markup
 
 from ...drawing.svg import Node
-from ..ranking import Ranked, best_so_far
+from ..ranking import Standing, in_time
 from ..rows import Board
 from .charts import MOST, Dot, best_chart
 from .compare_view import partners
 from .face import Face
 from .headings import heading, metric_facts
 from .links import web
-from .queries import reproduced_ids
 from .ranked import BoardRows
 from .table import PAGE, Query, make_rows
 from .words import KIND_WORDS, KINDS, arrow, day, detail, tidy
@@ -48,7 +47,8 @@ def board_page(
     rows = make_rows(face, board.id, found.metric, found.rows, query=query, page=page,
                      others=others)  # fmt: skip
     protocol = face.store.protocols.describe(board.protocol)
-    kinds = [k for k in KINDS if any(r.entry.kind == k for r in found.rows)]
+    there = {r.entry.kind for r in found.rows}
+    kinds = [k for k in KINDS if k in there]
     return {
         "board": heading(face, board),
         "description": tidy(board.description, 600),
@@ -77,7 +77,7 @@ def has_checks(face: Face, found: BoardRows) -> bool:
     """Whether any row of a board was run again, or runs one again."""
     if any(r.entry.kind == "reproduced" for r in found.rows):
         return True
-    return bool(reproduced_ids(face.store, found.board.id))
+    return bool(face.reproduced(found.board.id))
 
 
 def _choice(face: Face, board: Board, metric: str, now: str) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _link(data: Any) -> dict[str, str] | None:
     return {"url": url, "title": tidy(data.get("title") or url, 100)} if url else None
 
 
-def _best(face: Face, best: Ranked | None) -> dict[str, Any] | None:
+def _best(face: Face, best: Standing | None) -> dict[str, Any] | None:
     if best is None:
         return None
     return {
@@ -105,7 +105,7 @@ def _best(face: Face, best: Ranked | None) -> dict[str, Any] | None:
     }
 
 
-def _methods(face: Face, rows: Sequence[Ranked]) -> list[tuple[int, str]]:
+def _methods(face: Face, rows: Sequence[Standing]) -> list[tuple[int, str]]:
     ids = {r.entry.method_id for r in rows if r.entry.method_id is not None}
     if not 1 < len(ids) <= 60:
         return []
@@ -125,21 +125,26 @@ def _over_time(face: Face, found: BoardRows) -> Markup | None:
     return drawn
 
 
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text[:10])
+    except ValueError:
+        return False
+    return True
+
+
 def _course(face: Face, found: BoardRows) -> Node | None:
-    dated = []
-    for p in best_so_far([r for r in found.rows if r.rank is not None], found.metric):
-        try:
-            dated.append((date.fromisoformat(p.date[:10]).toordinal(), p))
-        except ValueError:
-            continue
+    dated = [(r, best) for r, best in in_time(found.rows, found.metric) if _is_day(r.entry.dated)]
     step = max(1, -(-len(dated) // MOST))
     dots = []
-    for i, (when, p) in enumerate(dated):
-        if p.best or i % step == 0:
-            words = f"{tidy(p.entry.model_name, 80)}, {tidy(p.entry.backbone, 60)}".rstrip(", ")
-            tip = f"{words}: {p.value:g} ({day(p.date)})" + (", best so far" if p.best else "")
-            href = face.links("rows", p.entry.id)
-            dots.append(Dot(when, p.value, words, tip, href, 2 if p.best else 0, p.best))
+    for i, (one, best) in enumerate(dated):
+        if best or i % step == 0:
+            entry, value = one.entry, one.result.value or 0.0
+            words = f"{tidy(entry.model_name, 80)}, {tidy(entry.backbone, 60)}".rstrip(", ")
+            tip = f"{words}: {value:g} ({day(entry.dated)})" + (", best so far" if best else "")
+            when = date.fromisoformat(entry.dated[:10]).toordinal()
+            href = face.links("rows", entry.id)
+            dots.append(Dot(when, value, words, tip, href, 2 if best else 0, best))
     name, sign = tidy(found.metric.name, 60), arrow(found.metric)[0]
     lower = found.metric.direction == "lower"
     return best_chart(

@@ -20,7 +20,7 @@ from ...drawing.svg import Node, el, num, path
 __all__ = ["MOST", "Dot", "best_chart", "group_chart", "mark", "spark"]
 
 WIDE, TALL = 980, 300
-MOST = 600
+MOST = 300
 """Marks of results that were not the best of their time, about; more is not seen."""
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ranking import Ranked
-from ..rows import Board, Entry
+from ..ranking import Standing
+from ..rows import Board, Brief
 from .charts import Dot
 from .face import Face
 from .headings import heading, metric_facts
@@ -62,13 +62,13 @@ def order(face: Face, one: Board, two: Board) -> tuple[Board, Board]:
     return (one, two) if one.id < two.id else (two, one)
 
 
-def _same(entry: Entry, words: str) -> tuple[Any, ...]:
+def _same(entry: Brief, words: str) -> tuple[Any, ...]:
     """What makes two rows of different boards the same model."""
-    run = (entry.source.run, entry.source.recipe)
+    run = (entry.run, entry.recipe)
     return (entry.kind, entry.paper_id, entry.model_name, entry.backbone, entry.setting, words, run)
 
 
-def _one_model(row: Ranked) -> bool:
+def _one_model(row: Standing) -> bool:
     """Whether a row says which model it is: an oracle takes another alpha on every data set."""
     r = row.result
     return r.value is not None and (r.selection != "oracle" or r.alpha is not None)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..ranking import best_so_far, row_date
+from ..ranking import in_time
 from ..rows import Board, Dataset, Task
 from .alpha_charts import plane_chart
 from .charts import spark
 from .face import Face
 from .headings import heading, metric_facts
-from .queries import papers_page, without_toy
+from .queries import newest_site_papers, without_toy
 from .words import day, detail, tidy
 
 __all__ = ["BOARDS", "front_page", "sota_page", "task_page", "tasks_page"]
@@ -26,7 +26,7 @@ _DEEPEST = 12
 def front_page(face: Face) -> dict[str, Any]:
     """Notable benchmarks, all SotA, newest papers."""
     store = face.store
-    shown = face.shown(store.boards.all())
+    shown = face.boards()
     marked = face.shown(store.boards.notable())
     notable = list({b.id: b for b in (*marked, *_fullest(face, shown))}.values())
     return {
@@ -35,7 +35,7 @@ def front_page(face: Face) -> dict[str, Any]:
         "sota": _by_task(face, shown[:BOARDS]),
         "boards": len(shown),
         "more": len(shown) > BOARDS,
-        "papers": [_paper_line(face, p) for p in papers_page(store, 6, 0, site=True)[0]],
+        "papers": [_paper_line(face, p) for p in newest_site_papers(store, 6)],
         "curated": bool(marked),
         "picture": _picture(face),
     }
@@ -78,7 +78,7 @@ def _fullest(face: Face, boards: list[Board]) -> list[Board]:
 
 
 def _totals(face: Face, boards: int) -> list[tuple[str, int, str]]:
-    totals = face.store.totals()
+    totals = face.totals()
     results, datasets = totals["results"], totals["datasets"]
     if not face.toy:
         results, datasets = without_toy(face.store)
@@ -111,8 +111,7 @@ def _card(face: Face, board: Board) -> dict[str, Any]:
     drawn = None
     if len(values) > 1 and best is not None and best.result.value is not None:
         drawn = spark(values, best.result.value)
-    course = best_so_far([r for r in rows.rows if r.rank is not None], rows.metric)
-    return {**line, "spark": drawn, "steps": sum(p.best for p in course)}
+    return {**line, "spark": drawn, "steps": sum(b for _, b in in_time(rows.rows, rows.metric))}
 
 
 def board_line(face: Face, board: Board) -> dict[str, Any]:
@@ -130,7 +129,7 @@ def board_line(face: Face, board: Board) -> dict[str, Any]:
                 "detail": detail(best.entry, best.result),
                 "raw": tidy(best.result.raw, 40),
                 "kind": best.entry.kind,
-                "date": day(row_date(best.entry)),
+                "date": day(best.entry.dated),
                 "paper_id": best.entry.paper_id,
             },
         }  # fmt: skip
@@ -158,7 +157,7 @@ def _by_task(face: Face, boards: Iterable[Board]) -> list[dict[str, Any]]:
 
 def sota_page(face: Face, page: int = 1) -> dict[str, Any]:
     """Every board with its best result."""
-    shown = _fullest(face, face.shown(face.store.boards.all()))
+    shown = _fullest(face, face.boards())
     pages = max(1, -(-len(shown) // BOARDS))
     page = min(max(1, page), pages)
     part = shown[(page - 1) * BOARDS : page * BOARDS]
@@ -177,7 +176,7 @@ def tasks_page(face: Face) -> dict[str, Any]:
         if r[0] in alive and r[1] in alive:
             below.setdefault(r[0], []).append(r[1])
     boards = _boards_of_tasks(face)
-    papers = {i: n for i, (_, n) in store.tasks.counts().items()}
+    papers = {i: n for i, (_, n) in face.task_counts().items()}
     hung = {c for some in below.values() for c in some}
 
     def node(task: Task, above: tuple[int, ...]) -> dict[str, Any]:
@@ -200,7 +199,7 @@ def tasks_page(face: Face) -> dict[str, Any]:
 
 def _boards_of_tasks(face: Face) -> dict[int, int]:
     found: dict[int, int] = {}
-    for board in face.shown(face.store.boards.all()):
+    for board in face.boards():
         found[board.task_id] = found.get(board.task_id, 0) + 1
     return found
 

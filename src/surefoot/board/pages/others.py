@@ -10,7 +10,7 @@ from ..rows import Hit, Revision
 from ..submit import SubmissionForm, template
 from .face import Face
 from .links import web
-from .queries import papers_page, site_models
+from .queries import site_models
 from .things import declared
 from .words import KIND_WORDS, day, plural, tidy
 
@@ -77,17 +77,16 @@ def search_index(face: Face) -> Iterator[tuple[str, str, str, str]]:
     for method in store.methods.each():
         more = tidy(method.full_name, 120)
         yield "Method", tidy(method.name, 160), more, face.links("methods", method.slug)
-    total = papers_page(store, 0, 0, site=True)[1]
-    for start in range(0, total, 500):
-        for paper in papers_page(store, 500, start, site=True)[0]:
-            href = face.links.paper(paper.id, paper.slug)
-            if href:
-                more = tidy(", ".join(paper.authors), 300)
-                yield "Paper", tidy(paper.title, 200), more, href
+    for paper_id in face.listed_papers():
+        paper = store.papers.by_id(paper_id)
+        href = face.links.paper(paper.id, paper.slug)
+        if href:
+            more = tidy(", ".join(paper.authors), 300)
+            yield "Paper", tidy(paper.title, 200), more, href
     for row_id, model, backbone in site_models(store, toy=face.toy):
         yield "Model", tidy(model, 160), tidy(backbone, 120), face.links("rows", row_id)
     names = face.names()
-    for board in face.shown(store.boards.all()):
+    for board in face.boards():
         name = names[board.id]
         title = f"{tidy(name.task)} on {tidy(name.dataset)}"
         more = ", ".join(w for w in (tidy(board.split, 60), tidy(name.apart, 60)) if w)
@@ -117,7 +116,7 @@ def submit_page(
         "task": [t.name for t in store.tasks.all(limit=300)],
         "dataset": [d.name for d in store.datasets.all(limit=300)],
         "method": [m.name for m in store.methods.all(limit=300)],
-        "metric": [m.name for m in store.metrics.used()][:100],
+        "metric": [m.name for m in face.metrics()[:100]],
         "protocol": [r[0] for r in store.db.all("SELECT name FROM protocol LIMIT 300")],
     }
     queue = [
@@ -177,7 +176,7 @@ def about_page(face: Face) -> dict[str, Any]:
         "metrics": declared(face),
         "imports": imports,
         "latest": _latest(store.history(limit=2000)),
-        "totals": {k: v for k, v in store.totals().items() if v},
+        "totals": {k: v for k, v in face.totals().items() if v},
         "page": web("https://paperswithcode.com"),
     }
 

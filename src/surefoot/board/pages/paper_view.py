@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..entries import PaperResult
-from ..ranking import row_date
 from ..rows import Paper
 from .face import Face
 from .links import web
@@ -105,9 +104,8 @@ def _model(one: PaperResult) -> tuple[str, str, str]:
 
 
 def _line(face: Face, one: PaperResult) -> dict[str, Any]:
-    ranked = face.rows(one.board, one.metric)
-    mine = next((r for r in ranked.rows if r.entry.id == one.entry.id), None)
-    of = sum(r.rank is not None for r in ranked.rows)
+    places = face.places(one.board, one.metric)
+    rank, reason = places.rows.get(one.entry.id, (None, ""))
     return {
         "task": tidy(one.task, 80),
         "task_href": face.links("tasks", face.names()[one.board.id].task_slug),
@@ -122,11 +120,11 @@ def _line(face: Face, one: PaperResult) -> dict[str, Any]:
         "alpha": alpha_words(one.result),
         "href": face.links("rows", one.entry.id),
         "kind": one.entry.kind,
-        "date": row_date(one.entry),
-        "rank": mine.rank if mine else None,
-        "reason": mine.reason if mine else "",
+        "date": one.entry.dated,
+        "rank": rank,
+        "reason": reason,
         "oracle": one.result.selection == "oracle",
-        "of": of,
+        "of": places.of,
         "headline": one.result.headline,
         "source": source_label(one.entry.source),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..database import Database
 from ..entries import Curves
-from ..papers import Papers
 from ..rows import Curve, Dataset, Method, Paper
 from ..store import Store
 
@@ -15,12 +14,14 @@ __all__ = [
     "datasets_page",
     "method_counts",
     "methods_page",
+    "newest_site_papers",
+    "only_submitted",
     "paper_counts",
-    "papers_page",
     "papers_with_results",
     "reproduced_ids",
     "shared_models",
     "site_models",
+    "site_papers",
     "without_toy",
 ]
 
@@ -46,24 +47,42 @@ def board_names(db: Database) -> dict[int, tuple[str, str, str, str, str, str, s
     return {r["id"]: tuple(r)[1:] for r in rows}
 
 
+def only_submitted(db: Database) -> set[int]:
+    """Boards on which nothing stands but submissions."""
+    rows = db.all(
+        "SELECT DISTINCT board_id FROM entry AS sent WHERE kind = 'submitted' AND deleted IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM entry WHERE board_id = sent.board_id AND deleted IS NULL "
+        "AND kind <> 'submitted')"
+    )
+    return {r[0] for r in rows}
+
+
 def papers_with_results(store: Store) -> set[int]:
     """Ids of papers that belong on a site: with results, methods, data or curves, or seeded."""
     return {r[0] for r in store.db.all(_SITE_PAPERS)}
 
 
-def papers_page(
-    store: Store, limit: int, offset: int, *, site: bool = False
-) -> tuple[list[Paper], int]:
-    """A page of papers, newest first, and how many there are; ``site``: only a site's."""
-    only = f"AND id IN ({_SITE_PAPERS})" if site else ""
-    table: Papers = store.papers
+def site_papers(store: Store) -> list[int]:
+    """Those of :func:`papers_with_results` that are alive, newest first."""
     rows = store.db.all(
-        f"SELECT * FROM paper WHERE deleted IS NULL {only} ORDER BY date DESC, id LIMIT ? OFFSET ?",
-        limit,
-        offset,
+        f"SELECT id FROM paper WHERE deleted IS NULL AND id IN ({_SITE_PAPERS}) "
+        "ORDER BY date DESC, id"
     )
-    total = store.db.count(f"SELECT count(*) FROM paper WHERE deleted IS NULL {only}")
-    return [table._read(r) for r in rows], total
+    return [r[0] for r in rows]
+
+
+def newest_site_papers(store: Store, limit: int) -> list[Paper]:
+    """The first of :func:`site_papers`: the newest papers are looked through until there are."""
+    used = " OR ".join(
+        f"EXISTS (SELECT 1 FROM {table} WHERE paper_id = paper.id AND deleted IS NULL)"
+        for table in ("entry", "method", "dataset", "curve")
+    )
+    rows = store.db.all(
+        "SELECT id FROM paper INDEXED BY paper_alive WHERE deleted IS NULL "
+        f"AND (import_id IS NULL OR {used}) ORDER BY date DESC, id LIMIT ?",
+        limit,
+    )
+    return [store.papers.by_id(r[0]) for r in rows]
 
 
 def paper_counts(store: Store, paper_ids: list[int]) -> dict[int, tuple[int, int]]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..ranking import Agreement, Ranked
+from ..ranking import Agreement, Standing
 from ..rows import Board, Entry, Result, Revision, Source
 from .face import Face
 from .headings import heading, metric_facts
@@ -87,11 +87,11 @@ def _place(face: Face, board: Board, entry: Entry, result: Result) -> str:
         return _places(face.rows(board, result.metric).rows)
 
     key = ("places", board.id, result.metric, face.toy)
-    found: dict[int, str] = face.cache.get(key, make, len)
+    found: dict[int, str] = face.cache.get(key, make, lambda p: 1 + len(p) // 8)
     return "" if entry.deleted else found.get(entry.id, "")
 
 
-def _places(rows: Sequence[Ranked]) -> dict[int, str]:
+def _places(rows: Sequence[Standing]) -> dict[int, str]:
     """Entry id -> its place; of all rows at once, since every row of a board has a page."""
     times = Counter(r.rank for r in rows if r.rank is not None)
     of = count(times.total())

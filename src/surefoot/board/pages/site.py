@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from .compare_view import partners
 from .face import Face
 from .links import Links, file_of
 from .others import search_index, search_page, submit_page
+from .plan import Plan, plan_site
 from .queries import papers_with_results
 from .ranked import Cache
 from .render import ASSETS, asset, environment, render
+from .search_files import script_json, search_files
 from .swap import replaced
 from .table import PAGE, make_rows
 from .views import LISTS, board_html, compare_html, list_html, row_html, rows_file, thing_html
@@ -43,7 +46,14 @@ class Site:
     files: int
 
 
-def export_site(store: Store, folder: str | Path, *, toy: bool = False) -> Site:
+def export_site(
+    store: Store,
+    folder: str | Path,
+    *,
+    toy: bool = False,
+    planned: Callable[[Plan], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Site:
     """Write the board as a static site; open its ``index.html``.
 
     Papers that nothing on the board refers to (of an imported archive) have no page of their own
@@ -51,28 +61,66 @@ def export_site(store: Store, folder: str | Path, *, toy: bool = False) -> Site:
     no other file is touched. Everything is written beside the folder first and takes its place at
     the end: an export that is interrupted leaves the old site whole.
 
+    One page is in memory at a time; what is kept beside it does not grow with the archive's papers
+    but the ids of those that have results.
+
     Args:
         store: What is shown.
         folder: New, empty, or an earlier export.
         toy: Whether toy data are shown.
+        planned: Told how large the site will be, before anything is written.
+        progress: Told after every file how many pages there are, and of how many, about; at the
+            end the two are equal.
 
     Raises:
-        BoardError: The folder holds other files.
+        BoardError: The folder holds other files, or its disk has no room.
     """
     target = Path(folder)
     before = _before(target)
     papers = papers_with_results(store)
+    plan = plan_site(store, len(papers), toy=toy)
+    _room(target, plan)
+    if planned is not None:
+        planned(plan)
     face = Face(store, Links(False, papers=papers), Cache(), toy)
-    written: list[str] = []
-    with replaced(target, {*before, MARK}) as fresh:
+    pages = files = 0
+    folders: set[Path] = set()
+    with (
+        replaced(target, {*before, MARK}) as fresh,
+        open(fresh / MARK, "w", encoding="utf-8", newline="\n") as mark,
+    ):
+        mark.write('{\n"files": [')
         for name, text in _files(face, papers):
             path = fresh / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.parent not in folders:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                folders.add(path.parent)
             path.write_text(text, encoding="utf-8", newline="\n")
-            written.append(name)
-        mark = json.dumps({"files": sorted(written)}, indent=0) + "\n"
-        (fresh / MARK).write_text(mark, encoding="utf-8")
-    return Site(target, sum(n.endswith(".html") for n in written), len(written) + 1)
+            mark.write(f"{',' if files else ''}\n{json.dumps(name)}")
+            files += 1
+            pages += name.endswith(".html")
+            if progress is not None:
+                progress(pages, max(pages + 1, plan.total))
+        mark.write("\n]\n}\n")
+    if progress is not None:
+        progress(pages, pages)
+    return Site(target, pages, files + 1)
+
+
+def _room(target: Path, plan: Plan) -> None:
+    """Whether the disk has room.
+
+    Raises:
+        BoardError: It has not.
+    """
+    there = next(p for p in (target.absolute(), *target.absolute().parents) if p.exists())
+    free = shutil.disk_usage(there).free / 1e6
+    if free < plan.megabytes:
+        raise BoardError(
+            f"{there} has {free:,.0f} MB left, and the site takes about {plan.megabytes:,.0f} MB",
+            expected=f"room for {plan.text()}",
+            fix="name a folder on another disk, or export the data alone (--data-only)",
+        )
 
 
 def _before(target: Path) -> set[str]:
@@ -105,8 +153,7 @@ def _files(face: Face, papers: set[int]) -> Iterator[tuple[str, str]]:
     """(name, text) of every file."""
     for name in ASSETS:
         yield f"assets/{name}", asset(name)
-    index = list(search_index(face))
-    yield "assets/search-index.js", f"window.surefootIndex={_script(index)};\n"
+    yield from search_files(search_index(face))
     yield "submission-template.json", template()
     for name in LISTS:
         page, pages = 1, 1
@@ -137,9 +184,8 @@ def _things(face: Face, papers: set[int]) -> Iterator[tuple[str, str]]:
 
 def _boards(face: Face) -> Iterator[tuple[str, str]]:
     """Boards with the rows of large ones beside them, scatters, and every row's page."""
-    store = face.store
     pairs: set[tuple[int, int]] = set()
-    for board in face.shown(store.boards.all()):
+    for board in face.boards():
         page, pages = 1, 1
         while page <= pages:
             html, pages = board_html(face, board.slug, page=page)
@@ -181,9 +227,4 @@ def _rows(face: Face, slug: str) -> str:
         for i in made.items
     ]  # fmt: skip
     names = list(made.items[0]["sort"]) if made.items else []
-    return f"surefootRows({_script([names, rows])});\n"
-
-
-def _script(data: object) -> str:
-    """JSON that is safe inside a script element as well."""
-    return json.dumps(data, ensure_ascii=False).replace("</", "<\\/").replace("<!--", "<\\!--")
+    return f"surefootRows({script_json([names, rows])});\n"

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..metrics_registry import Metric
-from ..ranking import Ranked, row_date
-from ..rows import Entry
+from ..ranking import Standing
+from ..rows import Brief, Entry
 from ..text import fold
 from .checks import check_of
 from .face import Face
 from .links import web
-from .queries import reproduced_ids
 from .words import alpha_words, day, detail, interval, source_label, tidy
 
 __all__ = ["PAGE", "SORTS", "Query", "Rows", "make_rows", "select"]
 
-PAGE = 200
+PAGE = 50
 """Rows of one page of a table."""
 
 SORTS = ("rank", "model", "value", "date", "extra", "kind")
@@ -63,7 +63,7 @@ class Rows:
     pages: int
 
 
-def _haystack(row: Ranked) -> str:
+def _haystack(row: Standing) -> str:
     e = row.entry
     return fold(
         " ".join((e.model_name, e.backbone, e.setting, e.paper_title or "", e.kind,
@@ -71,16 +71,18 @@ def _haystack(row: Ranked) -> str:
     )  # fmt: skip
 
 
-_KEYS: Mapping[str, Callable[[Ranked], Any]] = {
+_KEYS: Mapping[str, Callable[[Standing], Any]] = {
     "model": lambda r: fold(r.entry.model_name + " " + r.entry.backbone),
     "value": lambda r: r.result.value,
-    "date": lambda r: row_date(r.entry) or None,
+    "date": lambda r: r.entry.dated or None,
     "extra": lambda r: r.entry.extra_data,
     "kind": lambda r: r.entry.kind,
 }
 
 
-def select(rows: Sequence[Ranked], query: Query, has_code: Callable[[Entry], bool]) -> list[Ranked]:
+def select(
+    rows: Sequence[Standing], query: Query, has_code: Callable[[Brief], bool]
+) -> list[Standing]:
     """Filter and sort; what has no value comes last either way."""
     words = fold(query.text).split()[:12]
     kept = [
@@ -114,7 +116,7 @@ class Maker:
 
     def __init__(self, face: Face, board_id: int, metric: Metric) -> None:
         self.face, self.metric = face, metric
-        self.reproduced = reproduced_ids(face.store, board_id)
+        self.reproduced = face.reproduced(board_id)
         self._papers: dict[int, tuple[str, str | None, list[dict[str, Any]]]] = {}
 
     def paper(self, paper_id: int) -> tuple[str, str | None, list[dict[str, Any]]]:
@@ -130,20 +132,22 @@ class Maker:
             self._papers[paper_id] = (paper.title, href, [c for c in code if c["url"]])
         return self._papers[paper_id]
 
-    def code(self, entry: Entry) -> list[dict[str, Any]]:
+    def code(self, entry: Entry | Brief) -> list[dict[str, Any]]:
         """Code of a row: its own, else its paper's."""
-        links = entry.code_links if isinstance(entry.code_links, (list, tuple)) else ()
-        own = [
-            {"url": web(c.get("url")), "official": False} for c in links if isinstance(c, Mapping)
-        ]
-        own = [c for c in own if c["url"]]
+        links = entry.code_links
+        if isinstance(entry, Brief):
+            links = json.loads(links)
+        found = (
+            [c for c in links if isinstance(c, Mapping)] if isinstance(links, (list, tuple)) else []
+        )
+        own = [{"url": url, "official": False} for c in found if (url := web(c.get("url")))]
         if own or entry.paper_id is None or entry.kind in ("measured", "reproduced"):
             return own
         return self.paper(entry.paper_id)[2]
 
-    def row(self, one: Ranked, shared: bool) -> dict[str, Any]:
-        """One line of the table."""
-        e, r = one.entry, one.result
+    def row(self, one: Standing, e: Entry, shared: bool) -> dict[str, Any]:
+        """One line of the table, of the row read whole."""
+        r = next(r for r in e.results if r.id == one.result.result_id)
         title, href = tidy(e.paper_title or "", 200), web(e.paper_url)
         if e.paper_id is not None:
             title, href, _ = self.paper(e.paper_id)
@@ -165,7 +169,7 @@ class Maker:
             "value": r.value,
             "interval": interval(r),
             "extra": e.extra_data,
-            "date": day(row_date(e)),
+            "date": day(e.dated),
             "paper": tidy(title, 160),
             "paper_href": href,
             "code": code[0] if code else None,
@@ -174,7 +178,7 @@ class Maker:
             "others": [self._other(e, m) for m in range(len(self.others))],
             "check": check_of(self.face, e, r, r.id in self.reproduced),
             "words": _haystack(one),
-            "sort": self._keys(one),
+            "sort": self._keys(one, e),
         }
 
     others: tuple[str, ...] = ()
@@ -186,9 +190,9 @@ class Maker:
             return {"raw": "", "key": f"m{place}"}
         return {"raw": tidy(found.raw, 40), "key": f"m{place}", "value": found.value}
 
-    def _keys(self, one: Ranked) -> dict[str, Any]:
+    def _keys(self, one: Standing, entry: Entry) -> dict[str, Any]:
         """By what the browser sorts a row, in the order of the columns."""
-        others = [self._other(one.entry, m) for m in range(len(self.others))]
+        others = [self._other(entry, m) for m in range(len(self.others))]
         return {
             "rank": one.rank,
             "model": tidy(one.entry.model_name, 160).lower(),
@@ -196,12 +200,12 @@ class Maker:
             **{o["key"]: o.get("value") for o in others},
             "kind": one.entry.kind,
             "extra": one.entry.extra_data,
-            "date": row_date(one.entry) or None,
+            "date": one.entry.dated or None,
         }
 
 
 def make_rows(
-    face: Face, board_id: int, metric: Metric, rows: Sequence[Ranked], *,
+    face: Face, board_id: int, metric: Metric, rows: Sequence[Standing], *,
     query: Query | None = None, page: int = 1, size: int = PAGE, others: tuple[str, ...] = (),
 ) -> Rows:  # fmt: skip
     """A page of a board's table.
@@ -227,5 +231,8 @@ def make_rows(
         if one.rank is not None:
             times[one.rank] = times.get(one.rank, 0) + 1
     part = kept[(page - 1) * size : page * size]
-    items = [maker.row(r, r.rank is not None and times[r.rank] > 1) for r in part]
+    whole = face.store.entries.several([r.entry.id for r in part])
+    items = [
+        maker.row(r, whole[r.entry.id], r.rank is not None and times[r.rank] > 1) for r in part
+    ]
     return Rows(items, len(kept), page, pages)

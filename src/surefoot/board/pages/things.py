@@ -18,7 +18,6 @@ from .queries import (
     method_counts,
     methods_page,
     paper_counts,
-    papers_page,
 )
 from .words import count, day, detail, number, plural, source_label, tidy
 
@@ -52,7 +51,7 @@ def datasets_list(face: Face, page: int = 1) -> dict[str, Any]:
     )
     cut = _cut(total, page)
     boards: dict[int, int] = {}
-    for board in face.shown(store.boards.all()):
+    for board in face.boards():
         boards[board.dataset_id] = boards.get(board.dataset_id, 0) + 1
     items = [
         {
@@ -112,7 +111,7 @@ def _split(split: Mapping[str, Any]) -> dict[str, str]:
 
 def methods_list(face: Face, page: int = 1) -> dict[str, Any]:
     """Methods, those with results first."""
-    cut = _cut(face.store.methods.count(), page)
+    cut = _cut(face.totals()["methods"], page)
     counts = method_counts(face.store)
     items = [
         {
@@ -222,10 +221,13 @@ def _told(one: LinePoints) -> dict[str, Any]:
 
 def papers_list(face: Face, page: int = 1) -> dict[str, Any]:
     """Papers, newest first; of a site, those that have a page."""
-    site = not face.live
-    total = papers_page(face.store, 0, 0, site=site)[1]
-    cut = _cut(total, page)
-    papers, _ = papers_page(face.store, LIST, (cut["page"] - 1) * LIST, site=site)
+    store = face.store
+    cut = _cut(face.totals()["papers"] if face.live else len(face.listed_papers()), page)
+    start = (cut["page"] - 1) * LIST
+    if face.live:
+        papers = store.papers.newest(limit=LIST, offset=start)
+    else:
+        papers = [store.papers.by_id(i) for i in face.listed_papers()[start : start + LIST]]
     counts = paper_counts(face.store, [p.id for p in papers])
     return {"entries": [_paper(face, p, counts[p.id]) for p in papers], **cut}
 
@@ -254,4 +256,4 @@ def facts_of_curves(face: Face, paper_id: int) -> list[dict[str, Any]]:
 
 def declared(face: Face) -> list[dict[str, Any]]:
     """The metrics that results use, as the registry has them."""
-    return [metric_facts(m) for m in face.store.metrics.used()]
+    return [metric_facts(m) for m in face.metrics()]

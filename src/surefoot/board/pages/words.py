@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from ..metrics_registry import Metric
-from ..rows import Entry, Kind, Result, Source
+from ..rows import Brief, Entry, Kind, Result, Source
 
 __all__ = [
     "KINDS",
@@ -107,7 +107,7 @@ def arrow(metric: Metric) -> tuple[str, str]:
     return signs[metric.direction]
 
 
-def alpha_words(result: Result) -> str:
+def alpha_words(result: Result | Brief) -> str:
     """How alpha was chosen, as a phrase; "" where there is none (the model as it came out)."""
     if result.selection == "fixed" and result.alpha is not None:
         return f"α = {result.alpha:g}"
@@ -117,7 +117,7 @@ def alpha_words(result: Result) -> str:
     return words
 
 
-def detail(entry: Entry, result: Result | None = None) -> str:
+def detail(entry: Entry | Brief, result: Result | Brief | None = None) -> str:
     """What stands under a model's name: backbone, setting, choice of alpha."""
     parts = [entry.backbone, entry.setting, alpha_words(result) if result else ""]
     return " · ".join(tidy(p, 160) for p in parts if p)

@@ -8,6 +8,7 @@ shown.
 
 from __future__ import annotations
 
+from .brief import Brief
 from .ledger import Hit, ImportRecord, Quarantined, Revision, Submission
 from .results import Board, Curve, CurvePoint, Entry, Protocol, Result, Source
 from .things import CodeLink, Dataset, Method, Paper, Task
@@ -15,6 +16,7 @@ from .types import ExtraData, Kind
 
 __all__ = [
     "Board",
+    "Brief",
     "CodeLink",
     "Curve",
     "CurvePoint",

@@ -10,7 +10,7 @@ from .types import ExtraData, Kind
 __all__ = ["Board", "Curve", "CurvePoint", "Entry", "Protocol", "Result", "Source"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where a number comes from: a paper, an archive file, a run folder, or a person.
 
@@ -45,7 +45,7 @@ class Source:
     also: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """How a number is measured: images, classes, metric, head. Equal names can be compared."""
 
@@ -56,7 +56,7 @@ class Protocol:
     deleted: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Board:
     """One table of results: task x data set x split x protocol. ``metrics`` in column order."""
 
@@ -76,7 +76,7 @@ class Board:
     deleted: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Result:
     """One number of an entry.
 
@@ -126,7 +126,7 @@ class Result:
     deleted: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One row of a board: what was scored, by whom, from where, with its results.
 
@@ -162,8 +162,18 @@ class Entry:
     id: int = 0
     results: tuple[Result, ...] = ()
 
+    @property
+    def dated(self) -> str:
+        """When the number came to be: the day of the paper, or of the run; "" where nobody says.
 
-@dataclass(frozen=True)
+        Of our own runs without a day, the day on which they came to the board.
+        """
+        if self.kind in ("published", "submitted"):
+            return self.paper_date or ""
+        return self.source.date or self.created[:10]
+
+
+@dataclass(frozen=True, slots=True)
 class CurvePoint:
     """One value on a sweep; ``value`` in the unit of ``raw``."""
 
@@ -177,7 +187,7 @@ class CurvePoint:
     n: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Curve:
     """A sweep over alpha of one model, on one or more data sets."""
 

@@ -10,7 +10,7 @@ from ..pages.queries import board_names
 from ..pages.table import Query as TableQuery
 from ..pages.table import select
 from ..submit import SubmissionForm, submit
-from .convert import board_out, dataset_out, method_out, paper_out, ranked_out, row_out, task_out
+from .convert import board_out, dataset_out, method_out, paper_out, row_out, task_out
 from .pages import desk
 from .shapes import (
     BoardOut,
@@ -62,7 +62,7 @@ def tasks(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[T
     """Tasks, in the order in which they came."""
     with desk(request).face() as face:
         table = face.store.tasks
-        counts = table.counts()
+        counts = face.task_counts()
         items = [task_out(face, t, counts) for t in table.all(limit=limit, offset=offset)]
         return PartOut(total=table.count(), offset=offset, items=items)
 
@@ -71,7 +71,7 @@ def tasks(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[T
 def task(request: Request, slug: str) -> TaskOut:
     """One task."""
     with desk(request).face() as face:
-        return task_out(face, _alive(face.store.tasks.get(slug)), face.store.tasks.counts())
+        return task_out(face, _alive(face.store.tasks.get(slug)), face.task_counts())
 
 
 def _alive(row: Any) -> Any:
@@ -105,6 +105,7 @@ def board(
         query = TableQuery(text=q, kind=kind, extra=extra_data)
         kept = select(found.rows, query, lambda _: True)
         part = kept[offset : offset + limit]
+        whole = face.store.entries.several([r.entry.id for r in part])
         return BoardRowsOut(
             board=board_out(face, row),
             metric=found.metric.name,
@@ -112,7 +113,7 @@ def board(
             direction_known_from=found.metric.known_from,
             total=len(kept),
             offset=offset,
-            rows=[ranked_out(row.slug, r) for r in part],
+            rows=[row_out(row.slug, whole[r.entry.id], r) for r in part],
         )
 
 

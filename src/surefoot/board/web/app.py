@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from ... import __version__
 from ..errors import BoardError, NotOnBoard, SubmissionError
-from ..pages.render import POLICY, render
+from ..pages.render import POLICY, prepare, render
 from ..store import Store
 from ..submit import CheckRecipe
 from . import api, pages
@@ -68,6 +68,7 @@ def create_app(
         BoardError: No such file, no board, or one of a newer schema.
     """
     Store.open(path, read_only=read_only, who="server").close()
+    prepare()
     app = FastAPI(
         title="surefoot board",
         version=__version__,

@@ -6,7 +6,7 @@ import math
 
 from ..entries import write_source
 from ..pages.face import Face
-from ..ranking import Ranked
+from ..ranking import Standing
 from ..rows import Board, Dataset, Entry, Method, Paper, Result, Task
 from .shapes import BoardOut, DatasetOut, MethodOut, PaperOut, ResultOut, RowOut, TaskOut
 
@@ -15,7 +15,6 @@ __all__ = [
     "dataset_out",
     "method_out",
     "paper_out",
-    "ranked_out",
     "result_out",
     "row_out",
     "task_out",
@@ -52,12 +51,7 @@ def board_out(face: Face, row: Board) -> BoardOut:
     )
 
 
-def ranked_out(slug: str, one: Ranked) -> RowOut:
-    """A row with its place."""
-    return row_out(slug, one.entry, one)
-
-
-def row_out(slug: str, e: Entry, place: Ranked | None = None) -> RowOut:
+def row_out(slug: str, e: Entry, place: Standing | None = None) -> RowOut:
     """A row, by itself without a place."""
     return RowOut(
         id=e.id,
