@@ -92,12 +92,19 @@ def test_import_and_export(here):
 def test_export_writes_pages_with_the_data_beside_them(here, monkeypatch):
     asked = []
     pages = types.ModuleType("surefoot.board.pages")
-    pages.export_site = lambda store, folder, toy: asked.append((folder, toy))
+    pages.export_site = lambda store, folder, toy, **told: asked.append((folder, toy, *told))
     monkeypatch.setitem(sys.modules, "surefoot.board.pages", pages)
     done = board("export", "site", "--toy", where=here)
-    assert asked == [(Path("site"), True)]
+    assert asked == [(Path("site"), True, "planned", "progress")]
     assert done.output.splitlines()[0] == "site/index.html"
     assert (here / "site" / "data" / "results.csv").is_file()
+
+
+def test_export_says_that_pages_show_archives(here):
+    done = board("export", "site", "--no-archive", where=here)
+    assert done.exit_code == 2
+    assert "--no-archive needs --data-only" in done.output
+    assert not (here / "site").exists()
 
 
 def test_serve_hands_its_options_on(here, monkeypatch):
