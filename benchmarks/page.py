@@ -50,7 +50,7 @@ def contests() -> list[str]:
     for name, title in CONTESTS.items():
         found = read(name)
         if found is None:
-            plain = title.split(":")[0]
+            plain = re.sub(r"\{[^}]*\} ?", "", title.split(":")[0])
             lines.append(f"| **{plain}** | not measured | | | |")
             continue
         title = title.format(**{k: v for k, v in found.items() if k != "rows"})
