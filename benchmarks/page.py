@@ -29,9 +29,9 @@ CONTESTS = {
     "merge-ties": "TIES, a start and two tuned ends, 1.72 GB each",
     "knn": "kNN: bank {bank:,} x {dim}, {queries:,} queries, {classes:,} classes, four k",
     "linear_probe": "Linear probe: {images:,} x {dim}, {classes} classes, {cs} values of C",
-    "sweep-500x400": "{alphas} alphas, {model}, 3 x {images} JPEGs of 500 x 400",
-    "frozen_prefix": "Last {k} blocks of {arch}, {images} images, {epochs} epochs, no crops",
-    "threads": "{steps} training steps of {model}, batch {batch}, {threads} cores",
+    "sweep-500x400": "The alpha curve: {alphas} alphas, {model}, 3 x {images} JPEGs of 500 x 400",
+    "frozen_prefix": "Frozen blocks: the last {k} of {arch}, {images} images, {epochs} epochs, no crops",
+    "threads": "Threads that wait: {steps} training steps of {model}, batch {batch}, {threads} cores",
     "startup": "A command line answers",
 }
 """File of results -> what was done, with facts of the file; the first contender is ours."""
@@ -50,7 +50,7 @@ def contests() -> list[str]:
     for name, title in CONTESTS.items():
         found = read(name)
         if found is None:
-            plain = re.sub(r"\{[^}]*\} ?", "", title.split(":")[0])
+            plain = title.split(":")[0]
             lines.append(f"| **{plain}** | not measured | | | |")
             continue
         title = title.format(**{k: v for k, v in found.items() if k != "rows"})
