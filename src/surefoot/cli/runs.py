@@ -30,7 +30,9 @@ __all__ = ["demo_command", "fit_command"]
 
 @click.command("demo")
 @click.option("--out", default="runs/demo", show_default=True, help="A new folder for the study.")
-@click.option("--full", is_flag=True, help="All images and five seeds; it takes long, and --resume goes on.")
+@click.option(
+    "--full", is_flag=True, help="All images and five seeds; it takes long, and --resume goes on."
+)
 @click.option("--seed", default=0, show_default=True, help="Of the subset and the fits.")
 @click.option("--resume", is_flag=True, help="Go on in a folder that is there.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
