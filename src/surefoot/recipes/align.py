@@ -257,7 +257,7 @@ def _folder(folder: File, facts: Mapping[str, Any], part: PairsSubset, resume: b
         kept = Run(folder).read_json("align.json")
         # Looked at in this order: another process may be writing the two files just now, or was
         # stopped between them.
-        begun = {n for n in there if n == "pairs.txt" or (n[0] == "." and n.endswith(".part"))}
+        begun = {n for n in there if n == "pairs.txt" or n.endswith(".part")}
         if kept is None and there <= begun:
             kept = facts
         if kept is None or kept["recipe"] != facts["recipe"]:

@@ -92,17 +92,23 @@ def log_chart(
             return "0"
         return f"{v:.0e}".replace("e-0", "e-") if digits > 3 else f"{v:.{min(digits, 3)}f}"
 
-    ends = [thin[0][0], thin[-1][0]]
-    b = frame.box
-    parts = [
-        text(2, 14, label, style="panel-title"),
-        frame.grid_y(frame.y.ticks(3), show),
-        frame.floor(),
-        text(b.left, b.bottom + 15, f"step {ends[0]:g}", style="tick"),
-        text(b.right, b.bottom + 15, f"{ends[1]:g}", anchor="end", style="tick"),
-        el("g", line([(frame.x(s), frame.y(v)) for s, v in thin], "thin"), class_=f"h{hue}"),
-    ]
+    curve = line([(frame.x(x), frame.y(v)) for x, v in thin], "thin")
+    parts = _axes(frame, label, frame.grid_y(frame.y.ticks(3), show), hue, [curve])
     return figure(name, width, height, title, desc, parts, style="mini")
+
+
+def _axes(frame: Frame, label: str, grid: Node, hue: int, drawn: Sequence[Node]) -> list[Node]:
+    """What is drawn, in its frame: the label above, steps below."""
+    b = frame.box
+    first, last = (f"{step:g}" for step in (frame.x.low, frame.x.high))
+    return [
+        text(2, 14, label, style="panel-title"),
+        grid,
+        frame.floor(),
+        text(b.left, b.bottom + 15, f"step {first}", style="tick"),
+        text(b.right, b.bottom + 15, last, anchor="end", style="tick"),
+        el("g", drawn, class_=f"h{hue}"),
+    ]
 
 
 def validation_chart(
@@ -148,18 +154,6 @@ def validation_chart(
     for e, (x, y) in zip(epochs, spots, strict=True):
         if (epochs[-1].epoch - e.epoch) % every == 0:
             parts.append(point(x, y, r=3.4, tip=f"{label.partition(',')[0]}, {e.told()}"))
-    b = frame.box
-    return figure(
-        name,
-        width,
-        height,
-        title,
-        desc,
-        text(2, 14, label, style="panel-title"),
-        frame.grid_y(frame.y.ticks(3), percent, unit=" %"),
-        frame.floor(),
-        text(b.left, b.bottom + 15, f"step {steps[0]:g}", style="tick"),
-        text(b.right, b.bottom + 15, f"{steps[1]:g}", anchor="end", style="tick"),
-        el("g", parts, class_=f"h{hue}"),
-        style="mini validation",
-    )
+    grid = frame.grid_y(frame.y.ticks(3), percent, unit=" %")
+    held = _axes(frame, label, grid, hue, parts)
+    return figure(name, width, height, title, desc, held, style="mini validation")
