@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+_LAST_WORDS = 30.0
+"""Seconds that a process may go on after another has failed."""
 
 
 def together(
@@ -19,7 +21,7 @@ def together(
 
     Returns:
         Exit status and stderr of each, in order of rank. When one fails the others are ended, as
-        torchrun does.
+        torchrun does, but not before they had time to say what they have to say.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -51,10 +53,9 @@ def together(
         try:
             _, said = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            process.kill()
+            process.terminate()
             _, said = process.communicate()
         found.append((process.returncode, said))
         if process.returncode:
-            for other in running:
-                other.terminate()
+            timeout = min(timeout, _LAST_WORDS)
     return found

@@ -38,6 +38,20 @@ def test_rgb_files_come_back_as_they_are() -> None:
     assert (pixels(written(picture(1), "WEBP", lossless=True)) == original).all()
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_the_format_named_by_the_first_bytes_changes_nothing(kind: str) -> None:
+    data = written(picture(2), kind)
+    slow = Image.open(io.BytesIO(data)).convert("RGB")
+    assert (pixels(data) == np.asarray(slow)).all()
+
+
+@pytest.mark.parametrize("head", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF....WEBPVP8 "])
+def test_first_bytes_that_promise_too_much(head: bytes) -> None:
+    with pytest.raises(OSError) as caught:
+        decode(head + b"and then nothing of the kind")
+    assert reason(caught.value).startswith(("not an image", "truncated"))
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 @pytest.mark.parametrize("lossless", [True, False])
 def test_webp_is_laid_on_white_too(mode: str, lossless: bool) -> None:

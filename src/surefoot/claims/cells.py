@@ -19,6 +19,7 @@ import numpy as np
 
 from ..context import RunContext, pick_device
 from ..data.dataset import Shift
+from ..data.held import held
 from ..errors import RunError, TrainingError
 from ..evals.predict import predict
 from ..methods.parse import method_from
@@ -28,7 +29,6 @@ from ..recipes.study import carry_out
 from ..records import write_atomic
 from ..runs import Run
 from ..select import RULES
-from .held import held
 from .plan import LANGUAGE, Entrant, Plan, SetPlan
 from .sets import Sources, prepare
 from .workers import Workers

@@ -14,7 +14,6 @@ from ..models.load import load
 from ..recipes.align import AlignSpec, align, member_names, one_of
 from ..runs import Run
 from ..train import Schedule
-from .held import held
 from .plan import Plan
 from .workers import Workers
 
@@ -66,7 +65,7 @@ class _Bench:
     """What one process needs; call it with the name of a run."""
 
     def __init__(self, plan: Plan, out: Path) -> None:
-        task = held(_task(plan))
+        task = _task(plan)
         self.one = one_of(
             load(ENCODER), task.train, task, specification(plan),
             out=out, batch_size=64, command="claims",

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UnknownName
 from ..registry import nearest
-from .dataset import Shift, Split, Task, Use
+from .dataset import Shift, Split, Task, Use, _Taken
+from .held import Held
 from .images import MemoryImages
 from .prompts import PICTOGRAM_TEMPLATES
 from .strings import Strings
@@ -24,6 +25,9 @@ FILE = Path(__file__).parent / "builtin" / "pictograms.parquet"
 
 HOME = "outline"
 """The domain of training, validation and ID test."""
+
+_HELD = 64 << 20
+"""Bytes for decoded images, of all splits together; the whole set takes 50 MiB."""
 
 _SPLITS = ("train", "val", "test", "dev")
 _SHORT = ("domain", "split", "set", "author", "licence", "concept")
@@ -114,13 +118,12 @@ def _split(table: dict[str, Any], rows: NDArray[np.int64], domain: str, split: s
     names = tuple(c for c in _concepts() if domain == HOME or c in present)
     position = {c: i for i, c in enumerate(names)}
     home = domain == HOME
-    ids = Strings(table["id"][int(i)].as_py() for i in rows)
     captions = None
     if table["caption"] is not None:
         captions = Strings(table["caption"][int(i)].as_py() or "" for i in rows)
     return Split(
         name=split if home else domain,
-        images=MemoryImages(table["image"].take(rows), ids),
+        images=_Taken(table["image"], rows),
         labels=np.array([position[c] for c in concepts.tolist()], dtype=np.int64),
         class_names=names,
         domain="ID" if home else "OOD",
@@ -167,7 +170,7 @@ def _table(path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _read(path: Path, changed: int, size: int) -> dict[str, Any]:
-    """The columns: images, ids and captions as Arrow arrays, the rest as NumPy arrays."""
+    """The columns: images decode and have ids, captions are an Arrow array, the rest NumPy's."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -177,8 +180,8 @@ def _read(path: Path, changed: int, size: int) -> dict[str, Any]:
             name: np.asarray(table[name].to_numpy(zero_copy_only=False), dtype=np.str_)
             for name in _SHORT
         }
-        columns["id"] = table["id"].combine_chunks()
-        columns["image"] = _flat(table["image"].cast(pa.large_binary()))
+        encoded = _flat(table["image"].cast(pa.large_binary()))
+        columns["image"] = Held(MemoryImages(encoded, table["id"].to_pylist()), _HELD)
         captions = table["caption"].combine_chunks() if "caption" in table.column_names else None
         columns["caption"] = captions
     except (pa.ArrowException, OSError, KeyError) as error:

@@ -1,0 +1,91 @@
+"""Images that are held are the same images, decoded less often."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from surefoot.data.builtin import pictograms
+from surefoot.data.held import Held, held
+from surefoot.data.images import FileImages, MemoryImages, decode, storage_state, underlying
+from surefoot.transforms import TransformSpec
+
+from .pictures import Listed, picture, split_of
+
+
+class Counting(Listed):
+    """Says how often each image was decoded."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__([picture(i) for i in range(n)])
+        self.asked: list[int] = []
+
+    def __getitem__(self, index: int) -> Image.Image:
+        self.asked.append(index)
+        return self.images[index].copy()
+
+
+def test_each_image_is_decoded_once() -> None:
+    source = Counting(5)
+    images = Held(source)
+    assert (len(images), images.id(3)) == (5, "image3")
+    for _ in range(3):
+        for i in range(5):
+            np.testing.assert_array_equal(images[i], source.images[i])
+    assert source.asked == [0, 1, 2, 3, 4]
+
+
+def test_what_does_not_fit_is_decoded_each_time_and_what_fits_stays() -> None:
+    source = Counting(5)
+    images = Held(source, limit=2 * (4 * 8 * 8 + 600))
+    for _ in range(3):
+        for i in range(5):
+            np.testing.assert_array_equal(images[i], source.images[i])
+    assert source.asked == [0, 1, 2, 3, 4, 2, 3, 4, 2, 3, 4]
+
+
+def test_another_process_gets_no_pixels() -> None:
+    images = Held(Counting(50))
+    assert all(image.size == (8, 8) for image in images)
+    fresh = pickle.dumps(Held(Counting(50)))
+    images.images.asked.clear()
+    assert len(pickle.dumps(images)) == len(fresh)
+    assert pickle.loads(pickle.dumps(images))[7].size == (8, 8)
+
+
+def test_what_lies_below_is_still_seen() -> None:
+    files = FileImages("/nowhere", ["a.png", "b.png", "c.png"])
+    split = split_of([0, 1, 0])
+    task = held(pictograms())
+    source, rows = underlying(task.train.images, np.array([2, 5]))
+    assert isinstance(source, MemoryImages)
+    assert [source.id(int(r)) for r in rows] == [task.train.images.id(i) for i in (2, 5)]
+    wrapped = Held(files)
+    assert underlying(wrapped, np.array([1]))[0] is files
+    assert storage_state(wrapped, 3) == storage_state(files, 3)
+    assert underlying(Held(split.images), np.arange(3))[0] is split.images
+
+
+def test_the_built_in_images_are_held_once_for_all_splits() -> None:
+    """Twice the same task, and the same image object; as the packaged bytes say."""
+    one, two = pictograms(), pictograms()
+    for split in ("train", "val", "test"):
+        images = getattr(one, split).images
+        assert images[3] is getattr(two, split).images[3]
+        source, rows = underlying(images, np.array([3]))
+        assert isinstance(source, MemoryImages)
+        np.testing.assert_array_equal(images[3], decode(source.read(int(rows[0]))))
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_transforms_leave_a_held_image_alone(train: bool) -> None:
+    split = pictograms().train
+    spec = TransformSpec(size=(32, 32), resize=32)
+    transform = spec.train() if train else spec.eval()
+    before = np.array(split.images[0])
+    for _ in range(4):
+        transform(split.images[0])
+    np.testing.assert_array_equal(split.images[0], before)
