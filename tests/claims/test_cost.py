@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ import pytest
 from surefoot.claims import cost, meter, timing
 from surefoot.claims.cost import cost_of, cost_table, judge_cost
 from surefoot.claims.meter import PeakMemory
+from surefoot.claims.plan import small_plan
 from surefoot.claims.timing import time_round
+from surefoot.registry import METHODS
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's own mark")
 
@@ -77,6 +80,40 @@ def test_memory_and_size_of_one_method(name: str) -> None:
     assert row["method"] == name
     assert row["parameters"] > 1_000_000
     assert row["peak_mb"] is None or row["peak_mb"] >= 0
+
+
+@pytest.mark.parametrize("train", [1, small_plan().cost["train"], 620])
+def test_every_class_has_a_training_image(train: int) -> None:
+    """As few images as the small study takes leave no class to a head that cannot know it."""
+    task = timing.task_for(train)
+    labels = task.train.require_labels()
+    assert set(labels.tolist()) == set(range(len(task.class_names)))
+    assert train <= len(labels) < train + len(task.class_names)
+    ids = [task.train.images.id(i) for i in range(len(task.train))]
+    assert len(set(ids)) == len(ids)
+
+
+def test_what_failed_is_said_by_the_first_line_of_its_error(tmp_path: Path) -> None:
+    said: list[str] = []
+    sizes = {name: {"method": name, "failed": "why"} for name in METHODS.names()}
+    sizes["ft"] = {"method": "ft", "peak_mb": 1.0}
+    for name, size in sizes.items():
+        (tmp_path / f"size-{name}.json").write_text(json.dumps(size))
+    (tmp_path / "wise.json").write_text("{}")
+    found = cost.measure_cost(tmp_path, train=128, epochs=1, repeats=1, rounds=1, say=said.append)
+    assert "cost: lp failed and is not timed: why" in said
+    assert not any(line.startswith("cost: ft ") for line in said)
+    assert [row["method"] for row in found["table"] if "failed" not in row] == ["ft"]
+    answers: list[dict[str, Any]] = []
+    cost._measure(SimpleNamespace(send=answers.append), "no-such-method", 128, 1)
+    assert "no-such-method" in answers[0]["failed"]
+
+
+@pytest.mark.slow
+def test_methods_that_need_every_class_run_with_the_small_studys_few_images() -> None:
+    for name in ("lp", "lp-ft"):
+        row = cost_of(name, **{k: small_plan().cost[k] for k in ("train", "epochs")})
+        assert row["parameters"] > 1_000_000
 
 
 def test_a_process_of_its_own_for_each_method_and_a_failure_is_told() -> None:

@@ -91,6 +91,9 @@ def measure_cost(
     with ThreadPoolExecutor(jobs) as pool:
         sizes = list(pool.map(_kept, [out / f"size-{n}.json" for n in names], children))
     say("cost: memory of every method")
+    for size in sizes:
+        if "failed" in size:
+            say(f"cost: {size['method']} failed and is not timed: {size['failed']}")
     turns = []
     able = [size["method"] for size in sizes if "failed" not in size]
     for turn in range(rounds):
@@ -145,8 +148,8 @@ def _measure(sender: Any, name: str, train: int, epochs: int) -> None:
     try:
         found = cost_of(name, train=train, epochs=epochs)
     except Exception as error:  # one method that fails does not take the others with it
-        last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        found = {"method": name, "failed": last}
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        found = {"method": name, "failed": first}
     sender.send(found)
 
 

@@ -226,6 +226,6 @@ def small_plan() -> Plan:
         grid=(3e-4,),
         seeds=(0, 1),
         language={"epochs": 1, "alphas": [0.0, 0.5, 1.0]},
-        cost={"train": 248, "epochs": 1, "repeats": 2, "rounds": 1},
+        cost={"train": 160, "epochs": 1, "repeats": 2, "rounds": 1},
         notes=("small: shows that everything works; no verdicts are given",),
     )

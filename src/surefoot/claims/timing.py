@@ -31,10 +31,23 @@ _PREDICTIONS = 5
 
 
 def task_for(train: int) -> Any:
-    """Pictograms with so many training images, and as many, 256 at most, in every other split."""
+    """Pictograms with so many training images, and as many, 256 at most, in every other split.
+
+    A class that would be left without a training image gets one more: methods that learn a head
+    need every class.
+    """
     from ..data.builtin import pictograms
 
-    return pictograms().subset(train=train, evaluation=min(train, 256), seed=0)
+    whole = pictograms()
+    task = whole.subset(train=train, evaluation=min(train, 256), seed=0)
+    labels = whole.train.require_labels()
+    empty = np.setdiff1d(labels, task.train.require_labels())
+    if not len(empty):
+        return task
+    drawn = {task.train.images.id(i) for i in range(len(task.train))}
+    kept = [i for i in range(len(whole.train)) if whole.train.images.id(i) in drawn]
+    more = [int(np.flatnonzero(labels == label)[0]) for label in empty]
+    return dataclasses.replace(task, train=whole.train.take(sorted(kept + more)))
 
 
 def few_images(task: Any) -> Any:
