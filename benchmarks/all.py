@@ -1,7 +1,7 @@
 """Every benchmark, one after the other.
 
     python benchmarks/all.py [--tiny] [--peers-python VENV/bin/python] [--dino FOLDER]
-        [--wise-ft FOLDER]
+        [--wise-ft FOLDER] [--flyp FOLDER]
 
 ``--tiny`` runs each at a size that only shows that it works, and writes to a temporary folder.
 Those of a GPU (`training_step`, `flyp_memory`, `device_sweep`) are left out where there is none,
@@ -30,6 +30,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "startup": ("--repeats", "1"),
     "overhead": ("--repeats", "1"),
     "flyp_distinct_prompts": (),
+    "flyp_step": ("--arch", "tiny", "--batch", "8", "--classes", "2", "--repeats", "1"),
     "board_import": ("--papers", "500"),
     "training_step": ("--tiny",),
     "flyp_memory": ("--tiny",),
@@ -46,6 +47,7 @@ TO_A_FILE = (
     "frozen_prefix",
     "threads",
     "startup",
+    "flyp_step",
     *ON_A_GPU,
 )
 
@@ -63,6 +65,7 @@ def main() -> None:
     parser.add_argument("--peers-python")
     parser.add_argument("--dino")
     parser.add_argument("--wise-ft")
+    parser.add_argument("--flyp")
     options = parser.parse_args()
     failed = []
     with tempfile.TemporaryDirectory() as folder:
@@ -81,6 +84,8 @@ def main() -> None:
                 command += ["--peers", str(Path(options.peers_python).parent)]
             if options.wise_ft and name in ("sweep", "device_sweep"):
                 command += ["--wise-ft", options.wise_ft]
+            if options.flyp and name == "flyp_step":
+                command += ["--flyp", options.flyp]
             if options.dino and name == "knn":
                 command += ["--dino", options.dino]
             print(f"== {name}", flush=True)

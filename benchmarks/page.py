@@ -30,6 +30,7 @@ CONTESTS = {
     "knn": "kNN: bank {bank:,} x {dim}, {queries:,} queries, {classes:,} classes, four k",
     "linear_probe": "Linear probe: {images:,} x {dim}, {classes} classes, {cs} values of C",
     "sweep-500x400": "The alpha curve: {alphas} alphas, {model}, 3 x {images} JPEGs of 500 x 400",
+    "flyp_step": "FLYP: {steps} training steps of {arch}, batch {batch}, one prompt a class",
     "frozen_prefix": "Frozen blocks: last {k} of {arch}, {images} images, {epochs} epochs",
     "threads": "Threads that wait: {steps} steps of {model}, batch {batch}, {threads} cores",
     "startup": "A command line answers",
