@@ -14,6 +14,7 @@ from surefoot.methods.ft import FineTune
 from surefoot.recipes.demo import demo_recipe
 from surefoot.recipes.recipe import parse_recipe
 from surefoot.recipes.study import carry_out
+from surefoot.report import render, render_terminal
 
 
 def test_it_takes_all_images_and_five_seeds() -> None:
@@ -36,8 +37,10 @@ def test_on_few_images_it_ends_with_a_report_over_seeds(tmp_path: Path) -> None:
             tuned["schedule"] |= {"epochs": 1}
         if method["name"] == "lp":
             method["c_path"] = [0.1, 1.0]
-    carry_out(parse_recipe(plain), tmp_path / "study")
+    study = carry_out(parse_recipe(plain), tmp_path / "study")
     members = json.loads((tmp_path / "study" / "study.json").read_text())["members"]
     assert len(members) == 2 * len(plain["methods"])
-    page = (tmp_path / "study" / "report.html").read_text()
-    assert "2 seeds" in page
+    assert "2 seeds" in render(study).read_text(encoding="utf-8")
+    said = render_terminal(study)
+    for label in ("Zero-shot", "LP", "FT", "LP-FT"):
+        assert label in said
