@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -125,6 +126,22 @@ def test_a_score_can_be_had_again_from_stored_predictions(
     p.save(tmp_path / "p.npz")
     assert score(Predictions.load(tmp_path / "p.npz")) == score(p)
     assert Score.from_json(score(p).to_json()) == score(p)
+
+
+def test_stored_predictions_are_a_plain_archive(model: Model, task: Task, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """NumPy alone reads it; logits are stored as they are, names compressed; the same each time."""
+    p = predict(model, task.shifts[1])
+    p.save(tmp_path / "p.npz")
+    p.save(tmp_path / "q.npz")
+    assert (tmp_path / "p.npz").read_bytes() == (tmp_path / "q.npz").read_bytes()
+    with np.load(tmp_path / "p.npz", allow_pickle=False) as stored:
+        np.testing.assert_array_equal(stored["logits"], p.logits)
+        np.testing.assert_array_equal(stored["labels"], p.labels)
+        assert stored["ids"].tolist() == list(p.ids)
+    with zipfile.ZipFile(tmp_path / "p.npz") as file:
+        kinds = {entry.filename: entry.compress_type for entry in file.infolist()}
+    assert kinds["logits.npy"] == zipfile.ZIP_STORED
+    assert kinds["ids.npy"] == zipfile.ZIP_DEFLATED
 
 
 @pytest.mark.parametrize("name", [m for m in METRICS.names() if not get_metric(m).proportion])
