@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import RunError
 
-__all__ = ["SCHEMA", "Curve", "Score", "read_jsonl", "write_atomic", "write_jsonl"]
+__all__ = ["SCHEMA", "Curve", "Score", "read_jsonl", "write_atomic", "write_jsonl", "written"]
 
 SCHEMA = 1
 """Version of the score rows; readers accept this and everything older."""
@@ -124,12 +125,30 @@ class Curve:
 
 def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
     """Write a file whole or not at all: temporary file in the same folder, fsync, rename."""
-    target = Path(path)
+    with written(path, "wb") as out:
+        out.write(data.encode() if isinstance(data, str) else data)
+
+
+@overload
+def written(
+    path: str | os.PathLike[str], mode: Literal["w"] = "w"
+) -> AbstractContextManager[IO[str]]: ...
+@overload
+def written(
+    path: str | os.PathLike[str], mode: Literal["wb"]
+) -> AbstractContextManager[IO[bytes]]: ...
+def written(path: str | os.PathLike[str], mode: Any = "w") -> Any:
+    """As :func:`write_atomic`, piece by piece: an open file, UTF-8 as it is given or binary."""
+    return _written(Path(path), mode)
+
+
+@contextmanager
+def _written(target: Path, mode: str) -> Iterator[IO[Any]]:
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    raw = data.encode() if isinstance(data, str) else data
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     try:
-        with open(partial, "wb") as out:
-            out.write(raw)
+        with open(partial, mode, **text) as out:  # type: ignore[call-overload]
+            yield out
             out.flush()
             os.fsync(out.fileno())
         os.replace(partial, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from PIL import Image
 from surefoot.data.builtin import pictograms
 from surefoot.data.held import Held, held
 from surefoot.data.images import FileImages, MemoryImages, decode, storage_state, underlying
-from surefoot.transforms import TransformSpec
 
 from .pictures import Listed, picture, split_of
 
@@ -40,7 +40,7 @@ def test_each_image_is_decoded_once() -> None:
 
 def test_what_does_not_fit_is_decoded_each_time_and_what_fits_stays() -> None:
     source = Counting(5)
-    images = Held(source, limit=2 * (4 * 8 * 8 + 600))
+    images = Held(source, limit=2 * (3 * 8 * 8 + 250))
     for _ in range(3):
         for i in range(5):
             np.testing.assert_array_equal(images[i], source.images[i])
@@ -69,23 +69,35 @@ def test_what_lies_below_is_still_seen() -> None:
     assert underlying(Held(split.images), np.arange(3))[0] is split.images
 
 
-def test_the_built_in_images_are_held_once_for_all_splits() -> None:
-    """Twice the same task, and the same image object; as the packaged bytes say."""
+def test_the_built_in_images_are_held_once_for_all_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one task has looked at, another one finds; as the packaged bytes say."""
     one, two = pictograms(), pictograms()
     for split in ("train", "val", "test"):
         images = getattr(one, split).images
-        assert images[3] is getattr(two, split).images[3]
         source, rows = underlying(images, np.array([3]))
         assert isinstance(source, MemoryImages)
         np.testing.assert_array_equal(images[3], decode(source.read(int(rows[0]))))
+        with monkeypatch.context() as patched:
+            patched.delattr(MemoryImages, "read")
+            np.testing.assert_array_equal(getattr(two, split).images[3], images[3])
 
 
-@pytest.mark.parametrize("train", [True, False])
-def test_transforms_leave_a_held_image_alone(train: bool) -> None:
-    split = pictograms().train
-    spec = TransformSpec(size=(32, 32), resize=32)
-    transform = spec.train() if train else spec.eval()
-    before = np.array(split.images[0])
-    for _ in range(4):
-        transform(split.images[0])
-    np.testing.assert_array_equal(split.images[0], before)
+def test_every_look_gives_an_image_of_its_own() -> None:
+    images = Held(Counting(1))
+    before = np.array(images[0])
+    images[0].paste((1, 2, 3), (0, 0, 8, 8))
+    np.testing.assert_array_equal(images[0], before)
+
+
+def test_the_limit_is_what_is_taken() -> None:
+    """Of all that is allocated meanwhile, by Python's own count."""
+    shared = picture(0, (32, 32))
+    images = Held(Listed([shared] * 3000), limit=4 << 20)
+    tracemalloc.start()
+    try:
+        for i in range(3000):
+            images[i]
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert 0.8 * (4 << 20) < taken < 1.1 * (4 << 20)

@@ -12,12 +12,12 @@ from typing import IO, Any
 
 import yaml
 
-from ..records import write_atomic
+from ..records import write_atomic, written
 from .archive_export import ALL_KINDS, EvaluationTables, provenance
 from .archive_format import LICENCE, NOTICE, PROVENANCE, TABLES, from_archive
 from .entries import write_source
 from .rows import Board, Dataset, Entry, Kind, Result
-from .spool import Spool, json_items, written
+from .spool import Spool, json_items
 from .store import Store
 from .text import slugify
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-__all__ = ["Spool", "json_items", "written"]
+__all__ = ["Spool", "json_items"]
 
 
 class Spool:
@@ -42,20 +39,6 @@ class Spool:
     def close(self) -> None:
         """Take it off the disk."""
         self._db.close()
-
-
-@contextmanager
-def written(path: Path) -> Iterator[IO[str]]:
-    """A file that is written piece by piece and is there whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(partial, "w", encoding="utf-8", newline="") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def json_items(items: Iterable[tuple[str | None, Any]], ends: str, depth: int = 0) -> Iterator[str]:
