@@ -17,8 +17,8 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "surefoot"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
-    ("registry", "drawing"),
+    ("errors", "contents"),
+    ("registry", "drawing", "progress"),
     ("records", "stats", "published"),
     ("predictions", "cache"),
     ("runs",),
@@ -46,8 +46,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """From the ground up. Rooms on one floor do not import each other."""
 
 NO_TORCH = frozenset(
-    {"errors", "registry", "records", "cache", "stats", "predictions", "runs", "select", "metrics",
-     "drawing", "published", "report", "board", "theory"}
+    {"errors", "contents", "registry", "progress", "records", "cache", "stats", "predictions",
+     "runs", "select", "metrics", "drawing", "published", "report", "board", "theory"}
 )  # fmt: skip
 """Rooms that load on a machine without torch: they import neither it nor a room that does."""
 

@@ -7,10 +7,9 @@ remembers how it was chosen. This page is the table of contents; names are impor
 
 from __future__ import annotations
 
-import importlib
-import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .contents import lazy
 
 __version__ = "0.1.0"
 
@@ -114,28 +113,7 @@ if TYPE_CHECKING:
     from .train import Schedule as Schedule
     from .weights.weights import Weights as Weights
 
-
-class _Contents(ModuleType):
-    """This package: a room of the same name as something in it does not hide it.
-
-    Importing ``surefoot.select`` sets the package's attribute to that module; what users mean by
-    ``surefoot.select`` is the function in it.
-    """
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _WHERE or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Contents
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'surefoot' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy(__name__, _WHERE)
 
 
 def __dir__() -> list[str]:

@@ -6,8 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +14,6 @@ from typing import Any, Literal
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from tqdm import tqdm
 
 from .errors import TrainingError
 
@@ -26,7 +24,6 @@ __all__ = [
     "jsonl_log",
     "pick_device",
     "pick_workers",
-    "progress_bar",
 ]
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -218,23 +215,3 @@ def jsonl_log(path: Path) -> Callable[[Mapping[str, Any]], None]:
             out.write(json.dumps(row, sort_keys=True) + "\n")
 
     return write
-
-
-@contextmanager
-def progress_bar(
-    title: str, *, shown: bool, unit: str = "img"
-) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr for work that reports (done, in all).
-
-    Args:
-        title: Of the bar.
-        shown: False gives a callable that does nothing.
-        unit: What is counted.
-    """
-    with tqdm(desc=title, unit=unit, unit_scale=unit == "B", disable=not shown, leave=False) as bar:
-
-        def tick(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield tick

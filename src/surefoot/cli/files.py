@@ -142,7 +142,7 @@ def _merge(
     virtual: bool,
     running: dict[str, Any],
 ) -> None:
-    from ..context import progress_bar
+    from ..progress import progress_bar
     from ..weights import make_rule, merge, write_virtual
 
     strange = sorted(set(given) - _OWN_OPTIONS[method])
@@ -165,7 +165,7 @@ def _merge(
 
 
 def _materialise(checkpoint: str, out: str, running: dict[str, Any]) -> None:
-    from ..context import progress_bar
+    from ..progress import progress_bar
     from ..weights import materialise
 
     with progress_bar("merge", shown=sys.stderr.isatty(), unit="B") as tick:

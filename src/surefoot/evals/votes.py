@@ -79,8 +79,8 @@ def knn(
     rows = min(n, _BANK_ROWS[kind])
     step = chunk or max(1, min(2048, _SIMILARITIES[kind] // rows))
     votes = {k: np.empty((total, classes), dtype=np.float32) for k in ks}
-    blocks = _Blocks(bank, rows, where)
     with torch.inference_mode():
+        blocks = _Bank(bank, rows, min(step, total), where)
         for at in range(0, total, step):
             query = _unit(_tensor(queries, at, at + step, where))
             skip = None if exclude is None else torch.as_tensor(exclude[at : at + step]).to(where)
@@ -132,64 +132,86 @@ def _tensor(features: Features, start: int, stop: int, where: torch.device) -> T
     return block.to(where, torch.float32)
 
 
-def _unit(features: Tensor) -> Tensor:
-    return nn.functional.normalize(features, dim=1)
+def _unit(features: Tensor, out: Tensor | None = None) -> Tensor:
+    return nn.functional.normalize(features, dim=1, out=out)
 
 
-class _Blocks:
-    """Unit-norm blocks of the bank; one that is on disk stays there."""
+class _Bank:
+    """Similarities to the bank, block by block; a bank on disk stays there.
 
-    def __init__(self, bank: Features, rows: int, where: torch.device) -> None:
-        self.bank, self.rows, self.where = bank, rows, where
-        on_disk = isinstance(bank, np.memmap)
-        self.ready = None if on_disk else _unit(_tensor(bank, 0, len(bank), where))
+    On the CPU a block is normalised in one small buffer whenever its turn comes, far cheaper than
+    fresh memory for a copy of the bank. An accelerator holds that copy.
+    """
 
-    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
-        for at in range(0, len(self.bank), self.rows):
+    def __init__(self, features: Features, rows: int, step: int, where: torch.device) -> None:
+        self.features, self.rows, self.where = features, rows, where
+        self.ready: Tensor | None = None
+        if where.type == "cpu":
+            self.unit = torch.empty(rows, features.shape[1])
+            self.room = torch.empty(step * rows)
+        elif not isinstance(features, np.memmap):
+            self.ready = _unit(_tensor(features, 0, len(features), where))
+
+    def similarities(self, query: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """First row of each block and similarities (b, rows), which the next ones overwrite."""
+        for at in range(0, len(self.features), self.rows):
             if self.ready is not None:
-                yield at, self.ready[at : at + self.rows]
-            else:
-                yield at, _unit(_tensor(self.bank, at, at + self.rows, self.where))
+                yield at, query @ self.ready[at : at + self.rows].T
+                continue
+            block = _tensor(self.features, at, at + self.rows, self.where)
+            if self.where.type != "cpu":
+                yield at, query @ _unit(block).T
+                continue
+            unit = _unit(block, out=self.unit[: len(block)])
+            sims = self.room[: len(query) * len(block)].view(len(query), len(block))
+            # The BLAS of numpy's wheels needs two thirds of the time of that of torch's on AMD.
+            np.matmul(query.numpy(), unit.numpy().T, out=sims.numpy())
+            yield at, sims
 
 
 _GROUP = 8
 """Columns of one group."""
 
+Found = tuple[Tensor, Tensor]
+"""Similarities (b, m), -inf where a row has fewer, and rows of the bank (b, m); in any order."""
 
-def _largest(sims: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest of each row (b, n), in any order, and their columns.
 
-    The k largest lie in the k groups of columns whose own largest are largest, so that a selection
-    among n / 8 maxima and one among 8 k candidates do for one among n.
+def _largest(sims: Tensor, k: int, least: Tensor) -> Found:
+    """What exceeds ``least`` (b, 1) of at least the k largest of each row (b, n).
+
+    Of groups of columns k have a maximum that is no less than the k-th largest maximum, so that
+    k similarities are no less either: a selection among n / 8 does for one among n.
     """
     columns = sims.shape[1]
     width = columns // _GROUP
-    if width < 2 * k:
-        found = sims.topk(k, dim=1, sorted=False)
-        return found.values, found.indices
-    whole = width * _GROUP
-    maxima = sims[:, :whole].view(len(sims), _GROUP, width).amax(dim=1)
-    groups = maxima.topk(k, dim=1, sorted=False).indices
-    steps = torch.arange(0, whole, width, device=sims.device)
-    candidates = (groups[:, None, :] + steps[None, :, None]).flatten(1)
-    if whole < columns:
-        rest = torch.arange(whole, columns, device=sims.device).expand(len(sims), -1)
-        candidates = torch.cat([candidates, rest], dim=1)
-    found = sims.gather(1, candidates).topk(k, dim=1, sorted=False)
-    return found.values, candidates.gather(1, found.indices)
+    if width >= 2 * k:
+        maxima = sims[:, : width * _GROUP].view(len(sims), _GROUP, width).amax(dim=1)
+        found = _collected(sims, (sims >= _kth(maxima, k)) & (sims > least))
+        if found is not None:
+            return found
+    best = sims.topk(min(k, columns), dim=1, sorted=False)
+    return best.values, best.indices
 
 
-def _above(sims: Tensor, least: Tensor) -> tuple[Tensor, Tensor] | None:
-    """What exceeds ``least`` (b, 1) in each row of (b, n), (b, m) padded with -inf, and columns.
+def _kth(values: Tensor, k: int) -> Tensor:
+    """The k-th largest (b, 1) of each row."""
+    if values.device.type == "cpu":  # several times faster than torch's
+        at = values.shape[1] - k
+        return torch.from_numpy(np.partition(values.numpy(), at, axis=1)[:, at : at + 1])
+    return values.topk(k, dim=1, sorted=False).values.amin(dim=1, keepdim=True)
 
-    None where a row has so much of it that a selection is cheaper.
+
+def _collected(sims: Tensor, passing: Tensor) -> Found | None:
+    """Similarities that pass and their columns; None where a row has so many that a selection is
+    cheaper.
     """
-    passing = sims > least
+    height, width = sims.shape
+    if int(torch.count_nonzero(passing)) > passing.numel() // 4:
+        return None
     if passing.device.type == "cpu":  # several times faster than torch's where few pass
         flat = torch.from_numpy(np.flatnonzero(passing.numpy()))
     else:
         flat = passing.flatten().nonzero()[:, 0]
-    height, width = sims.shape
     rows = flat // width
     counts = torch.bincount(rows, minlength=height)
     most = int(counts.max())
@@ -203,28 +225,28 @@ def _above(sims: Tensor, least: Tensor) -> tuple[Tensor, Tensor] | None:
     return values, columns
 
 
-def _neighbours(
-    query: Tensor, blocks: _Blocks, k: int, skip: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _neighbours(query: Tensor, bank: _Bank, k: int, skip: Tensor | None) -> Found:
     """Similarities (b, k), descending, and rows of the bank (b, k)."""
-    best: tuple[Tensor, Tensor] | None = None
-    for at, bank in blocks:
-        sims = query @ bank.T
+    held: list[Found] = []
+    least = query.new_full((len(query), 1), -torch.inf)
+    for at, sims in bank.similarities(query):
         if skip is not None:
-            here = torch.nonzero((skip >= at) & (skip < at + len(bank)))[:, 0]
+            here = torch.nonzero((skip >= at) & (skip < at + sims.shape[1]))[:, 0]
             sims[here, skip[here] - at] = -torch.inf
         # Once k are known, only what is nearer than the k-th of them can matter: of later blocks
         # very little.
-        full = best is not None and best[0].shape[1] == k
-        least = best[0].amin(dim=1, keepdim=True) if full and best is not None else None
-        few = None if least is None else _above(sims, least)
-        values, index = few or _largest(sims, min(k, len(bank)))
-        index = index + at
-        if best is not None:
-            values = torch.cat([best[0], values], dim=1)
-            found = values.topk(min(k, values.shape[1]), dim=1, sorted=False)
-            values, index = found.values, torch.cat([best[1], index], 1).gather(1, found.indices)
-        best = (values, index)
-    assert best is not None
-    values, order = best[0].sort(dim=1, descending=True)
-    return values, best[1].gather(1, order)
+        values, columns = _collected(sims, sims > least) or _largest(sims, k, least)
+        held.append((values, columns + at))
+        if sum(values.shape[1] for values, _ in held) > 2 * k:
+            held = [_merged(held, k)]
+            least = held[0][0].amin(dim=1, keepdim=True)
+    values, rows = _merged(held, k)
+    values, order = values.sort(dim=1, descending=True)
+    return values, rows.gather(1, order)
+
+
+def _merged(held: list[Found], k: int) -> Found:
+    """The k largest of what is held."""
+    values, rows = (torch.cat(parts, dim=1) for parts in zip(*held, strict=True))
+    found = values.topk(min(k, values.shape[1]), dim=1, sorted=False)
+    return found.values, rows.gather(1, found.indices)

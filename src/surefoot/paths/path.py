@@ -18,8 +18,8 @@ from ..models.adapters.insertion import as_initialised
 from ..models.heads import Head
 from ..models.model import Model
 from ..weights import Weights, check_alpha
+from ..weights.alpha import Side
 from ..weights.audit import COMPUTED
-from ..weights.ops import Side
 from .batchnorm import estimate, statistics_names
 from .fit import identical, misfits, refuse
 from .heads import Prompts, text_heads_that_differ

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..context import RunContext, jsonl_log, pick_device, progress_bar
+from ..context import RunContext, jsonl_log, pick_device
 from ..data.dataset import Task
 from ..methods.language import LanguageSupervision
 from ..models.model import Model
 from ..paths import Path
 from ..paths.knn_sweep import Neighbours, knn_at, knn_sweep
 from ..predictions import Predictions
+from ..progress import progress_bar
 from ..records import Curve, Score
 from ..runs import Run, Selection
 from ..select import RULES, select

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..context import pick_device, progress_bar
+from ..context import pick_device
 from ..data.dataset import Task
 from ..methods.base import pretrained_end
 from ..models.model import Model
 from ..paths import Path, adaptive_sweep, alpha_grid, sweep
+from ..progress import progress_bar
 from ..records import Curve
 from ..runs import Run, Selection
 from ..select import select_all

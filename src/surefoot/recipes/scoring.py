@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ..context import RunContext, pick_device, progress_bar
+from ..context import RunContext, pick_device
 from ..data.dataset import Task
 from ..evals.predict import evaluate
 from ..models.model import Model
 from ..paths import Path, alpha_grid, sweep
 from ..paths.knn_sweep import knn_sweep
 from ..predictions import Predictions
+from ..progress import progress_bar
 from ..records import Curve, Score
 from ..runs import Run, Selection
 from ..select import select

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import processes
-from ..context import RunContext, cap_threads, pick_device, pick_workers, progress_bar
+from ..context import RunContext, cap_threads, pick_device, pick_workers
 from ..data.dataset import Task
 from ..data.specs import make_task
 from ..errors import RunError
@@ -20,6 +20,7 @@ from ..methods.base import Method
 from ..models.load import load
 from ..models.model import Model
 from ..predictions import Predictions
+from ..progress import progress_bar
 from ..runs import Run, Study, open_study
 from .auto_lr import tune_lr
 from .environment import environment

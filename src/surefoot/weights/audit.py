@@ -8,25 +8,13 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
+from .kinds import kind_of
+from .outline import Outline, listed, misfits
 
-__all__ = ["COMPUTED", "audit", "finite", "listed", "require_compatible", "unusable"]
+__all__ = ["COMPUTED", "audit", "finite", "listed", "require_compatible"]
 
 COMPUTED = frozenset({torch.float16, torch.bfloat16, torch.float32, torch.float64})
 """Dtypes that are computed with. Integers and booleans are copied; anything else is refused."""
-
-_COPIED = frozenset(
-    {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
-    | {torch.uint16, torch.uint32, torch.uint64}
-)
-
-
-def unusable(dtype: torch.dtype) -> str | None:
-    """Why tensors of a dtype cannot be mixed; None where they can (or are copied)."""
-    if dtype in COMPUTED or dtype in _COPIED:
-        return None
-    if dtype.is_complex:
-        return f"is complex ({_short(dtype)})"
-    return f"is quantised ({_short(dtype)}); its scales lie elsewhere"
 
 
 def finite(tensor: Tensor) -> bool:
@@ -53,15 +41,30 @@ def audit(a: Mapping[str, Tensor], b: Mapping[str, Tensor], *, values: bool = Tr
     Returns:
         One sentence per problem, sorted by the tensor's name.
     """
-    problems: list[str] = []
-    for name in sorted(set(a) | set(b)):
-        if name not in b:
-            problems.append(f"{name!r} {tuple(a[name].shape)} is in the first set only")
-        elif name not in a:
-            problems.append(f"{name!r} {tuple(b[name].shape)} is in the second set only")
-        else:
-            problems += [f"{name!r} {what}" for what in _differences(a[name], b[name], values)]
-    return problems
+
+    def wrong(name: str, fits: bool) -> list[str]:
+        return _values(a[name], b[name], fits) if values else []
+
+    return misfits(_outlines(a, values), _outlines(b, values), wrong)
+
+
+def _outlines(tensors: Mapping[str, Tensor], values: bool) -> dict[str, Outline]:
+    return {k: Outline(kind_of(t.dtype), tuple(t.shape), _layout(t, values))
+            for k, t in tensors.items()}  # fmt: skip
+
+
+def _layout(tensor: Tensor, values: bool) -> str:
+    if tensor.layout != torch.strided:
+        return str(tensor.layout).removeprefix("torch.")
+    return "meta" if values and tensor.is_meta else "strided"
+
+
+def _values(x: Tensor, y: Tensor, fits: bool) -> list[str]:
+    """What is wrong with the numbers of two tensors whose storage can be looked at."""
+    if fits and ((finite(x) and finite(y)) or torch.equal(x, y.to(x.device))):
+        return []
+    sides = ((x, "the first set"), (y, "the second set"))
+    return [f"holds {_what(t)} in {side}" for t, side in sides if not finite(t)]
 
 
 def require_compatible(
@@ -95,45 +98,8 @@ def require_compatible(
         )
 
 
-def listed(problems: list[str], shown: int = 20) -> str:
-    """Problems as indented lines; those beyond ``shown`` are counted."""
-    lines = "".join(f"\n    - {p}" for p in problems[:shown])
-    more = len(problems) - shown
-    return lines + (f"\n    ... and {more} more" if more > 0 else "")
-
-
-def _differences(x: Tensor, y: Tensor, values: bool) -> list[str]:
-    found: list[str] = []
-    if x.shape != y.shape:
-        found.append(f"has the shape {tuple(x.shape)} in the first set and {tuple(y.shape)} in "
-                     "the second set")  # fmt: skip
-    if x.dtype != y.dtype:
-        found.append(f"is {_short(x.dtype)} in the first set and {_short(y.dtype)} in the "
-                     "second set")  # fmt: skip
-    sides = ((x, "the first set"), (y, "the second set"))
-    bad = [f"{why} in {side}" for t, side in sides if (why := _storage(t, values)) is not None]
-    if bad or not values:
-        return found + bad
-    unequal = found or (not (finite(x) and finite(y)) and not torch.equal(x, y.to(x.device)))
-    if unequal:
-        bad = [f"holds {_what(t)} in {side}" for t, side in sides if not finite(t)]
-    return found + bad
-
-
-def _storage(tensor: Tensor, values: bool) -> str | None:
-    if tensor.layout != torch.strided:
-        return f"is sparse ({str(tensor.layout).removeprefix('torch.')})"
-    if values and tensor.is_meta:
-        return "has no data (it is on the meta device)"
-    return unusable(tensor.dtype)
-
-
 def _what(tensor: Tensor) -> str:
     nan = int(torch.isnan(tensor).sum())
     inf = int(torch.isinf(tensor).sum())
     both = [f"{count} {name}" for count, name in ((nan, "NaN"), (inf, "Inf")) if count]
     return " and ".join(both)
-
-
-def _short(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
+from .alpha import Side
 from .audit import COMPUTED, finite, require_compatible
-from .ops import Side, mean, wide, zip_named
+from .ops import mean, wide, zip_named
 
 __all__ = [
     "add_deltas",

@@ -9,8 +9,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
+from .alpha import Side, check_alpha
 from .merging import merge
-from .ops import Side, check_alpha
 from .rules import Lerp
 from .tensor_file import open_tensors
 from .weights import Weights

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
+from .alpha import Side
 from .audit import COMPUTED, finite
 from .combine import combined, require_all_compatible, total_of
-from .ops import Side
 
 __all__ = ["check_shares", "fisher_merge", "precise_mean"]
 

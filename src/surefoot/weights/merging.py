@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from ..errors import WeightsError
-from .audit import COMPUTED, audit, finite, listed
-from .fingerprint import raw_bytes
-from .rules import Mixer, Part, Rule, common_dtype
+from .kinds import COMPUTED_KINDS, KINDS, Stored, common_kind
+from .mixing import Mixer, Part
+from .outline import listed, misfits
+from .rules import Rule
 from .streaming import Blocks, Sink, default_threads, workers
 from .tensor_file import TensorFile, open_tensors
 
@@ -27,6 +28,8 @@ Check = Literal["none", "sampled", "full"]
 
 DTYPE_POLICIES = ("error", "start", "end", "widest", "float16", "bfloat16", "float32", "float64")
 """What becomes of floating dtypes: refuse to mix them, take one side's, the widest, or this one."""
+
+_EPSILON = {"F64": 2.0**-52, "F32": 2.0**-23, "F16": 2.0**-10, "BF16": 2.0**-7}
 
 _EVERY = 32
 """One block in so many is compared with float64 when the check is sampled; the first always is."""
@@ -112,10 +115,12 @@ def merge(
         WeightsError: The files do not fit together: every problem at once; nothing is written.
     """
     sources = [open_tensors(path) for path in checkpoints]
-    target = _dtypes(sources, dtype)
+    target = _kinds(sources, dtype)
     threads = threads or default_threads()
     metadata = _metadata(sources, rule, dtype, hashes)
     shapes = {name: sources[0].shape(name) for name in target}
+    if rule.needs_torch([*target.values(), *(s.kind(name) for s in sources for name in s)]):
+        importlib.import_module("torch")  # before there are threads, which see whether it is there
     # The pool goes first when something fails: no thread may write to a file that is closed.
     with Sink(out, target, shapes, metadata) as sink, workers(threads) as pool:
         blocks = Blocks(sources, pool, threads=threads, memory=memory,
@@ -153,32 +158,32 @@ def _stream(
     blocks: Blocks,
     sink: Sink,
     mixer: Mixer,
-    target: Mapping[str, torch.dtype],
+    target: Mapping[str, str],
     check: Check,
     progress: Callable[[int, int], None] | None,
 ) -> Accuracy:
     """Mix and write every part; refuse where a number is not finite."""
     labels = _messages(blocks.sources)
 
-    def work(part: Part, tensors: list[Tensor]) -> _Seen:
-        dtype = target[part.name]
-        if dtype not in COMPUTED:
-            sink.write(part.name, part.start, raw_bytes(tensors[mixer.integers(part.name)]))
+    def work(part: Part, stored: list[Stored]) -> _Seen:
+        kind = target[part.name]
+        if kind not in COMPUTED_KINDS:
+            sink.write(part.name, part.start, stored[mixer.integers(part.name)].data)
             return _Seen()
-        mixed = mixer.mix(part, tensors, dtype)
-        seen = _look(tensors, mixed, labels)
+        mixed = mixer.mix(part, stored, kind)
+        seen = _look(stored, mixed, labels, carries=mixer.carries(part.name))
         compared = check == "full" or (check == "sampled" and part.number % _EVERY == 0)
         if compared and len(mixed) and not seen.bad and not seen.infinite:
-            seen.accuracy = _compare(mixer, part, tensors, mixed)
-        sink.write(part.name, part.start, raw_bytes(mixed))
+            seen.accuracy = _compare(mixer, part, stored, mixed)
+        sink.write(part.name, part.start, mixed.data)
         return seen
 
-    of = sum(blocks.sources[0].numel(k) for k, dtype in target.items() if dtype in COMPUTED)
+    of = sum(blocks.sources[0].numel(k) for k, kind in target.items() if kind in COMPUTED_KINDS)
     done, total = 0, _Seen()
     bad: dict[str, dict[str, None]] = {}
     masks: dict[str, list[bool]] = {}
-    for part, seen in blocks(sink.order, work):
-        done += (part.stop - part.start) * target[part.name].itemsize
+    for part, seen in blocks.stored(sink.order, work):
+        done += (part.stop - part.start) * KINDS[target[part.name]].size
         if progress is not None:
             progress(done, sink.total)
         if seen.bad:
@@ -205,23 +210,27 @@ class _Seen:
     accuracy: Accuracy = field(default_factory=Accuracy)
 
 
-def _look(tensors: Sequence[Tensor], mixed: Tensor, labels: Sequence[str]) -> _Seen:
+def _look(
+    stored: Sequence[Stored], mixed: Stored, labels: Sequence[str], *, carries: bool = False
+) -> _Seen:
     """Is every number finite? Inf that is equal in all of them is a stored mask."""
-    first = tensors[0]
-    differs = not all(t.dtype == first.dtype and torch.equal(first, t) for t in tensors[1:])
-    fine = [finite(t) for t in tensors]
+    first = stored[0]
+    differs = not all(first.equals(other) for other in stored[1:])
+    if carries and mixed.finite():
+        return _Seen([], False, differs)
+    fine = [one.finite() for one in stored]
     if all(fine):
-        return _Seen([] if finite(mixed) else ["overflows when mixed"], False, differs)
-    if not differs and not bool(torch.isnan(first).any()):
+        return _Seen([] if mixed.finite() else ["overflows when mixed"], False, differs)
+    if not differs and not first.holds_nan():
         return _Seen([], True, False)
     bad = [f"holds NaN or Inf in {where}" for where, ok in zip(labels, fine, strict=True) if not ok]
     return _Seen(bad, False, differs)
 
 
-def _compare(mixer: Mixer, part: Part, tensors: Sequence[Tensor], mixed: Tensor) -> Accuracy:
-    wide = [t.double() for t in tensors]
-    error = float((mixed.double() - mixer.exact(part, wide)).abs().max())
-    unit = torch.finfo(mixed.dtype).eps * max(float(t.abs().max()) for t in wide)
+def _compare(mixer: Mixer, part: Part, stored: Sequence[Stored], mixed: Stored) -> Accuracy:
+    wide = [one.widened("F64") for one in stored]
+    error = float(np.abs(mixed.widened("F64") - mixer.exact(part, wide)).max())
+    unit = _EPSILON[mixed.kind] * max(float(np.abs(one).max()) for one in wide)
     return Accuracy(len(mixed), 0, error, error / unit if unit > 0 else 0.0)
 
 
@@ -229,8 +238,8 @@ def _joined(a: Accuracy, b: Accuracy) -> Accuracy:
     return Accuracy(a.compared + b.compared, 0, max(a.largest, b.largest), max(a.ulps, b.ulps))
 
 
-def _dtypes(sources: Sequence[TensorFile], policy: str) -> dict[str, torch.dtype]:
-    """The dtype of every output tensor, after an audit of names, shapes and dtypes."""
+def _kinds(sources: Sequence[TensorFile], policy: str) -> dict[str, str]:
+    """The number format of every output tensor, after an audit of names, shapes and formats."""
     if policy not in DTYPE_POLICIES:
         raise WeightsError(f"there is no dtype policy {policy!r}",
                            expected=f"one of {', '.join(DTYPE_POLICIES)}")  # fmt: skip
@@ -238,27 +247,27 @@ def _dtypes(sources: Sequence[TensorFile], policy: str) -> dict[str, torch.dtype
         raise WeightsError("there are no checkpoints to merge", expected="one or more")
     outlines = [source.outline() for source in sources]
     if policy != "error":
-        # Floating dtypes may differ then; a float against an integer still may not.
+        # Floating formats may differ then; a float against an integer still may not.
         for outline in outlines[1:]:
             for name in outline.keys() & outlines[0].keys():
-                if {outline[name].dtype, outlines[0][name].dtype} <= COMPUTED:
-                    outline[name] = outline[name].to(outlines[0][name].dtype)
+                if {outline[name].kind, outlines[0][name].kind} <= COMPUTED_KINDS:
+                    outline[name] = replace(outline[name], kind=outlines[0][name].kind)
     labels = _messages(sources)
     problems = []
     for label, outline in zip(labels[1:] or labels, outlines[1:] or outlines, strict=True):
         problems += [p.replace("the first set", labels[0]).replace("the second set", label)
-                     for p in audit(outlines[0], outline, values=False)]  # fmt: skip
+                     for p in misfits(outlines[0], outline)]  # fmt: skip
     _refuse(problems)
     return {name: _chosen(sources, name, policy) for name in sources[-1]}
 
 
-def _chosen(sources: Sequence[TensorFile], name: str, policy: str) -> torch.dtype:
-    own = sources[0 if policy == "start" else -1].dtype(name)
-    if own not in COMPUTED or policy in ("error", "start", "end"):
+def _chosen(sources: Sequence[TensorFile], name: str, policy: str) -> str:
+    own = sources[0 if policy == "start" else -1].kind(name)
+    if own not in COMPUTED_KINDS or policy in ("error", "start", "end"):
         return own
     if policy == "widest":
-        return common_dtype([torch.empty(0, dtype=s.dtype(name)) for s in sources])
-    return cast(torch.dtype, getattr(torch, policy))
+        return common_kind([s.kind(name) for s in sources])
+    return next(kind for kind in COMPUTED_KINDS if KINDS[kind].name == policy)
 
 
 def _refuse(problems: list[str]) -> None:

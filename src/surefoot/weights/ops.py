@@ -9,48 +9,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ..errors import AlphaError, WeightsError
+from ..errors import WeightsError
+from .alpha import Side, check_alpha, normalised
 from .audit import COMPUTED, finite, require_compatible
 
 __all__ = [
-    "Side",
     "add",
-    "check_alpha",
     "difference",
     "lerp",
     "lerp_tensor",
     "mean",
-    "normalised",
     "tied",
     "weighted_mean",
     "weighted_sum",
     "wide",
     "zip_named",
 ]
-
-Side = Literal["start", "end"]
-
-
-def check_alpha(alpha: float, *, extrapolate: bool = False) -> float:
-    """The mixing coefficient, as a float.
-
-    Raises:
-        AlphaError: It is not finite, or lies outside [0, 1] without leave.
-    """
-    alpha = float(alpha)
-    if not math.isfinite(alpha) or not (extrapolate or 0.0 <= alpha <= 1.0):
-        leave = "" if not math.isfinite(alpha) else " (or extrapolate=True, --extrapolate)"
-        raise AlphaError(
-            f"alpha is {alpha:g}",
-            expected="a number from 0 (the start) to 1 (the end)",
-            fix=f"choose one in that range{leave}",
-        )
-    return alpha
 
 
 def lerp(
@@ -155,22 +133,6 @@ def weighted_mean(
     for number, other in enumerate(sets, 1):
         require_compatible(sets[0], other, second=f"set {number}")
     return _zip_map(lambda *xs: _weighted(xs, shares), *sets)
-
-
-def normalised(weights: Sequence[float], count: int) -> list[float]:
-    """Coefficients of an average of ``count`` sets: weights over their sum.
-
-    Raises:
-        WeightsError: There is no set, another number of weights, or a weight that is not usable.
-    """
-    usable = all(math.isfinite(w) and w >= 0 for w in weights) and sum(weights) > 0
-    if not count or count != len(weights) or not usable:
-        raise WeightsError(
-            f"{count} sets of weights cannot be averaged with the coefficients {list(weights)}",
-            expected="one or more sets, one finite coefficient >= 0 each, not all 0",
-        )
-    total = math.fsum(weights)
-    return [w / total for w in weights]
 
 
 def _weighted(tensors: Sequence[Tensor], shares: Sequence[float]) -> Tensor:

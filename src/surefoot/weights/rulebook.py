@@ -7,8 +7,16 @@ from typing import Any
 
 from ..errors import UnknownName, WeightsError
 from ..registry import nearest
-from .rules import Lerp, LinesRule, Mean, Rule, TaskArithmetic
-from .rules_scanned import FisherRule, ModelStockRule, Ties
+from .rules import (
+    FisherRule,
+    Lerp,
+    LinesRule,
+    Mean,
+    ModelStockRule,
+    Rule,
+    TaskArithmetic,
+    Ties,
+)
 
 __all__ = ["MERGE_METHODS", "make_rule"]
 

@@ -1,71 +1,27 @@
-"""How blocks of several checkpoints become one: every merge method on one streaming path.
+"""Merge methods with their options, as plain data; every one on one streaming path.
 
-A :class:`Rule` is plain data (it goes into a virtual checkpoint as it is); :meth:`Rule.mixer` reads
-what must be known of the whole files first and gives the functions that work block by block. They
-are those of the in-memory operations.
+A :class:`Rule` goes into a virtual checkpoint as it is. :meth:`Rule.mixer` reads what must be known
+of the whole files first and gives the functions that work block by block, which are those of the
+in-memory operations. All but those of a line between two checkpoints need torch, and import it.
 """
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
-
-import torch
-from torch import Tensor
+from typing import Any, ClassVar
 
 from ..errors import WeightsError
-from .audit import COMPUTED
-from .combine import add_deltas
-from .lines import layer_depths
-from .ops import Side, check_alpha, normalised, weighted_sum, wide
+from .alpha import Side, check_alpha
+from .depths import layer_depths
+from .mixing import Mixer, Scan, line_mixer
 from .scratch import Scratch
 from .tensor_file import TensorFile
 
-__all__ = ["Lerp", "LinesRule", "Mean", "Mixer", "Part", "Rule", "Scan", "TaskArithmetic"]
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Part:
-    """Numbers ``start`` to ``stop`` of one tensor of ``numel``, in row-major order."""
-
-    name: str
-    start: int
-    stop: int
-    numel: int
-    number: int = 0
-    """How many parts came before, of any tensor."""
-
-
-class Scan(Protocol):
-    """Reads tensors block by block, in order, by several threads."""
-
-    def __call__(
-        self, names: Iterable[str], function: Callable[[Part, list[Tensor]], T]
-    ) -> Iterator[tuple[Part, T]]:
-        """(part, function(part, one block per source)) for every part of the names."""
-
-    def splits(self, name: str) -> bool:
-        """Is this tensor read in more than one part?"""
-
-
-@dataclass(frozen=True)
-class Mixer:
-    """What is done to each block.
-
-    Attributes:
-        mix: (part, blocks of all sources (n,) as stored, dtype) -> the result (n,) in that dtype,
-            which may lie in memory that the thread's next call uses again.
-        exact: (part, blocks of all sources in float64) -> the result before rounding, (n,).
-        integers: Name -> index of the source that integer tensors are copied from.
-    """
-
-    mix: Callable[[Part, Sequence[Tensor], torch.dtype], Tensor]
-    exact: Callable[[Part, Sequence[Tensor]], Tensor]
-    integers: Callable[[str], int]
+__all__ = ["FisherRule", "Lerp", "LinesRule", "Mean", "ModelStockRule", "Rule", "TaskArithmetic",
+           "Ties"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,6 +37,10 @@ class Rule(ABC):
     """Blocks of 8 bytes a number that are alive at once, for the memory budget."""
 
     integers: Side = "end"
+
+    def needs_torch(self, kinds: Sequence[str]) -> bool:
+        """Does it compute by torch, given the number formats of sources and result?"""
+        return True
 
     @abstractmethod
     def mixer(self, sources: Sequence[TensorFile], scan: Scan) -> Mixer:
@@ -115,6 +75,10 @@ class Lerp(Rule):
     alpha: float = 0.5
     extrapolate: bool = False
 
+    def needs_torch(self, kinds: Sequence[str]) -> bool:
+        """For float64: numpy has nothing as exact as a fused multiply-add there."""
+        return "F64" in kinds
+
     def mixer(self, sources: Sequence[TensorFile], scan: Scan) -> Mixer:
         """Two checkpoints, one coefficient."""
         alpha = check_alpha(self.alpha, extrapolate=self.extrapolate)
@@ -137,6 +101,10 @@ class LinesRule(Rule):
     alpha: float = 0.5
     beta: float = 0.5
     extrapolate: bool = False
+
+    def needs_torch(self, kinds: Sequence[str]) -> bool:
+        """For float64: numpy has nothing as exact as a fused multiply-add there."""
+        return "F64" in kinds
 
     def mixer(self, sources: Sequence[TensorFile], scan: Scan) -> Mixer:
         """Two checkpoints, a coefficient by the depth that a name tells."""
@@ -163,13 +131,9 @@ class Mean(Rule):
 
     def mixer(self, sources: Sequence[TensorFile], scan: Scan) -> Mixer:
         """Any number of checkpoints."""
-        given = (1.0,) * len(sources) if self.weights is None else self.weights
-        shares = normalised(given, len(sources))
+        from .mixers import mean
 
-        def averaged(part: Part, *xs: Tensor) -> Tensor:
-            return weighted_sum(xs, shares, xs[0].dtype)
-
-        return wide_mixer(averaged, range(len(sources)), lambda name: 0)
+        return mean(len(sources), self.weights)
 
 
 @dataclass(frozen=True)
@@ -186,57 +150,84 @@ class TaskArithmetic(Rule):
 
     def mixer(self, sources: Sequence[TensorFile], scan: Scan) -> Mixer:
         """The start, then one checkpoint per task."""
-        count = len(sources) - 1
-        scales = (1.0,) * count if self.scales is None else self.scales
-        if not count or len(scales) != count or any(abs(s) == float("inf") or s != s
-                                                    for s in scales):  # fmt: skip
-            raise WeightsError(
-                f"{count} task vectors cannot be added with the scales {list(scales)}",
-                expected="the start, then one or more tuned checkpoints, one finite scale each",
-            )
-        active = [i for i, scale in enumerate(scales) if scale != 0]
+        from .mixers import task_arithmetic
 
-        def added(part: Part, x: Tensor, *ys: Tensor) -> Tensor:
-            return add_deltas(x, ys, [scales[i] for i in active])
-
-        return wide_mixer(added, [0, *(i + 1 for i in active)], self._integers(len(sources)))
+        return task_arithmetic(len(sources) - 1, self.scales, self._integers(len(sources)))
 
 
-def wide_mixer(
-    combine: Callable[..., Tensor], active: Iterable[int], integers: Callable[[str], int]
-) -> Mixer:
-    """A mixer that computes in a wide dtype and rounds once.
+@dataclass(frozen=True)
+class Ties(Rule):
+    """TIES-Merging (arXiv 2306.01708, section 4): start + scale * merged delta.
 
-    Args:
-        combine: (part, one wide block per active source) -> a wide block.
-        active: The sources that take part.
-        integers: As in :class:`Mixer`.
+    The thresholds over the whole deltas are exact: two passes over the files find them.
+
+    Attributes:
+        density: Share of each delta that is kept.
+        scale: Of the merged delta.
+        per_tensor: Trim within each tensor instead of over the whole delta.
     """
-    own = list(active)
 
-    def mix(part: Part, tensors: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-        taken = [tensors[i] for i in own]
-        first = taken[0]
-        if all(t.dtype == first.dtype and torch.equal(first, t) for t in taken[1:]):
-            return first.to(dtype)
-        wider = wide(common_dtype(taken))
-        return combine(part, *(t.to(wider) for t in taken)).to(dtype)
+    name: ClassVar[str] = "ties"
+    temporaries: ClassVar[int] = 20
 
-    def exact(part: Part, tensors: Sequence[Tensor]) -> Tensor:
-        return combine(part, *(tensors[i] for i in own))
+    density: float = 0.2
+    scale: float = 1.0
+    per_tensor: bool = False
 
-    return Mixer(mix, exact, integers)
+    def mixer(self, sources: Sequence[TensorFile], scan: Scan) -> Mixer:
+        """The start, then one or more tuned checkpoints."""
+        from .mixers_scanned import ties
 
-
-def common_dtype(tensors: Sequence[Tensor]) -> torch.dtype:
-    """What tensors of several floating dtypes are computed in before they are widened."""
-    common = tensors[0].dtype
-    for tensor in tensors[1:]:
-        common = torch.promote_types(common, tensor.dtype)
-    return common
+        return ties(sources, scan, self.density, self.scale, self._integers(len(sources)),
+                    per_tensor=self.per_tensor)  # fmt: skip
 
 
-def _line(sources: Sequence[TensorFile], alpha_of: Callable[[str], float], rule: Any) -> Mixer:
+@dataclass(frozen=True)
+class ModelStockRule(Rule):
+    """Model Stock (arXiv 2403.19522, section 4): t * mean(tuned) + (1 - t) * start by tensor.
+
+    The angles of tensors that are larger than a block take one pass over them beforehand.
+    """
+
+    name: ClassVar[str] = "model-stock"
+
+    def mixer(self, sources: Sequence[TensorFile], scan: Scan) -> Mixer:
+        """The start, then two or more tuned checkpoints."""
+        from .mixers_scanned import model_stock
+
+        return model_stock(sources, scan, self._integers(len(sources)))
+
+
+@dataclass(frozen=True)
+class FisherRule(Rule):
+    """sum_i w_i F_i theta_i / sum_i w_i F_i (arXiv 2111.09832, section 3).
+
+    Attributes:
+        fishers: For each checkpoint a file with the diagonal of its Fisher information.
+        weights: One per checkpoint; None: the same for all.
+        floor: Fishers below it are raised to it.
+    """
+
+    name: ClassVar[str] = "fisher"
+    temporaries: ClassVar[int] = 20
+
+    fishers: tuple[str | os.PathLike[str], ...] = ()
+    weights: tuple[float, ...] | None = None
+    floor: float = 0.0
+
+    def options(self) -> dict[str, Any]:
+        """The fields, the Fishers by the names of their files."""
+        return {**vars(self), "fishers": [os.path.basename(path) for path in self.fishers]}
+
+    def mixer(self, sources: Sequence[TensorFile], scan: Scan) -> Mixer:
+        """One Fisher per checkpoint; the same names in each."""
+        from .mixers_scanned import fisher
+
+        shares = (1.0,) * len(sources) if self.weights is None else self.weights
+        return fisher(sources, self.fishers, shares, self.floor, self._integers(len(sources)))
+
+
+def _line(sources: Sequence[TensorFile], alpha_of: Callable[[str], float], rule: Rule) -> Mixer:
     """A mixer of two checkpoints with one coefficient per tensor."""
     if len(sources) != 2:
         raise WeightsError(
@@ -245,36 +236,7 @@ def _line(sources: Sequence[TensorFile], alpha_of: Callable[[str], float], rule:
             fix="for more than two take mean, task-arithmetic, ties, model-stock or fisher",
         )
 
-    scratch = Scratch()
-
-    def held(slot: int, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-        if tensor.dtype == dtype:
-            return tensor
-        return scratch(slot, len(tensor), dtype).copy_(tensor)
-
-    def mix(part: Part, tensors: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-        """As :func:`~.ops.lerp_tensor` mixes, in memory that the next block uses again."""
-        alpha, (x, y) = alpha_of(part.name), tensors
-        if alpha in (0, 1):
-            return held(3, x if alpha == 0 else y, dtype)
-        if x.dtype == y.dtype and torch.equal(x, y):
-            return held(3, x, dtype)
-        common = torch.promote_types(common_dtype([x, y]), torch.float32)
-        mixed = torch.lerp(held(0, x, common), held(1, y, common), alpha,
-                           out=scratch(2, len(x), common))  # fmt: skip
-        return held(3, mixed, dtype)
-
-    def exact(part: Part, tensors: Sequence[Tensor]) -> Tensor:
-        alpha, (x, y) = alpha_of(part.name), tensors
-        return x if alpha == 0 else y if alpha == 1 else (1 - alpha) * x + alpha * y
-
-    def integers(name: str) -> int:
-        alpha = alpha_of(name)
+    def between(alpha: float) -> int:
         return 0 if alpha == 0 or (alpha != 1 and rule.integers == "start") else 1
 
-    return Mixer(mix, exact, integers)
-
-
-def computed(sources: Sequence[TensorFile]) -> list[str]:
-    """Names of the floating tensors, in the order of the first checkpoint."""
-    return [name for name in sources[0] if sources[0].dtype(name) in COMPUTED]
+    return line_mixer(alpha_of, between, Scratch())

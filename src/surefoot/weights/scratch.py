@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Hashable
 
-import torch
-from torch import Tensor
+import numpy as np
+
+from .kinds import Bytes
 
 __all__ = ["Scratch"]
 
@@ -17,10 +18,9 @@ class Scratch:
     def __init__(self) -> None:
         self._local = threading.local()
 
-    def __call__(self, slot: Hashable, size: int, dtype: torch.dtype) -> Tensor:
-        """(size,) of this thread's memory; what was in the slot before is lost."""
-        held: dict[Hashable, Tensor] = self._local.__dict__.setdefault("held", {})
-        needed = size * dtype.itemsize
-        if slot not in held or len(held[slot]) < needed:
-            held[slot] = torch.empty(needed, dtype=torch.uint8)
-        return held[slot][:needed].view(dtype)
+    def __call__(self, slot: Hashable, size: int) -> Bytes:
+        """(size,) bytes of this thread's memory; what was in the slot before is lost."""
+        held: dict[Hashable, Bytes] = self._local.__dict__.setdefault("held", {})
+        if slot not in held or len(held[slot]) < size:
+            held[slot] = np.empty(size, dtype=np.uint8)
+        return held[slot][:size]

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import struct
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from ..errors import WeightsError
-from .rules import Part
+from .kinds import KINDS, Bytes, Stored
+from .mixing import Part
 from .scratch import Scratch
-from .tensor_file import DTYPES, TensorFile
+from .tensor_file import TensorFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Blocks", "Sink", "default_threads", "workers"]
 
 T = TypeVar("T")
-
-_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 _FLUSH = 1 << 26
 """Bytes written after which the disk is set to work, so that it does not begin at the end."""
@@ -44,13 +45,18 @@ def default_threads() -> int:
 @contextmanager
 def workers(threads: int) -> Iterator[ThreadPoolExecutor]:
     """A pool whose threads compute alone: torch's own would contend with each other."""
-    own = torch.get_num_threads()
-    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    torch = sys.modules.get("torch")  # what needs it has imported it by now
+    if torch is None:
+        pool = ThreadPoolExecutor(threads)
+    else:
+        own = torch.get_num_threads()
+        pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     try:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        torch.set_num_threads(own)
+        if torch is not None:
+            torch.set_num_threads(own)
 
 
 class Blocks:
@@ -87,7 +93,7 @@ class Blocks:
         """Numbers per part of a tensor."""
         if self._bytes is None:
             return self._numbers
-        return max(1, self._bytes // self.sources[0].dtype(name).itemsize)
+        return max(1, self._bytes // KINDS[self.sources[0].kind(name)].size)
 
     def splits(self, name: str) -> bool:
         """Is this tensor read in more than one part?"""
@@ -102,8 +108,8 @@ class Blocks:
                 yield Part(name, at, min(at + step, numel), numel, number)
                 number += 1
 
-    def __call__(
-        self, names: Iterable[str], function: Callable[[Part, list[Tensor]], T]
+    def stored(
+        self, names: Iterable[str], function: Callable[[Part, list[Stored]], T]
     ) -> Iterator[tuple[Part, T]]:
         """(part, function(part, one block per source)) in order; a few parts are ahead.
 
@@ -112,8 +118,7 @@ class Blocks:
         waiting: deque[tuple[Part, Future[T]]] = deque()
 
         def work(part: Part) -> T:
-            with torch.no_grad():
-                return function(part, self._read(part))
+            return function(part, self._read(part))
 
         for part in self.parts(names):
             waiting.append((part, self._pool.submit(work, part)))
@@ -124,11 +129,17 @@ class Blocks:
             first, future = waiting.popleft()
             yield first, future.result()
 
-    def _read(self, part: Part) -> list[Tensor]:
+    def __call__(
+        self, names: Iterable[str], function: Callable[[Part, list[Tensor]], T]
+    ) -> Iterator[tuple[Part, T]]:
+        """The same with tensors, (n,) each."""
+        return self.stored(names, lambda part, blocks: function(part, [b.tensor() for b in blocks]))
+
+    def _read(self, part: Part) -> list[Stored]:
         size = part.stop - part.start
         return [
-            source.block(part.name, part.start, part.stop,
-                         out=self._scratch(i, size, source.dtype(part.name)))
+            source.read(part.name, part.start, part.stop,
+                        self._scratch(i, size * KINDS[source.kind(part.name)].size))
             for i, source in enumerate(self.sources)
         ]  # fmt: skip
 
@@ -141,7 +152,7 @@ class Sink:
 
     Args:
         path: The file to be.
-        dtypes: Name -> dtype of every tensor.
+        kinds: Name -> number format of every tensor.
         shapes: Name -> shape.
         metadata: Text -> text; :meth:`finish` may replace it by another of the same length.
 
@@ -152,23 +163,24 @@ class Sink:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        dtypes: Mapping[str, torch.dtype],
+        kinds: Mapping[str, str],
         shapes: Mapping[str, tuple[int, ...]],
         metadata: Mapping[str, str],
     ) -> None:
         self.path = Path(path)
         self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        # Wide dtypes first keeps every tensor aligned.
-        self.order = sorted(dtypes, key=lambda name: (-dtypes[name].itemsize, name))
-        self._dtypes, self._shapes = dict(dtypes), dict(shapes)
+        self._sizes = {name: KINDS[kind].size for name, kind in kinds.items()}
+        # Wide formats first keeps every tensor aligned.
+        self.order = sorted(kinds, key=lambda name: (-self._sizes[name], name))
+        self._kinds, self._shapes = dict(kinds), dict(shapes)
         self._at: dict[str, int] = {}
         end = 0
         for name in self.order:
             self._at[name] = end
-            end += torch.Size(shapes[name]).numel() * dtypes[name].itemsize
+            end += math.prod(shapes[name]) * self._sizes[name]
         self.total = end
         self._base = len(self._header(metadata))
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
         self._out: BinaryIO | None = None
         self._flusher = ThreadPoolExecutor(1)
         self._flushing: Future[None] | None = None
@@ -186,10 +198,10 @@ class Sink:
         self._out.close()
         self._partial.unlink(missing_ok=True)
 
-    def write(self, name: str, start: int, data: memoryview) -> None:
+    def write(self, name: str, start: int, data: Bytes) -> None:
         """Bytes of a tensor, from its number ``start`` on."""
-        at = self._base + self._at[name] + start * self._dtypes[name].itemsize
-        self._put(data, at)
+        at = self._base + self._at[name] + start * self._sizes[name]
+        self._put(data.data, at)
         self._flush(len(data))
 
     def _flush(self, size: int) -> None:
@@ -220,21 +232,21 @@ class Sink:
     def _put(self, data: memoryview, at: int) -> None:
         assert self._out is not None
         done = 0
-        while done < len(data):
-            if hasattr(os, "pwrite"):
-                done += os.pwrite(self._out.fileno(), data[done:], at + done)
-            else:  # Windows
-                with self._lock:
+        # One at a time: the system lets one thread write to a file, and others would spin.
+        with self._writing:
+            while done < len(data):
+                if hasattr(os, "pwrite"):
+                    done += os.pwrite(self._out.fileno(), data[done:], at + done)
+                else:  # Windows
                     self._out.seek(at + done)
                     done += self._out.write(data[done:])
 
     def _header(self, metadata: Mapping[str, str]) -> bytes:
         head: dict[str, object] = {"__metadata__": dict(metadata)}
         for name in self.order:
-            dtype, shape = self._dtypes[name], self._shapes[name]
             at = self._at[name]
-            size = torch.Size(shape).numel() * dtype.itemsize
-            head[name] = {"dtype": _NAMES[dtype], "shape": list(shape),
+            size = math.prod(self._shapes[name]) * self._sizes[name]
+            head[name] = {"dtype": self._kinds[name], "shape": list(self._shapes[name]),
                           "data_offsets": [at, at + size]}  # fmt: skip
         text = json.dumps(head, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)

@@ -10,32 +10,26 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from ..errors import CheckpointError
-from .ops import tied
+from .kinds import COMPUTED_KINDS, KINDS, Bytes, Stored, kind_of
+from .outline import Outline, kind_name
 
-__all__ = ["DTYPES", "TensorFile", "open_tensors"]
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
-DTYPES: dict[str, torch.dtype] = {
-    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
-    "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8,
-    "U64": torch.uint64, "U32": torch.uint32, "U16": torch.uint16, "U8": torch.uint8,
-    "BOOL": torch.bool, "C64": torch.complex64,
-    "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2,
-}  # fmt: skip
-"""Names of dtypes in a safetensors header."""
+__all__ = ["TensorFile", "open_tensors"]
 
 
 @dataclass(frozen=True)
 class _Place:
     """Where a tensor lies: a file and a byte range, or a tensor that is mapped already."""
 
-    dtype: torch.dtype
+    kind: str
     shape: tuple[int, ...]
     file: Path | None = None
     offset: int = 0
@@ -46,11 +40,12 @@ class _Place:
         return math.prod(self.shape)
 
 
-class TensorFile(Mapping[str, Tensor]):
+class TensorFile(Mapping[str, "Tensor"]):
     """A checkpoint, opened lazily: names, shapes and dtypes at once, numbers when asked for.
 
-    Made by :func:`open_tensors`. Indexing reads one tensor; :meth:`block` reads a part of one,
-    so that files larger than memory can be worked on.
+    Made by :func:`open_tensors`. Indexing reads one tensor; :meth:`block` and :meth:`read` read a
+    part of one, so that files larger than memory can be worked on. Torch is imported only where a
+    tensor or a torch dtype is asked for.
 
     Attributes:
         path: What was opened.
@@ -78,9 +73,16 @@ class TensorFile(Mapping[str, Tensor]):
     def __len__(self) -> int:
         return len(self._places)
 
+    def kind(self, name: str) -> str:
+        """The number format of one tensor: a name of :data:`~.kinds.KINDS`; nothing is read."""
+        return self._places[name].kind
+
     def dtype(self, name: str) -> torch.dtype:
         """The dtype of one tensor; nothing is read."""
-        return self._places[name].dtype
+        import torch
+
+        found: torch.dtype = getattr(torch, kind_name(self._places[name].kind))
+        return found
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of one tensor; nothing is read."""
@@ -94,13 +96,18 @@ class TensorFile(Mapping[str, Tensor]):
         """A key that two names share exactly when they are one tensor in the file."""
         place = self._places[name]
         if place.tensor is not None:
-            return tied(place.tensor)
-        return (place.file, place.offset, place.dtype, place.shape, name if not place.numel else "")
+            from .ops import tied
 
-    def outline(self) -> dict[str, Tensor]:
-        """Every name with an empty tensor of its shape and dtype, on the meta device."""
-        return {k: torch.empty(p.shape, dtype=p.dtype, device="meta")
-                for k, p in self._places.items()}  # fmt: skip
+            return tied(place.tensor)
+        return (place.file, place.offset, place.kind, place.shape, name if not place.numel else "")
+
+    def outline(self) -> dict[str, Outline]:
+        """Every name with shape and format; nothing is read."""
+        return {k: Outline(p.kind, p.shape) for k, p in self._places.items()}
+
+    def computed(self) -> list[str]:
+        """Names of the floating tensors, in the order of the file."""
+        return [name for name, place in self._places.items() if place.kind in COMPUTED_KINDS]
 
     def block(self, name: str, start: int, stop: int, out: Tensor | None = None) -> Tensor:
         """Numbers ``start`` to ``stop`` of a tensor in row-major order: (stop - start,), a copy.
@@ -114,26 +121,45 @@ class TensorFile(Mapping[str, Tensor]):
         Raises:
             CheckpointError: The file ends too early.
         """
+        import torch
+
         place = self._places[name]
         if out is None:
-            out = torch.empty(stop - start, dtype=place.dtype)
+            out = torch.empty(stop - start, dtype=self.dtype(name))
         if place.tensor is not None:
             return out.copy_(place.tensor.reshape(-1)[start:stop])
-        if place.file is None or out.numel() == 0:
-            return out
+        self._fill(name, start, out.view(torch.uint8).numpy())
+        return out
+
+    def read(self, name: str, start: int, stop: int, room: Bytes) -> Stored:
+        """The same as it is stored, in ``room``, (bytes,) of them.
+
+        Raises:
+            CheckpointError: As :meth:`block`.
+        """
+        place = self._places[name]
+        stored = Stored(place.kind, room)
+        if place.tensor is not None:
+            stored.tensor().copy_(place.tensor.reshape(-1)[start:stop])
+        else:
+            self._fill(name, start, room)
+        return stored
+
+    def _fill(self, name: str, start: int, room: Bytes) -> None:
+        place = self._places[name]
+        if place.file is None or not len(room):
+            return
         # A plain read, not a mapping: mapped pages would count as this process's memory.
-        size = place.dtype.itemsize
         with open(place.file, "rb", buffering=0) as source:
-            source.seek(place.offset + start * size)
-            room: memoryview = out.view(torch.uint8).numpy().data
+            source.seek(place.offset + start * KINDS[place.kind].size)
+            free: memoryview = room.data
             got = 0
-            while got < len(room):
-                step = source.readinto(room[got:])
+            while got < len(free):
+                step = source.readinto(free[got:])
                 if not step:
                     raise CheckpointError(f"{place.file} ends inside of {name!r}",
                                           fix="copy or download it again")  # fmt: skip
                 got += step
-        return out
 
 
 def open_tensors(path: str | os.PathLike[str]) -> TensorFile:
@@ -183,7 +209,7 @@ def _unreadable(path: Path, why: object) -> CheckpointError:
 def _header(path: Path) -> tuple[dict[str, _Place], dict[str, str]]:
     """Places of all tensors, in the order of their bytes, and the metadata."""
     try:
-        with safe_open(path, framework="pt") as checked:  # checks sizes and offsets
+        with safe_open(path, framework="numpy") as checked:  # checks sizes and offsets
             metadata = checked.metadata() or {}
         with open(path, "rb") as source:
             (length,) = struct.unpack("<Q", source.read(8))
@@ -193,10 +219,10 @@ def _header(path: Path) -> tuple[dict[str, _Place], dict[str, str]]:
     head.pop("__metadata__", None)
     places = {}
     for name, entry in sorted(head.items(), key=lambda item: item[1]["data_offsets"]):
-        if entry["dtype"] not in DTYPES:
+        if entry["dtype"] not in KINDS:
             raise _unreadable(path, f"{name!r} is of the dtype {entry['dtype']}")
         where = 8 + length + entry["data_offsets"][0]
-        places[name] = _Place(DTYPES[entry["dtype"]], tuple(entry["shape"]), path, where)
+        places[name] = _Place(entry["dtype"], tuple(entry["shape"]), path, where)
     return places, metadata
 
 
@@ -220,6 +246,9 @@ def _open_sharded(index: Path) -> TensorFile:
 
 
 def _open_torch(path: Path) -> TensorFile:
+    import torch
+    from torch import Tensor
+
     try:
         # Files of before torch 1.6 are no archives and cannot be mapped.
         mapped = zipfile.is_zipfile(path)
@@ -232,7 +261,7 @@ def _open_torch(path: Path) -> TensorFile:
     if not isinstance(loaded, Mapping) or not any(isinstance(t, Tensor) for t in loaded.values()):
         raise _unreadable(path, "it holds no state dict")
     places = {
-        str(k): _Place(t.dtype, tuple(t.shape), tensor=t.detach())
+        str(k): _Place(kind_of(t.dtype), tuple(t.shape), tensor=t.detach())
         for k, t in loaded.items()
         if isinstance(t, Tensor)
     }

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from .mixers import common_dtype
+from .mixing import Part, Scan
 from .ops import wide
-from .rules import Part, Scan, common_dtype
 from .tensor_file import TensorFile
 from .ties import kept, magnitude
 

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
+from .alpha import Side
 from .audit import COMPUTED, finite
 from .combine import combined, require_all_compatible
-from .ops import Side, tied, wide
+from .ops import tied, wide
 
 __all__ = ["check_ties", "elect", "kept", "magnitude", "threshold", "ties"]
 

@@ -13,8 +13,7 @@ from ..errors import CheckpointError
 from ..records import write_atomic
 from .merging import Merged, file_hash, merge
 from .rulebook import make_rule
-from .rules import Rule
-from .rules_scanned import FisherRule
+from .rules import FisherRule, Rule
 from .tensor_file import open_tensors
 
 __all__ = ["FORMAT", "Virtual", "is_virtual", "materialise", "read_virtual", "write_virtual"]

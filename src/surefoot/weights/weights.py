@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import WeightsError
 from . import ops
+from .alpha import Side
 from .audit import COMPUTED, finite, listed, require_compatible
 from .fingerprint import fingerprint
 
@@ -98,7 +99,7 @@ class Weights(Mapping[str, Tensor]):
         other: Mapping[str, Tensor],
         alpha: float,
         *,
-        integers: ops.Side = "end",
+        integers: Side = "end",
         extrapolate: bool = False,
     ) -> Weights:
         """(1 - alpha) self + alpha other; see :func:`surefoot.weights.lerp`."""

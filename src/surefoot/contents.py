@@ -1,0 +1,41 @@
+"""A package as a table of contents: its names are imported when they are used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+__all__ = ["lazy"]
+
+
+def lazy(package: str, where: Mapping[str, str]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a package whose names lie in modules of it.
+
+    A module of the same name as something in it does not hide it: importing ``surefoot.select``
+    sets the package's attribute to that module, and what users mean by ``surefoot.select`` is the
+    function in it.
+
+    Args:
+        package: ``__name__`` of the package, which is being imported.
+        where: Name -> module, relative to the package.
+    """
+    module = sys.modules[package]
+
+    class Contents(ModuleType):
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name not in where or not isinstance(value, ModuleType):
+                super().__setattr__(name, value)
+
+    module.__class__ = Contents
+
+    def get(name: str) -> Any:
+        if name not in where:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f".{where[name]}", package), name)
+        vars(module)[name] = value
+        return value
+
+    return get

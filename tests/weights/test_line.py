@@ -1,0 +1,229 @@
+"""The line without torch is torch's, bit for bit; so are its number formats."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from surefoot.weights import Lerp, LinesRule, Weights, merge, mixing
+from surefoot.weights.kinds import KINDS, Stored, narrow, widen
+from surefoot.weights.line import lerp_stored
+from surefoot.weights.ops import lerp_tensor
+from surefoot.weights.scratch import Scratch
+
+ALPHAS = (1e-3, 0.1, 0.25, 0.3, np.nextafter(0.5, 0), 0.5, 0.7, 0.999, 1.5, -0.5)
+
+
+def stored(numbers: np.ndarray, kind: str = "F32") -> Stored:
+    return Stored(kind, numbers.view(np.uint8).reshape(-1))
+
+
+def line(x: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarray:
+    return lerp_stored(stored(x), stored(y), alpha, "F32", Scratch()).array
+
+
+def draw(kind: str, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of float32: as weights are; whole numbers times powers of two; of any exponent; and
+    below the smallest normal number."""
+    if kind == "weights":
+        x = rng.normal(size=n)
+        pair = x, x + 10.0 ** rng.integers(-8, 3) * rng.normal(size=n)
+    elif kind == "short":
+        at = rng.integers(-30, 30, size=n)
+        whole = rng.integers(-(2**24), 2**24, size=(2, n))
+        pair = np.ldexp(whole[0], at), np.ldexp(whole[1], at + rng.integers(-30, 30, size=n))
+    else:
+        bits = rng.integers(0, 2**24 if kind == "subnormal" else 2**31, size=(2, n))
+        found = np.nan_to_num(bits.astype(np.uint32).view(np.float32), posinf=1.0)
+        return found[0], found[1]
+    return pair[0].astype(np.float32), pair[1].astype(np.float32)
+
+
+fused = pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() == "DEFAULT",
+    reason="torch rounds twice where the CPU has no fused multiply-add",
+)
+
+
+@fused
+@pytest.mark.parametrize("kind", ["weights", "short", "any", "subnormal"])
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_equals_torch_bit_for_bit(kind, alpha):
+    rng = np.random.default_rng(3)
+    for n in (1, 7, 70_001):
+        x, y = draw(kind, n, rng)
+        with np.errstate(all="raise", over="ignore", under="ignore"):
+            got = line(x, y, alpha)
+        want = torch.lerp(torch.from_numpy(x), torch.from_numpy(y), alpha).numpy()
+        assert np.array_equal(got.view(np.uint32), want.view(np.uint32))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    x=st.floats(-1e6, 1e6, width=32),
+    y=st.floats(-1e6, 1e6, width=32),
+    alpha=st.floats(0.0009765625, 0.9990234375, width=32),
+)
+def test_is_the_exact_result_rounded_once(x, y, alpha):
+    got = line(np.array([x], np.float32), np.array([y], np.float32), alpha)[0]
+    delta = np.float32(y) - np.float32(x)
+    share = Fraction(float(np.float32(alpha)))
+    exact = (Fraction(x) + share * Fraction(float(delta)) if share < Fraction(1, 2)
+             else Fraction(y) - (1 - share) * Fraction(float(delta)))  # fmt: skip
+    for other in (np.nextafter(got, np.float32(np.inf)), np.nextafter(got, np.float32(-np.inf))):
+        assert abs(Fraction(float(got)) - exact) <= abs(Fraction(float(other)) - exact)
+
+
+def between_two() -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+    """Mixes so near to halfway between two float32 that float64 cannot tell.
+
+    With x in [1, 2), y - x = k / 2^23 and alpha = j / 2^34, the mix is x + j k / 2^57: an odd
+    number of halves of x's last place, and at most 8 / 2^57 besides, if j k is near to m 2^33.
+    """
+    rng = np.random.default_rng(0)
+    for k in range(1025, 4096, 2):
+        m = 2 * int(rng.integers(k // 2048 + 1, k // 1024 + 1)) + 1
+        j = round(m * 2**33 / k)
+        if 2**23 <= j < 2**24 and 0 < abs(j * k - m * 2**33) < 8:
+            x = (1 + rng.integers(0, 2**22, size=1000) / 2**23).astype(np.float32)
+            yield x, x + np.float32(k / 2**23), j / 2**34
+
+
+@fused
+def test_rounding_twice_would_differ():
+    wrong, cases = 0, list(between_two())
+    for x, y, alpha in cases:
+        twice = x.astype(np.float64) + (y - x).astype(np.float64) * alpha
+        got = line(x, y, alpha)
+        wrong += int((twice.astype(np.float32) != got).sum())
+        want = torch.lerp(torch.from_numpy(x), torch.from_numpy(y), alpha).numpy()
+        assert np.array_equal(got, want)
+    assert wrong > 100 * len(cases) > 0
+
+
+@pytest.mark.parametrize("kind", ["F16", "BF16"])
+def test_every_half_is_widened_and_every_float_rounded_as_torch_does(kind):
+    half = Stored(kind, np.arange(2**16, dtype=np.uint16).view(np.uint8))
+    wide = widen(half, np.empty(2**16, dtype=np.float32))
+    assert np.array_equal(wide, half.tensor().float().numpy(), equal_nan=True)
+    rng = np.random.default_rng(1)
+    # Every half, what lies exactly between two, one bit beside that, and any number.
+    near = [half.tensor().float().numpy().view(np.uint32) + np.uint32(d)
+            for d in (0, 0x0FFF, 0x1000, 0x1001, 0x7FFF, 0x8000, 0x8001)]  # fmt: skip
+    any_bits = rng.integers(0, 2**32, size=2**16, dtype=np.uint32)
+    numbers = np.concatenate([*near, any_bits]).view(np.float32)
+    into = Stored(kind, np.empty(2 * len(numbers), dtype=np.uint8))
+    narrow(numbers, into, np.empty(len(numbers), dtype=np.uint32))
+    want = torch.from_numpy(numbers).to(getattr(torch, KINDS[kind].name))
+    assert torch.equal(into.tensor().isnan(), want.isnan())
+    fine = ~want.isnan()
+    assert torch.equal(into.tensor()[fine].view(torch.int16), want[fine].view(torch.int16))
+
+
+@pytest.mark.parametrize("kind", ["F16", "BF16", "F32", "F64"])
+def test_finite_and_equal_as_torch_says(kind):
+    for bad in (0.0, np.nan, np.inf, -np.inf):
+        tensor = torch.linspace(-3, 3, 201).to(getattr(torch, KINDS[kind].name))
+        tensor[150] = bad
+        block = Stored(kind, tensor.view(torch.uint8).numpy())
+        again = Stored(kind, block.data.copy())
+        assert block.finite() == bool(torch.isfinite(tensor).all())
+        assert block.holds_nan() == bool(torch.isnan(tensor).any())
+        assert block.equals(again) == (not np.isnan(bad))
+        if bad == 0.0:
+            again.tensor()[150] = -0.0
+            assert block.equals(again)
+            again.tensor()[199] = 5.0
+            assert not block.equals(again)
+    assert not block.equals(Stored("I64", block.data))
+    assert Stored("I64", block.data).finite()
+
+
+@pytest.fixture
+def without_torch(monkeypatch):
+    monkeypatch.setattr(mixing, "_torch_is_loaded", lambda: False)
+
+    def never(*_: object) -> None:
+        raise AssertionError("torch computed")
+
+    monkeypatch.setattr(mixing, "_by_torch", never)
+
+
+def pair(dtypes: tuple[torch.dtype, torch.dtype]) -> list[dict[str, torch.Tensor]]:
+    g = torch.Generator().manual_seed(0)
+    names = [f"blocks.{i}.w" for i in range(3)]
+    a = {n: torch.randn(300, 7 + i, generator=g) for i, n in enumerate(names)}
+    b = {n: t + 0.1 * torch.randn(t.shape, generator=g) for n, t in a.items()}
+    same = {"blocks.0.same": torch.tensor([0.0, -0.0, 1.0]), "blocks.1.n": torch.tensor(4)}
+    mask = {"blocks.2.mask": torch.full((3, 3), -torch.inf).triu(1)}
+    empty = {"blocks.2.none": torch.empty(0)}
+    return [{**{k: t.to(d) for k, t in m.items()}, **same, **mask, **empty}
+            for m, d in zip((a, b), dtypes, strict=True)]  # fmt: skip
+
+
+@pytest.mark.parametrize("block", [4096, 1 << 20])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Lerp(alpha=0.3),
+        Lerp(alpha=0.0),
+        Lerp(alpha=1.0),
+        Lerp(alpha=1.5, extrapolate=True),
+        LinesRule(alpha=0.2, beta=0.5),
+    ],
+)
+@pytest.mark.parametrize("policy", ["error", "start", "end", "widest", "float16", "bfloat16"])
+@pytest.mark.parametrize("halves", [(torch.float16, torch.bfloat16), (torch.float32, torch.float16),
+                                    (torch.bfloat16,) * 2, (torch.float32,) * 2])  # fmt: skip
+def test_files_merged_without_torch_are_those_merged_with_it(
+    tmp_path, rule, policy, halves, block, request
+):
+    if policy == "error" and halves[0] != halves[1]:
+        policy = "float32"
+    sets = pair(halves)
+    files = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    for file, weights in zip(files, sets, strict=True):
+        save_file(weights, file)
+    done = [tmp_path / "with.safetensors", tmp_path / "without.safetensors"]
+    merge(files, done[0], rule, dtype=policy, block_bytes=block)
+    request.getfixturevalue("without_torch")
+    merge(files, done[1], rule, dtype=policy, block_bytes=block)
+    assert done[0].read_bytes() == done[1].read_bytes()
+    if halves == (torch.float32,) * 2 and policy in ("error", "widest") and rule == Lerp(alpha=0.3):
+        want = {k: lerp_tensor(t, sets[1][k], 0.3) if t.is_floating_point() else sets[1][k]
+                for k, t in sets[0].items()}  # fmt: skip
+        assert Weights(load_file(done[1])) == Weights(want)
+
+
+TYPED = """
+import sys
+from surefoot.cli.main import main
+for command in COMMANDS:
+    main(command.split())
+assert "torch" not in sys.modules and "accelerate" not in sys.modules, "torch was imported"
+"""
+
+
+def test_the_command_merges_two_files_without_importing_torch(tmp_path):
+    for name, weights in zip("ab", pair((torch.float32, torch.float32)), strict=True):
+        save_file(weights, tmp_path / f"{name}.safetensors")
+    commands = [
+        "merge a.safetensors b.safetensors -o one.safetensors --alpha 0.3 --check full",
+        "merge a.safetensors b.safetensors -o two.safetensors --method lines --dtype bfloat16",
+        "merge a.safetensors b.safetensors -o v.json --alpha 0.3 --virtual",
+        "merge v.json -o three.safetensors",
+    ]
+    code = TYPED.replace("COMMANDS", repr(commands))
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, timeout=300)
+    one, three = (Weights(load_file(tmp_path / f"{n}.safetensors")) for n in ("one", "three"))
+    assert one == three
+    assert load_file(tmp_path / "two.safetensors")["blocks.0.w"].dtype == torch.bfloat16
