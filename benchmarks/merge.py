@@ -37,6 +37,7 @@ ON_DISK = "os.fsync(os.open({}, os.O_RDONLY))"
 ARGS = "a, b, out = sys.argv[1:4]"
 OURS = "surefoot merge (hashed, checked)"
 FAST = "surefoot merge (no hashes, no check)"
+LOADED = "surefoot.weights.merge where torch is loaded"
 
 
 def kit(work: str, options: str = "") -> tuple[str, str]:
@@ -55,7 +56,7 @@ def kit(work: str, options: str = "") -> tuple[str, str]:
 
 
 def lerp_contenders(peers: str, threads: int, dtype: str) -> list[Contender]:
-    ours = "import surefoot.weights as w"
+    ours = "import surefoot.weights as w; w.merge, w.Lerp"  # imported when named
     call = f"{ARGS}; w.merge([a, b], out, w.Lerp(alpha={ALPHA}), threads={threads}"
     plain = "import torch; from safetensors.torch import load_file, save_file"
     load = f"{ARGS}; x, y = load_file(a), load_file(b)"
@@ -67,6 +68,7 @@ def lerp_contenders(peers: str, threads: int, dtype: str) -> list[Contender]:
     return [
         Contender(OURS, ours, call + ")", ours=True),
         Contender(FAST, ours, call + ", hashes=False, check='none')", ours=True),
+        Contender(LOADED, f"import torch; {ours}", call + ")", ours=True),
         Contender(
             "wise-ft's formula, torch, save",
             plain,
@@ -96,7 +98,7 @@ def lerp_contenders(peers: str, threads: int, dtype: str) -> list[Contender]:
 
 def ties_contenders(peers: str, threads: int, dtype: str) -> list[Contender]:
     """One start and two tuned ends; mergekit trims each tensor by itself, so ours does as well."""
-    ours = "import surefoot.weights as w"
+    ours = "import torch; import surefoot.weights as w; w.merge, w.Ties"
     rule = f"w.Ties(density={DENSITY}, scale=1.0, per_tensor=True)"
     call = f"{ARGS}; w.merge([sys.argv[4], a, b], out, {rule}, threads={threads}"
     config = (

@@ -47,36 +47,50 @@ def read(name: str) -> dict[str, Any] | None:
 
 def contests() -> list[str]:
     """Contenders that took turns in processes of their own, on a CPU."""
-    lines = ["| | median s | least to most | × ours | memory above, MB |", "|---|---|---|---|---|"]
+    lines = [
+        "| | median s | least to most | × ours | as a command, s | × ours | memory above, MB |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, title in CONTESTS.items():
         found = read(name)
         if found is None:
             plain = title.split(":")[0]
-            lines.append(f"| **{plain}** | not measured | | | |")
+            lines.append(f"| **{plain}** | not measured | | | | | |")
             continue
         title = title.format(**{k: v for k, v in found.items() if k != "rows"})
         rows: Rows = found["rows"]
         repeats = max(len(runs) for runs in rows.values())
-        lines.append(f"| **{title}** ({repeats} repeats) | | | | |")
-        first = _seconds(next(iter(rows.values())))
-        lines += [_contender(who, runs, statistics.median(first)) for who, runs in rows.items()]
+        lines.append(f"| **{title}** ({repeats} repeats) | | | | | | |")
+        first = next(iter(rows.values()))
+        for who, runs in rows.items():
+            typed = _as_a_command(runs, first) if name.startswith("merge") else "| "
+            lines.append(_contender(who, runs, statistics.median(_seconds(first)), typed))
     return lines
 
 
-def _seconds(runs: Sequence[Mapping[str, Any]]) -> list[float]:
-    return [run["seconds"] for run in runs if "seconds" in run]
+def _seconds(runs: Sequence[Mapping[str, Any]], key: str = "seconds") -> list[float]:
+    return [run[key] for run in runs if key in run]
 
 
-def _contender(who: str, runs: Sequence[Mapping[str, Any]], ours: float) -> str:
+def _as_a_command(runs: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]]) -> str:
+    """The whole process, with start-up and imports, and its ratio."""
+    own, first = _seconds(runs, "whole_seconds"), _seconds(ours, "whole_seconds")
+    if not own or not first:
+        return "| "
+    middle = statistics.median(own)
+    return f"{_short(middle)} | {middle / statistics.median(first):.2f}"
+
+
+def _contender(who: str, runs: Sequence[Mapping[str, Any]], ours: float, typed: str) -> str:
     times = _seconds(runs)
     if not times:
-        return f"| {who} | missing | | | |"
+        return f"| {who} | missing | | | | | |"
     middle = statistics.median(times)
     above = [r["peak_mb"] - r["base_mb"] for r in runs if "peak_mb" in r]
     memory = f"{max(above):.0f}" if above else ""
     return (
         f"| {who} | {_short(middle)} | {_short(min(times))} to {_short(max(times))} "
-        f"| {middle / ours:.2f} | {memory} |"
+        f"| {middle / ours:.2f} | {typed} | {memory} |"
     )
 
 

@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 
 from .errors import RunError
 
-__all__ = ["SCHEMA", "Curve", "Score", "read_jsonl", "write_atomic", "write_jsonl", "written"]
+__all__ = [
+    "SCHEMA",
+    "Curve",
+    "Score",
+    "read_jsonl",
+    "replaced",
+    "write_atomic",
+    "write_jsonl",
+    "written",
+]
 
 SCHEMA = 1
 """Version of the score rows; readers accept this and everything older."""
@@ -144,12 +153,26 @@ def written(path: str | os.PathLike[str], mode: Any = "w") -> Any:
 
 @contextmanager
 def _written(target: Path, mode: str) -> Iterator[IO[Any]]:
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    with replaced(target) as partial, open(partial, mode, **text) as out:  # type: ignore[call-overload]
+        yield out
+
+
+@contextmanager
+def replaced(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """As :func:`write_atomic`, by a library that wants a path: one beside, flushed and renamed.
+
+    The file is as readable by others as any new one (the umask decides), whatever the library
+    makes of it.
+    """
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with open(partial, mode, **text) as out:  # type: ignore[call-overload]
-            yield out
-            out.flush()
+        partial.touch()
+        mode = partial.stat().st_mode
+        yield partial
+        partial.chmod(mode)
+        with open(partial, "rb+") as out:
             os.fsync(out.fileno())
         os.replace(partial, target)
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,30 +10,9 @@ import torch
 from surefoot.errors import CheckpointError
 from surefoot.models import tiny
 from surefoot.models.load import load
-from surefoot.models.save import load_saved, read_metadata, save_model, write_tensors
+from surefoot.models.save import load_saved, read_metadata, save_model
 from surefoot.testing import small_clip
 from surefoot.weights.fingerprint import fingerprint
-
-
-@pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX")
-@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
-def test_a_file_is_as_readable_as_the_umask_says(tmp_path: Path, mask: int, mode: int) -> None:
-    old = os.umask(mask)
-    try:
-        write_tensors({"a": torch.ones(2)}, tmp_path / "t.safetensors", {})
-        (tmp_path / "plain").touch()
-    finally:
-        os.umask(old)
-    written = (tmp_path / "t.safetensors").stat().st_mode & 0o777
-    assert written == mode == (tmp_path / "plain").stat().st_mode & 0o777
-    assert {p.name for p in tmp_path.iterdir()} == {"t.safetensors", "plain"}
-
-
-def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
-    shared = torch.ones(4)
-    with pytest.raises(RuntimeError, match="share memory"):
-        write_tensors({"a": shared, "b": shared[:2]}, tmp_path / "t.safetensors", {})
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_tokenizer_travels_with_tiny_clip(

@@ -153,3 +153,17 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert read_safetensors(path) == Weights({"w": torch.ones(2)})
     assert [p.name for p in Path(tmp_path).iterdir()] == ["w.safetensors"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX")
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_file_is_as_readable_as_the_umask_says(tmp_path: Path, mask: int, mode: int) -> None:
+    old = os.umask(mask)
+    try:
+        write_safetensors(tmp_path / "t.safetensors", {"a": torch.ones(2)})
+        (tmp_path / "plain").touch()
+    finally:
+        os.umask(old)
+    written = (tmp_path / "t.safetensors").stat().st_mode & 0o777
+    assert written == mode == (tmp_path / "plain").stat().st_mode & 0o777
+    assert {p.name for p in tmp_path.iterdir()} == {"t.safetensors", "plain"}

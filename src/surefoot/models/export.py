@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..records import write_atomic
+from ..weights import write_safetensors
 from .model import Model
-from .save import save_model, separate, write_tensors
+from .save import save_model
 
 __all__ = ["Target", "export"]
 
@@ -155,7 +156,7 @@ def _folder(
     head: bool = True,
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    write_tensors(separate(state), folder / weights, {"format": "pt"})
+    write_safetensors(folder / weights, state, {"format": "pt"})
     written = [folder / weights]
     for name, text in files.items():
         write_atomic(folder / Path(name).name, text)
@@ -167,7 +168,7 @@ def _folder(
             "normalize": json.dumps(model.head.normalize),
         }
         tensors = {"weight": model.head.weight, "bias": model.head.bias}
-        write_tensors(separate(tensors), folder / "head.safetensors", about)
+        write_safetensors(folder / "head.safetensors", tensors, about)
         written.append(folder / "head.safetensors")
     return written
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import CheckpointError
+from ..weights import write_safetensors
 from .build import build
 from .heads import Head
 from .model import Model, ModelSpec
 from .states import check_state
 
-__all__ = ["FORMAT", "load_saved", "read_metadata", "save_model", "separate", "write_tensors"]
+__all__ = ["FORMAT", "load_saved", "read_metadata", "save_model"]
 
 FORMAT = 1
 """Version of the metadata; readers accept this and everything older."""
@@ -43,28 +43,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "files": dict(getattr(model.text, "files", None) or {}),
     }
     metadata = {"format": "pt", _KEY: json.dumps(about, sort_keys=True)}
-    write_tensors(separate(model.state_dict()), path, metadata)
-
-
-def write_tensors(
-    tensors: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str]
-) -> None:
-    """Write a safetensors file atomically: temporary file in the same folder, fsync, rename.
-
-    It is as readable by others as any new file (the umask decides); safetensors' own are not.
-    """
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        partial.touch()
-        mode = partial.stat().st_mode
-        save_file(dict(tensors), partial, metadata=dict(metadata))
-        partial.chmod(mode)
-        with open(partial, "rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_safetensors(path, model.state_dict(), metadata)
 
 
 def load_saved(path: str | os.PathLike[str], *, device: str | torch.device = "cpu") -> Model:
@@ -119,19 +98,6 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:
             fix="update surefoot",
         )
     return about
-
-
-def separate(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Contiguous tensors that share no memory, as safetensors demands (tied weights twice)."""
-    seen: set[int] = set()
-    separate = {}
-    for key, value in state.items():
-        tensor = value.detach().cpu().contiguous()
-        at = tensor.untyped_storage().data_ptr()
-        whole = tensor.untyped_storage().nbytes() == tensor.nbytes
-        separate[key] = tensor if whole and at not in seen else tensor.clone()
-        seen.add(at)
-    return separate
 
 
 def _head_json(head: Head) -> dict[str, Any]:

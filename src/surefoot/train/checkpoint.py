@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from .. import processes
 from ..data.dataset import Split
 from ..errors import TrainingError
+from ..records import written
 from .schedule import Schedule
 from .step import Stepper
 
@@ -38,12 +38,8 @@ def identity(schedule: Schedule, split: Split, seed: int, eval_mode: bool) -> st
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a state: temporary file, fsync, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    with open(partial, "wb") as out:
+    with written(path, "wb") as out:
         torch.save(state, out)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(partial, path)
 
 
 def read_checkpoint(path: Path, name: str) -> dict[str, Any]:

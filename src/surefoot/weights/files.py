@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..records import replaced
 from .alpha import Side, check_alpha
 from .merging import merge
 from .rules import Lerp
@@ -41,23 +41,21 @@ def write_safetensors(
         weights: Name -> tensor.
         metadata: Text -> text, kept in the header.
     """
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    with replaced(path) as partial:
+        save_file(_separate(weights), partial, metadata=dict(metadata) if metadata else None)
+
+
+def _separate(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Contiguous tensors that share no memory, as the format demands (tied weights twice)."""
     seen: set[int] = set()
-    own: dict[str, Tensor] = {}
-    for name, tensor in weights.items():
-        flat = tensor.detach().cpu().contiguous()
-        # The library refuses tensors that share memory; a copy costs less than an error.
-        address = flat.untyped_storage().data_ptr()
-        own[name] = flat.clone() if address in seen else flat
-        seen.add(address)
-    try:
-        save_file(own, partial, metadata=dict(metadata) if metadata else None)
-        with open(partial, "rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    own = {}
+    for name, value in weights.items():
+        tensor = value.detach().cpu().contiguous()
+        at = tensor.untyped_storage().data_ptr()
+        whole = tensor.untyped_storage().nbytes() == tensor.nbytes
+        own[name] = tensor if whole and at not in seen else tensor.clone()
+        seen.add(at)
+    return own
 
 
 def merge_files(
