@@ -163,5 +163,6 @@ def narrow(numbers: NDArray[np.float32], into: Stored, room: NDArray[np.uint32])
     np.add(room, bits, out=room)
     np.right_shift(room, np.uint32(16), out=room)
     np.copyto(into.array, room, casting="same_kind")
-    # A NaN's bits may have been rounded to those of an infinity.
-    np.copyto(into.array, np.uint16(0x7FC0), where=np.isnan(numbers))
+    if len(numbers) and np.isnan(numbers.min()):  # min carries NaN along
+        # Its bits may have been rounded to those of an infinity.
+        np.copyto(into.array, np.uint16(0x7FC0), where=np.isnan(numbers))
