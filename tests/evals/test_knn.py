@@ -98,6 +98,69 @@ def test_many_blocks_of_the_bank(order: str, monkeypatch: pytest.MonkeyPatch) ->
         np.testing.assert_allclose(found[k], expected, rtol=2e-5)
 
 
+def exact_votes(  # type: ignore[no-untyped-def]
+    bank, labels, queries, classes, k, temperature=0.07, exclude=None
+) -> np.ndarray:
+    """As plain_votes, by a whole sort in numpy."""
+    bank, queries = (
+        x / np.linalg.norm(x, axis=1, keepdims=True)
+        for x in (bank.astype(np.float64), queries.astype(np.float64))
+    )
+    sims = queries @ bank.T
+    if exclude is not None:
+        itself = np.flatnonzero(exclude >= 0)
+        sims[itself, exclude[itself]] = -np.inf
+    near = np.argsort(-sims, axis=1)[:, :k]
+    votes = np.zeros((len(queries), classes))
+    rows = np.arange(len(queries))[:, None]
+    np.add.at(votes, (rows, labels[near]), np.exp(sims[rows, near] / temperature))
+    return votes
+
+
+@given(
+    st.integers(0, 1000),
+    st.integers(1, 900),
+    st.integers(1, 300),
+    st.integers(1, 12),
+    st.sampled_from([16, 100, 1 << 10]),
+    st.sampled_from([None, 50]),
+    st.booleans(),
+)
+@settings(max_examples=25, deadline=None)
+def test_banks_in_order_of_class_and_queries_for_several_threads(
+    seed: int, n: int, q: int, classes: int, rows: int, chunk: int | None, itself: bool
+) -> None:
+    """A few queries meet all of their class in one block; threads share the queries."""
+    labels = np.sort(np.random.default_rng(seed).integers(0, classes, n))
+    centres = features(seed, classes)
+    bank = 3 * centres[labels] + features(seed + 1, n)
+    queries = 3 * centres[np.arange(q) % classes] + features(seed + 2, q)
+    exclude = np.random.default_rng(seed).integers(-1, n, q) if itself else None
+    ks = tuple(k for k in (1, 3, 20, 90) if k < n) or (1,)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(votes_module, "_BANK_ROWS", {"cpu": rows})
+            found = knn(bank, labels, queries, classes=classes, ks=ks, chunk=chunk, exclude=exclude)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+    for k in ks:
+        expected = exact_votes(bank, labels, queries, classes, k, exclude=exclude)
+        np.testing.assert_allclose(found[k], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("q", [3, 200])
+def test_a_collapsed_encoder(q: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features that are all the same tie everywhere: still k of them vote."""
+    monkeypatch.setattr(votes_module, "_BANK_ROWS", {"cpu": 100})
+    bank, queries = np.ones((950, 4), np.float32), np.ones((q, 4), np.float32)
+    found = knn(bank, np.arange(950) % 3, queries, classes=3, ks=(7, 30))
+    for k in (7, 30):
+        np.testing.assert_allclose(found[k].sum(axis=1), k * math.exp(1 / 0.07), rtol=1e-4)
+
+
 def test_order_of_ks_and_repeats_do_not_matter() -> None:
     bank, labels, queries = features(0, 50), np.arange(50) % 4, features(1, 9)
     one = knn(bank, labels, queries, classes=4, ks=(20, 5, 20))

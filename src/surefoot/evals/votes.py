@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import DataError
+from ..weights.streaming import workers
 
 __all__ = ["KS", "knn"]
 
@@ -25,10 +26,17 @@ KS = (10, 20, 100, 200)
 Features = NDArray[np.float32] | Tensor
 
 _SIMILARITIES = {"cpu": 1 << 21, "other": 1 << 25}
-"""Similarities held at once unless ``chunk`` says otherwise: 8 MiB, 128 MiB on an accelerator."""
+"""Similarities held at once unless ``chunk`` says otherwise: 8 MiB, 128 MiB on an accelerator.
+All threads of the CPU share them.
+"""
 
-_BANK_ROWS = {"cpu": 1 << 12, "other": 1 << 17}
-"""Training images in one block of similarities."""
+_BANK_ROWS = {"cpu": 1 << 10, "other": 1 << 17}
+"""Training images in one block of similarities. Blocks about square suit the matrix product, and
+small ones stay in the CPU's cache until they are looked through.
+"""
+
+_FEW = 64
+"""Queries that are worth a thread of their own."""
 
 
 def knn(
@@ -52,8 +60,8 @@ def knn(
         classes: Columns of the result.
         ks: How many neighbours; a k beyond the bank takes all of it, with a warning.
         temperature: T of exp(s / T).
-        chunk: Queries at once; by default as many as keep the similarities in 8 MiB (128 on an
-            accelerator).
+        chunk: Queries at once, of each thread; by default as many as keep the similarities in
+            8 MiB (128 on an accelerator).
         exclude: (q,) row of the bank that is the query itself, -1 where it is not there.
         device: Where to compute; where the bank is, or the CPU.
 
@@ -77,11 +85,16 @@ def knn(
         )
     kind = "cpu" if where.type == "cpu" else "other"
     rows = min(n, _BANK_ROWS[kind])
-    step = chunk or max(1, min(2048, _SIMILARITIES[kind] // rows))
+    crew = max(1, min(torch.get_num_threads(), total // _FEW)) if kind == "cpu" else 1
+    most = chunk or max(_FEW, min(2048, _SIMILARITIES[kind] // rows) // crew)
+    turns = max(1, -(-total // (crew * most)))
+    step = max(1, -(-total // (crew * turns)))  # so that all threads have the same to do
     votes = {k: np.empty((total, classes), dtype=np.float32) for k in ks}
     with torch.inference_mode():
-        blocks = _Bank(bank, rows, min(step, total), where)
-        for at in range(0, total, step):
+        blocks = _Blocks(bank, rows, where)
+
+    def vote(at: int) -> None:
+        with torch.inference_mode():  # of its own in every thread
             query = _unit(_tensor(queries, at, at + step, where))
             skip = None if exclude is None else torch.as_tensor(exclude[at : at + step]).to(where)
             near, who = _neighbours(query, blocks, min(max(ks), n), skip)
@@ -93,6 +106,14 @@ def knn(
                 tally.scatter_add_(1, labels[who[:, part]], weight[:, part])
                 used = k
                 votes[k][at : at + step] = tally.cpu().numpy()
+
+    if crew == 1:
+        for at in range(0, total, step):
+            vote(at)
+    else:  # what is not the matrix product hardly gains from torch's own threads
+        with workers(crew) as pool:
+            for _ in pool.map(vote, range(0, total, step)):
+                pass
     return votes
 
 
@@ -136,117 +157,121 @@ def _unit(features: Tensor, out: Tensor | None = None) -> Tensor:
     return nn.functional.normalize(features, dim=1, out=out)
 
 
-class _Bank:
-    """Similarities to the bank, block by block; a bank on disk stays there.
+class _Blocks:
+    """Unit-norm blocks of the bank; each is good until the next.
 
-    On the CPU a block is normalised in one small buffer whenever its turn comes, far cheaper than
-    fresh memory for a copy of the bank. An accelerator holds that copy.
+    A bank on disk stays there. On the CPU every block is normalised in the same small buffer when
+    its turn comes: that costs less than the fresh memory of a copy of the whole bank, which only
+    an accelerator holds.
     """
 
-    def __init__(self, features: Features, rows: int, step: int, where: torch.device) -> None:
-        self.features, self.rows, self.where = features, rows, where
-        self.ready: Tensor | None = None
-        if where.type == "cpu":
-            self.unit = torch.empty(rows, features.shape[1])
-            self.room = torch.empty(step * rows)
-        elif not isinstance(features, np.memmap):
-            self.ready = _unit(_tensor(features, 0, len(features), where))
+    def __init__(self, bank: Features, rows: int, where: torch.device) -> None:
+        self.bank, self.rows, self.where = bank, rows, where
+        by_block = where.type == "cpu" or isinstance(bank, np.memmap)
+        self.ready = None if by_block else _unit(_tensor(bank, 0, len(bank), where))
 
-    def similarities(self, query: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """First row of each block and similarities (b, rows), which the next ones overwrite."""
-        for at in range(0, len(self.features), self.rows):
+    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
+        n, width = self.bank.shape
+        buffer = torch.empty(self.rows if self.ready is None else 0, width, device=self.where)
+        for at in range(0, n, self.rows):
             if self.ready is not None:
-                yield at, query @ self.ready[at : at + self.rows].T
-                continue
-            block = _tensor(self.features, at, at + self.rows, self.where)
-            if self.where.type != "cpu":
-                yield at, query @ _unit(block).T
-                continue
-            unit = _unit(block, out=self.unit[: len(block)])
-            sims = self.room[: len(query) * len(block)].view(len(query), len(block))
-            # The BLAS of numpy's wheels needs two thirds of the time of that of torch's on AMD.
-            np.matmul(query.numpy(), unit.numpy().T, out=sims.numpy())
-            yield at, sims
+                yield at, self.ready[at : at + self.rows]
+            else:
+                block = _tensor(self.bank, at, at + self.rows, self.where)
+                yield at, _unit(block, out=buffer[: len(block)])
 
 
 _GROUP = 8
 """Columns of one group."""
 
-Found = tuple[Tensor, Tensor]
-"""Similarities (b, m), -inf where a row has fewer, and rows of the bank (b, m); in any order."""
 
+def _largest(sims: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest of each row (b, n), in any order, and their columns.
 
-def _largest(sims: Tensor, k: int, least: Tensor) -> Found:
-    """What exceeds ``least`` (b, 1) of at least the k largest of each row (b, n).
-
-    Of groups of columns k have a maximum that is no less than the k-th largest maximum, so that
-    k similarities are no less either: a selection among n / 8 does for one among n.
+    The k largest lie in the k groups of columns whose own largest are largest, so that a selection
+    among n / 8 maxima and one among 8 k candidates do for one among n.
     """
     columns = sims.shape[1]
     width = columns // _GROUP
-    if width >= 2 * k:
-        maxima = sims[:, : width * _GROUP].view(len(sims), _GROUP, width).amax(dim=1)
-        found = _collected(sims, (sims >= _kth(maxima, k)) & (sims > least))
-        if found is not None:
-            return found
-    best = sims.topk(min(k, columns), dim=1, sorted=False)
-    return best.values, best.indices
+    if width < 2 * k:
+        found = sims.topk(k, dim=1, sorted=False)
+        return found.values, found.indices
+    whole = width * _GROUP
+    maxima = sims[:, :whole].view(len(sims), _GROUP, width).amax(dim=1)
+    groups = maxima.topk(k, dim=1, sorted=False).indices
+    steps = torch.arange(0, whole, width, device=sims.device)
+    candidates = (groups[:, None, :] + steps[None, :, None]).flatten(1)
+    if whole < columns:
+        rest = torch.arange(whole, columns, device=sims.device).expand(len(sims), -1)
+        candidates = torch.cat([candidates, rest], dim=1)
+    found = sims.gather(1, candidates).topk(k, dim=1, sorted=False)
+    return found.values, candidates.gather(1, found.indices)
 
 
-def _kth(values: Tensor, k: int) -> Tensor:
-    """The k-th largest (b, 1) of each row."""
-    if values.device.type == "cpu":  # several times faster than torch's
-        at = values.shape[1] - k
-        return torch.from_numpy(np.partition(values.numpy(), at, axis=1)[:, at : at + 1])
-    return values.topk(k, dim=1, sorted=False).values.amin(dim=1, keepdim=True)
+def _above(sims: Tensor, least: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """What exceeds ``least`` (b, 1) in each row of (b, n), (b, m) padded with -inf, and columns.
 
-
-def _collected(sims: Tensor, passing: Tensor) -> Found | None:
-    """Similarities that pass and their columns; None where a row has so many that a selection is
-    cheaper.
+    Of a row with more than 2 k of it, the k largest.
     """
     height, width = sims.shape
-    if int(torch.count_nonzero(passing)) > passing.numel() // 4:
-        return None
-    if passing.device.type == "cpu":  # several times faster than torch's where few pass
-        flat = torch.from_numpy(np.flatnonzero(passing.numpy()))
-    else:
-        flat = passing.flatten().nonzero()[:, 0]
+    flat = _exceeding(sims, least)
+    counts = torch.bincount(flat // width, minlength=height)
+    if int(counts.max()) > 2 * k:
+        # A bank in order of class has all of a class in one block: few queries meet theirs there.
+        many = counts > 2 * k
+        rows, place = many.nonzero(), many[flat // width]
+        _, columns = _largest(sims[many], k)
+        flat = torch.cat([flat[~place], (rows * width + columns).flatten()]).sort().values
+        counts[many] = columns.shape[1]
     rows = flat // width
-    counts = torch.bincount(rows, minlength=height)
-    most = int(counts.max())
-    if most > width // 4:
-        return None
     place = torch.arange(len(flat), device=sims.device) - (counts.cumsum(0) - counts)[rows]
-    values = sims.new_full((height, most), -torch.inf)
-    columns = torch.zeros((height, most), dtype=torch.int64, device=sims.device)
+    values = sims.new_full((height, int(counts.max())), -torch.inf)
+    columns = torch.zeros_like(values, dtype=torch.int64)
     values[rows, place] = sims.flatten()[flat]
     columns[rows, place] = flat - rows * width
     return values, columns
 
 
-def _neighbours(query: Tensor, bank: _Bank, k: int, skip: Tensor | None) -> Found:
+def _exceeding(sims: Tensor, least: Tensor) -> Tensor:
+    """Where similarities exceed ``least``, as places in the flattened ones, ascending."""
+    if sims.device.type == "cpu":  # several times faster than torch's where few do
+        return torch.from_numpy(np.flatnonzero(sims.numpy() > least.numpy()))
+    return (sims > least).flatten().nonzero()[:, 0]
+
+
+def _neighbours(
+    query: Tensor, blocks: _Blocks, k: int, skip: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Similarities (b, k), descending, and rows of the bank (b, k)."""
-    held: list[Found] = []
-    least = query.new_full((len(query), 1), -torch.inf)
-    for at, sims in bank.similarities(query):
+    room = query.new_empty(len(query) * blocks.rows)  # fresh memory for every block costs time
+    held: list[tuple[Tensor, Tensor]] = []
+    least: Tensor | None = None
+    for at, bank in blocks:
+        sims = room[: len(query) * len(bank)].view(len(query), len(bank))
+        torch.mm(query, bank.T, out=sims)
         if skip is not None:
-            here = torch.nonzero((skip >= at) & (skip < at + sims.shape[1]))[:, 0]
+            here = torch.nonzero((skip >= at) & (skip < at + len(bank)))[:, 0]
             sims[here, skip[here] - at] = -torch.inf
         # Once k are known, only what is nearer than the k-th of them can matter: of later blocks
-        # very little.
-        values, columns = _collected(sims, sims > least) or _largest(sims, k, least)
-        held.append((values, columns + at))
-        if sum(values.shape[1] for values, _ in held) > 2 * k:
+        # very little. It is collected, and a new k-th found when there is enough of it.
+        if least is None:
+            values, index = _largest(sims, min(k, len(bank)))
+        else:
+            values, index = _above(sims, least, min(k, len(bank)))
+        held.append((values, index + at))
+        width = sum(values.shape[1] for values, _ in held)
+        if width >= k if least is None else width > 2 * k:
             held = [_merged(held, k)]
             least = held[0][0].amin(dim=1, keepdim=True)
-    values, rows = _merged(held, k)
+    values, index = _merged(held, k)
     values, order = values.sort(dim=1, descending=True)
-    return values, rows.gather(1, order)
+    return values, index.gather(1, order)
 
 
-def _merged(held: list[Found], k: int) -> Found:
+def _merged(held: list[tuple[Tensor, Tensor]], k: int) -> tuple[Tensor, Tensor]:
     """The k largest of what is held."""
-    values, rows = (torch.cat(parts, dim=1) for parts in zip(*held, strict=True))
+    if len(held) == 1:
+        return held[0]
+    values, index = (torch.cat(parts, dim=1) for parts in zip(*held, strict=True))
     found = values.topk(min(k, values.shape[1]), dim=1, sorted=False)
-    return found.values, rows.gather(1, found.indices)
+    return found.values, index.gather(1, found.indices)
