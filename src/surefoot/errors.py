@@ -24,6 +24,7 @@ Each message has three parts: what was wrong, what was expected, what to do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 __all__ = [
     "AlphaError",
@@ -70,6 +71,19 @@ class SurefootError(Exception):
         if self.fix:
             lines.append(f"  to fix:   {self.fix}")
         return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An error of another process arrives whole, whatever its class is made from."""
+        return _again, (type(self), self.args, dict(vars(self)))
+
+
+def _again(
+    kind: type[SurefootError], args: tuple[Any, ...], state: dict[str, Any]
+) -> SurefootError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(state)
+    return error
 
 
 _LISTED = {

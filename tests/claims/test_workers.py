@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from surefoot.claims.workers import Workers, usual_jobs
+from surefoot.errors import UnknownName
 
 
 def made(note: Path) -> Callable[[int], tuple[int, int, str]]:
@@ -52,6 +53,20 @@ def test_an_exception_comes_out(jobs: int, tmp_path: Path) -> None:
         list(workers.do([-1, 1]))
 
 
+def broken(_: Path) -> Callable[[int], object]:
+    raise UnknownName("model", "tiny-clop", ["tiny-clip"], ["tiny-clip"])
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_cannot_be_loaded_is_told_as_in_one_process(jobs: int, tmp_path: Path) -> None:
+    with (
+        pytest.raises(UnknownName, match="tiny-clop") as caught,
+        Workers(jobs, partial(broken, tmp_path)) as workers,
+    ):
+        list(workers.do([1, 2]))
+    assert "tiny-clip" in str(caught.value)
+
+
 def test_there_is_a_process_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("surefoot.context.cap_threads", lambda: 64)
     monkeypatch.setattr(
@@ -66,6 +81,7 @@ SCRIPT = """
 import os, sys, time
 from functools import partial
 from pathlib import Path
+from surefoot.errors import UnknownName
 from surefoot.claims.workers import Workers
 
 def make(folder):

@@ -23,6 +23,7 @@ Item = TypeVar("Item")
 MOST = 8
 """Processes at most where nobody says how many; each takes about a gigabyte."""
 
+_MAKE: Any = None
 _WORKER: Any = None
 
 
@@ -89,14 +90,14 @@ def _cores() -> int:
 
 
 def _begin(make: Callable[[], Callable[[Any], Any]], threads: int) -> None:
-    """In a new process: its threads, its end, and what every item needs."""
-    global _WORKER
+    """In a new process: its threads, its end, and how what every item needs is made."""
+    global _MAKE
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # where a training asks how many it may have
     import torch
 
     torch.set_num_threads(threads)
-    _WORKER = make()
+    _MAKE = make  # not made here: an error in this place would break the pool and not be told
 
 
 def _end_with_parent() -> None:
@@ -107,4 +108,7 @@ def _end_with_parent() -> None:
 
 
 def _do(item: Any) -> Any:
+    global _WORKER
+    if _WORKER is None:
+        _WORKER = _MAKE()
     return _WORKER(item)
