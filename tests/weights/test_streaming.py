@@ -324,10 +324,10 @@ import sys, time
 from surefoot.cli.main import main
 import surefoot.weights.merging as m
 look = m._look
-def slowly(*a):
+def slowly(*a, **k):
     print("at work", flush=True)
     time.sleep(0.2)
-    return look(*a)
+    return look(*a, **k)
 m._look = slowly
 main(["merge", *sys.argv[1:3], "-o", sys.argv[3], "--force"])
 """
