@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import signal
@@ -166,6 +167,32 @@ def test_shards_give_what_one_file_gives(tmp_path, method):
     assert Weights(load_file(one)) == Weights(load_file(two))
     label = "end" if method == "lerp" else "input2"
     assert done.metadata[f"surefoot.merge.{label}.sha256"].startswith("model-0.safetensors:")
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("block", [64, 1 << 20])
+def test_hashes_made_piece_by_piece_are_those_of_the_files(tmp_path, threads, block):
+    g = torch.Generator().manual_seed(0)
+    sets = [{f"w{i}": torch.randn(300, 50 + 400 * i, generator=g) for i in range(4)} for _ in "abc"]
+    files = written(tmp_path, sets)
+    shards = tmp_path / "sharded"
+    shards.mkdir()
+    for i in range(4):
+        save_file({f"w{i}": sets[1][f"w{i}"]}, shards / f"s{i}.safetensors")
+    table = {f"w{i}": f"s{i}.safetensors" for i in range(4)}
+    (shards / "m.safetensors.index.json").write_text(json.dumps({"weight_map": table}))
+    done = merge([files[0], shards, files[2]], tmp_path / "o.safetensors", Mean(), threads=threads,
+                 block_bytes=block << 8)  # fmt: skip
+    own = [hashlib.sha256(f.read_bytes()).hexdigest() for f in files]
+    assert done.metadata["surefoot.merge.input1.sha256"] == own[0]
+    assert done.metadata["surefoot.merge.input3.sha256"] == own[2]
+    several = [f"s{i}.safetensors:" + hashlib.sha256((shards / f"s{i}.safetensors").read_bytes())
+               .hexdigest() for i in range(4)]  # fmt: skip
+    assert done.metadata["surefoot.merge.input2.sha256"] == " ".join(several)
+    assert (
+        "surefoot.merge.input1.sha256"
+        not in merge(files, tmp_path / "o.safetensors", Mean(), hashes=False).metadata
+    )
 
 
 @pytest.mark.parametrize("new_format", [True, False])
