@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -126,39 +126,32 @@ def merge(
         blocks = Blocks(sources, pool, threads=threads, memory=memory,
                         temporaries=rule.temporaries, block_bytes=block_bytes)  # fmt: skip
         mixer = rule.mixer(sources, blocks)
-        digests = _Hashes(sources if hashes else [], blocks.count(sink.order))
-        accuracy = _stream(blocks, sink, mixer, target, check, progress, digests)
-        for label, digest in zip(_labels(len(sources)), digests.results(pool), strict=False):
-            metadata[f"surefoot.merge.{label}.sha256"] = digest
+        with _Hashes(sources if hashes else []) as digests:
+            accuracy = _stream(blocks, sink, mixer, target, check, progress)
+            for label, digest in zip(_labels(len(sources)), digests.results(), strict=False):
+                metadata[f"surefoot.merge.{label}.sha256"] = digest
         sink.finish(metadata)
     return Merged(Path(out), metadata, accuracy)
 
 
 class _Hashes:
-    """Hashes of the inputs, made piece by piece by the threads that mix.
+    """Hashes of the inputs, made meanwhile; given up as soon as the merge fails."""
 
-    Threads of their own would be more than there are cores: they would keep the others waiting for
-    the interpreter's lock.
-    """
+    def __init__(self, sources: Sequence[TensorFile]) -> None:
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(max(1, len(sources)))
+        self._futures = [self._pool.submit(file_hash, s.files, self._stop) for s in sources]
 
-    def __init__(self, sources: Sequence[TensorFile], parts: int) -> None:
-        self._digests = [_Digest(source.files) for source in sources]
-        whole = sum(digest.size for digest in self._digests)
-        self._share = -(-whole // max(1, parts))
+    def __enter__(self) -> _Hashes:
+        return self
 
-    def advance(self) -> None:
-        """After a part is mixed: hash what falls to it of the input that is furthest behind."""
-        for digest in sorted(self._digests, key=lambda one: one.done / max(1, one.size)):
-            if digest.done < digest.size and digest.lock.acquire(blocking=False):
-                try:
-                    digest.step(self._share)
-                finally:
-                    digest.lock.release()
-                return
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def results(self, pool: ThreadPoolExecutor) -> list[str]:
-        """One per input, in order; what is left of them is hashed now."""
-        return list(pool.map(_Digest.finish, self._digests))
+    def results(self) -> list[str]:
+        """One per input, in order."""
+        return [future.result() for future in self._futures]
 
 
 def _stream(
@@ -168,17 +161,11 @@ def _stream(
     target: Mapping[str, str],
     check: Check,
     progress: Callable[[int, int], None] | None,
-    digests: _Hashes,
 ) -> Accuracy:
     """Mix and write every part; refuse where a number is not finite."""
     labels = _messages(blocks.sources)
 
     def work(part: Part, stored: list[Stored]) -> _Seen:
-        seen = mix(part, stored)
-        digests.advance()
-        return seen
-
-    def mix(part: Part, stored: list[Stored]) -> _Seen:
         kind = target[part.name]
         if kind not in COMPUTED_KINDS:
             sink.write(part.name, part.start, stored[mixer.integers(part.name)].data)
@@ -320,42 +307,18 @@ def _messages(sources: Sequence[TensorFile]) -> list[str]:
     return [f"checkpoint {i} ({s.path.name})" for i, s in enumerate(sources, 1)]
 
 
-def file_hash(files: Sequence[Path]) -> str:
-    """sha256 of a file; of several, their names and hashes, joined by blanks."""
-    return _Digest(files).finish()
-
-
-class _Digest:
-    """The hash of a checkpoint's files under way; one thread at a time."""
-
-    def __init__(self, files: Sequence[Path]) -> None:
-        self.files = files
-        self.size, self.done = sum(os.path.getsize(path) for path in files), 0
-        self.lock = threading.Lock()
-        self._hashes: list[str] = []
-        self._pieces = self._read()
-
-    def step(self, count: int) -> None:
-        """Hash at least so many bytes more, or to the end."""
-        goal = self.done + count
-        while self.done < goal and next(self._pieces, False):
-            pass
-
-    def finish(self) -> str:
-        """The hash, after what is left."""
-        for _ in self._pieces:
-            pass
-        if len(self.files) == 1:
-            return self._hashes[0]
-        return " ".join(f"{f.name}:{h}" for f, h in zip(self.files, self._hashes, strict=True))
-
-    def _read(self) -> Iterator[bool]:
-        piece = memoryview(bytearray(2**18))  # fresh ones would cost as much as the reading
-        for path in self.files:
-            digest = hashlib.sha256()
-            with open(path, "rb", buffering=0) as source:
-                while count := source.readinto(piece):
-                    digest.update(piece[:count])
-                    self.done += count
-                    yield True
-            self._hashes.append(digest.hexdigest())
+def file_hash(files: Sequence[Path], stop: threading.Event | None = None) -> str:
+    """sha256 of a file; of several, their names and hashes, joined by blanks; "" when stopped."""
+    hashes = []
+    piece = memoryview(bytearray(2**18))  # one buffer: fresh ones cost as much as the reading
+    for path in files:
+        digest = hashlib.sha256()
+        with open(path, "rb", buffering=0) as source:
+            while count := source.readinto(piece):
+                if stop is not None and stop.is_set():
+                    return ""
+                digest.update(piece[:count])
+        hashes.append(digest.hexdigest())
+    if len(files) == 1:
+        return hashes[0]
+    return " ".join(f"{f.name}:{h}" for f, h in zip(files, hashes, strict=True))

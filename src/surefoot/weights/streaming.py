@@ -108,10 +108,6 @@ class Blocks:
                 yield Part(name, at, min(at + step, numel), numel, number)
                 number += 1
 
-    def count(self, names: Iterable[str]) -> int:
-        """How many parts these tensors have."""
-        return sum(-(-self.sources[0].numel(name) // self.step(name)) for name in names)
-
     def stored(
         self, names: Iterable[str], function: Callable[[Part, list[Stored]], T]
     ) -> Iterator[tuple[Part, T]]:
