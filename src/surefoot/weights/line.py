@@ -39,11 +39,12 @@ def lerp_stored(x: Stored, y: Stored, alpha: float, kind: str, scratch: Scratch)
         scratch: Where the result lies, until this thread's next call.
     """
     out = Stored(kind, scratch("mixed", len(x) * KINDS[kind].size))
-    rooms = [scratch(name, 4 * _STEP) for name in ("x", "y", "sum", "bits")]
-    double = scratch("double", 8 * _STEP).view(np.float64)
-    mask = scratch("mask", 8 * _STEP).view(np.int64)
-    for at in range(0, len(x), _STEP):
-        to = min(at + _STEP, len(x))
+    step = max(1, min(_STEP, len(x)))  # small blocks were asked for to save memory
+    rooms = [scratch(name, 4 * step) for name in ("x", "y", "sum", "bits")]
+    double = scratch("double", 8 * step).view(np.float64)
+    mask = scratch("mask", 8 * step).view(np.int64)
+    for at in range(0, len(x), step):
+        to = min(at + step, len(x))
         size = to - at
         a, b, mixed = (room.view(np.float32)[:size] for room in rooms[:3])
         a, b = widen(x.part(at, to), a), widen(y.part(at, to), b)
@@ -87,7 +88,7 @@ def lerp32(
 
 
 def _fused(x: Single, factor: float, base: Single) -> Any:
-    """Factor * x + base, rounded once."""
+    """A fused multiply-add: factor x + base, rounded once."""
     product = x.astype(np.float64) * factor
     addend = base.astype(np.float64)
     total = product + addend
