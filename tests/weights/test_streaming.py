@@ -249,6 +249,8 @@ def test_accuracy_against_float64_is_reported(tmp_path):
     sampled = merge(files, out, Mean(), check="sampled", block_bytes=4).accuracy
     assert 0 < sampled.compared < numbers / 8
     assert merge(files, out, Mean(), check="none").accuracy.compared == 0
+    few = written(tmp_path, [{"n": torch.tensor(3), "w": torch.rand(5)} for _ in "ab"], "few")
+    assert merge(few, out, Lerp()).accuracy.compared == 5, "an integer is not the first block"
     assert "against float64" in str(found)
 
 
