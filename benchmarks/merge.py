@@ -37,7 +37,6 @@ ON_DISK = "os.fsync(os.open({}, os.O_RDONLY))"
 ARGS = "a, b, out = sys.argv[1:4]"
 OURS = "surefoot merge (hashed, checked)"
 FAST = "surefoot merge (no hashes, no check)"
-LOADED = "surefoot.weights.merge where torch is loaded"
 
 
 def kit(work: str, options: str = "") -> tuple[str, str]:
@@ -68,7 +67,6 @@ def lerp_contenders(peers: str, threads: int, dtype: str) -> list[Contender]:
     return [
         Contender(OURS, ours, call + ")", ours=True),
         Contender(FAST, ours, call + ", hashes=False, check='none')", ours=True),
-        Contender(LOADED, f"import torch; {ours}", call + ")", ours=True),
         Contender(
             "wise-ft's formula, torch, save",
             plain,

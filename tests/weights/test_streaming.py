@@ -403,3 +403,14 @@ def test_memory_is_bounded_by_the_budget(tmp_path, method):
                            str(tmp_path / "o.safetensors")], capture_output=True, text=True,
                           check=True)  # fmt: skip
     assert float(done.stdout) < 60, "MiB above the peak for tensors of 4 KiB; the files have 120"
+
+
+@pytest.mark.parametrize("length", [1, 7, 20, 63, 64, 65])
+def test_numbers_begin_at_a_cache_line(tmp_path, length):
+    files = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    for i, file in enumerate(files):
+        save_file({"w" * length: torch.full((3,), float(i))}, file)
+    out = tmp_path / "o.safetensors"
+    merge(files, out, Lerp(alpha=0.5))
+    assert (8 + int.from_bytes(out.read_bytes()[:8], "little")) % 64 == 0
+    assert load_file(out)["w" * length].tolist() == [0.5] * 3

@@ -159,3 +159,10 @@ def test_a_mask_of_infinities_goes_through_arithmetic_unchanged():
     a = Weights({"m": mask, "w": torch.ones(1)})
     b = Weights({"m": mask.clone(), "w": torch.zeros(1)})
     assert torch.equal((b + 0.5 * (a - b))["m"], mask)
+
+
+def test_empty_tensors_of_numpy_are_compared_and_hashed():
+    one, other = (Weights({"n": t}) for t in (torch.from_numpy(np.empty(0, np.float16)),
+                                              torch.empty(0, dtype=torch.float16)))  # fmt: skip
+    assert one == other
+    assert one.fingerprint() == other.fingerprint()

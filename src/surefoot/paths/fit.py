@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 from ..errors import WeightsError
 from ..models.model import Model
-from ..weights.audit import audit, listed
+from ..weights.audit import audit, identical, listed
 from ..weights.ops import tied
 
-__all__ = ["identical", "misfits", "refuse"]
+__all__ = ["misfits", "refuse"]
 
 
 def misfits(
@@ -52,14 +51,6 @@ def refuse(start: Model, end: Model, problems: Sequence[str]) -> None:
             fix="take an end that was tuned from this start; for heads that do not match, "
             "fit a zero-shot head to the start first, or keep the end's with head='end'",
         )
-
-
-def identical(x: Tensor, y: Tensor) -> bool:
-    """Equal bit for bit (0.0 is not -0.0)."""
-    if x.shape != y.shape or x.dtype != y.dtype:
-        return False
-    left, right = (t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (x, y))
-    return torch.equal(left, right)
 
 
 def _ties_that_differ(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> list[str]:

@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
-from ..weights.ops import lerp_tensor
+from ..weights.ops import lerp_into, lerp_tensor, tied
 
 __all__ = ["mix_tensor", "require_variances"]
 
 
 def mix_tensor(target: Tensor, x: Tensor, y: Tensor, alpha: float) -> None:
     """Write lerp(x, y, alpha) into target, without a temporary where the dtypes allow it."""
-    if target.dtype == x.dtype and x.dtype in (torch.float32, torch.float64):
-        torch.lerp(x, y, alpha, out=target)
+    direct = target.dtype == x.dtype == y.dtype and x.dtype in (torch.float32, torch.float64)
+    if direct and tied(target) not in (tied(x), tied(y)):
+        lerp_into(target, x, y, alpha)
     else:
         target.copy_(lerp_tensor(x, y, alpha))
 

@@ -19,9 +19,9 @@ from ..models.heads import Head
 from ..models.model import Model
 from ..weights import Weights, check_alpha
 from ..weights.alpha import Side
-from ..weights.audit import COMPUTED
+from ..weights.audit import COMPUTED, identical
 from .batchnorm import estimate, statistics_names
-from .fit import identical, misfits, refuse
+from .fit import misfits, refuse
 from .heads import Prompts, text_heads_that_differ
 from .mixing import mix_tensor, require_variances
 

@@ -11,7 +11,7 @@ from ..errors import WeightsError
 from .kinds import kind_of
 from .outline import Outline, listed, misfits
 
-__all__ = ["COMPUTED", "audit", "finite", "listed", "require_compatible"]
+__all__ = ["COMPUTED", "audit", "finite", "identical", "listed", "require_compatible"]
 
 COMPUTED = frozenset({torch.float16, torch.bfloat16, torch.float32, torch.float64})
 """Dtypes that are computed with. Integers and booleans are copied; anything else is refused."""
@@ -24,6 +24,20 @@ def finite(tensor: Tensor) -> bool:
     # min and max carry NaN along, and need no boolean tensor of the same size.
     low, high = torch.aminmax(tensor)
     return bool(torch.isfinite(low) and torch.isfinite(high))
+
+
+def identical(x: Tensor, y: Tensor) -> bool:
+    """Equal bit for bit, wherever the tensors lie; NaN equals itself, -0.0 is not 0.0."""
+    if x is y:
+        return True
+    if x.dtype != y.dtype or x.shape != y.shape:
+        return False
+    if not x.numel():  # numpy's have strides that no view as bytes could take
+        return True
+    if x.device != y.device:
+        x, y = x.cpu(), y.cpu()
+    left, right = (t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (x, y))
+    return torch.equal(left, right)
 
 
 def audit(a: Mapping[str, Tensor], b: Mapping[str, Tensor], *, values: bool = True) -> list[str]:

@@ -37,6 +37,8 @@ def fingerprint(weights: Mapping[str, Tensor] | nn.Module) -> str:
 
 def raw_bytes(tensor: Tensor) -> memoryview:
     """The bytes of a tensor in row-major order; copied only where it must be."""
+    if not tensor.numel():  # of numpy's, which have no stride that a view as bytes could take
+        return memoryview(b"")
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     data: memoryview = flat.view(torch.uint8).numpy().data
     return data

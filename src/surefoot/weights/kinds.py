@@ -123,7 +123,7 @@ class Stored:
     def _numbers(self) -> NDArray[Any]:
         """As numpy can compute with them: bfloat16 in float32, anything else as it is."""
         if self.kind == "BF16":
-            return widen(self, np.empty(len(self), dtype=np.float32))
+            return widen(self, Stored("F32", np.empty(4 * len(self), dtype=np.uint8)))
         return self.array
 
     def part(self, start: int, stop: int) -> Stored:
@@ -132,38 +132,40 @@ class Stored:
         return Stored(self.kind, self.data[start * size : stop * size])
 
 
-def widen(stored: Stored, room: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Numbers of at most 32 bits in float32, (n,): their own memory, or ``room`` (n,)."""
-    if stored.kind == "F32":
-        return stored.array
-    if stored.kind == "BF16":
-        bits = room.view(np.uint32)
-        np.copyto(bits, stored.array)
-        np.left_shift(bits, np.uint32(16), out=bits)
-    else:
-        np.copyto(room, stored.array)
-    return room
+def widen(stored: Stored, room: Stored) -> NDArray[Any]:
+    """Write floating numbers to ``room``, of a wider format; (n,) as an array."""
+    wide = room.array
+    if stored.kind != "BF16":
+        np.copyto(wide, stored.array)
+        return wide
+    bits = wide.view(np.uint32)[: len(stored)]
+    np.copyto(bits, stored.array)
+    np.left_shift(bits, np.uint32(16), out=bits)
+    if room.kind != "F32":
+        np.copyto(wide, bits.view(np.float32).copy())
+    return wide
 
 
-def narrow(numbers: NDArray[np.float32], into: Stored, room: NDArray[np.uint32]) -> None:
-    """Round float32 to nearest, ties to even, into a block of float32, float16 or bfloat16.
+def narrow(numbers: Stored, into: Stored, room: NDArray[np.uint32]) -> None:
+    """Round float32 or float64 to nearest, ties to even, into a block of another floating format.
 
     Args:
         numbers: (n,).
         into: (n,).
         room: (n,), overwritten.
     """
-    if into.kind != "BF16":
-        with np.errstate(over="ignore"):  # what is too large becomes Inf; the caller looks for it
-            np.copyto(into.array, numbers, casting="same_kind")
-        return
-    bits = numbers.view(np.uint32)
+    with np.errstate(over="ignore"):  # what is too large becomes Inf; the caller looks for it
+        if into.kind != "BF16":
+            np.copyto(into.array, numbers.array, casting="same_kind")
+            return
+        single = numbers.array.astype(np.float32, copy=False)
+    bits = single.view(np.uint32)
     np.right_shift(bits, np.uint32(16), out=room)
     np.bitwise_and(room, np.uint32(1), out=room)
     np.add(room, np.uint32(0x7FFF), out=room)
     np.add(room, bits, out=room)
     np.right_shift(room, np.uint32(16), out=room)
     np.copyto(into.array, room, casting="same_kind")
-    if len(numbers) and np.isnan(numbers.min()):  # min carries NaN along
+    if len(single) and np.isnan(single.min()):  # min carries NaN along
         # Its bits may have been rounded to those of an infinity.
-        np.copyto(into.array, np.uint16(0x7FC0), where=np.isnan(numbers))
+        np.copyto(into.array, np.uint16(0x7FC0), where=np.isnan(single))

@@ -19,6 +19,7 @@ from .kinds import COMPUTED_KINDS, KINDS, Stored, common_kind
 from .mixing import Mixer, Part
 from .outline import listed, misfits
 from .rules import Rule
+from .scratch import room_for
 from .streaming import Blocks, Sink, default_threads, workers
 from .tensor_file import TensorFile, open_tensors
 
@@ -33,6 +34,10 @@ _EPSILON = {"F64": 2.0**-52, "F32": 2.0**-23, "F16": 2.0**-10, "BF16": 2.0**-7}
 
 _EVERY = 32
 """One block in so many is compared with float64 when the check is sampled; the first always is."""
+
+
+_COMPARED = 1 << 13
+"""Numbers that are compared with float64 at once."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def merge(
     threads = threads or default_threads()
     metadata = _metadata(sources, rule, dtype, hashes)
     shapes = {name: sources[0].shape(name) for name in target}
-    if rule.needs_torch([*target.values(), *(s.kind(name) for s in sources for name in s)]):
+    if rule.by_torch:
         importlib.import_module("torch")  # before there are threads, which see whether it is there
     # The pool goes first when something fails: no thread may write to a file that is closed.
     with Sink(out, target, shapes, metadata) as sink, workers(threads) as pool:
@@ -233,10 +238,18 @@ def _look(
 
 
 def _compare(mixer: Mixer, part: Part, stored: Sequence[Stored], mixed: Stored) -> Accuracy:
-    wide = [one.widened("F64") for one in stored]
-    error = float(np.abs(mixed.widened("F64") - mixer.exact(part, wide)).max())
-    unit = _EPSILON[mixed.kind] * max(float(np.abs(one).max()) for one in wide)
-    return Accuracy(len(mixed), 0, error, error / unit if unit > 0 else 0.0)
+    """Piece by piece where that can be: float64 of a whole block is fresh memory each time."""
+    found = Accuracy()
+    step = _COMPARED if mixer.pointwise else len(mixed)
+    for at in range(0, len(mixed), step):
+        to = min(at + step, len(mixed))
+        piece = replace(part, start=part.start + at, stop=part.start + to)
+        wide = [one.part(at, to).widened("F64") for one in stored]
+        error = float(np.abs(mixed.part(at, to).widened("F64") - mixer.exact(piece, wide)).max())
+        unit = _EPSILON[mixed.kind] * max(float(np.abs(one).max()) for one in wide)
+        ulps = error / unit if unit > 0 else 0.0
+        found = _joined(found, Accuracy(to - at, 0, error, ulps))
+    return found
 
 
 def _joined(a: Accuracy, b: Accuracy) -> Accuracy:
@@ -315,7 +328,9 @@ def _messages(sources: Sequence[TensorFile]) -> list[str]:
 def file_hash(files: Sequence[Path], stop: threading.Event | None = None) -> str:
     """sha256 of a file; of several, their names and hashes, joined by blanks; "" when stopped."""
     hashes = []
-    piece = memoryview(bytearray(2**18))  # one buffer: fresh ones cost as much as the reading
+    # One buffer: fresh ones cost as much as the reading. Large: other threads hold the lock between
+    # two pieces.
+    piece = room_for(2**21).data
     for path in files:
         digest = hashlib.sha256()
         with open(path, "rb", buffering=0) as source:

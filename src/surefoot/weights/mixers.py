@@ -26,7 +26,7 @@ def mean(count: int, weights: Sequence[float] | None) -> Mixer:
     def averaged(part: Part, *xs: Tensor) -> Tensor:
         return weighted_sum(xs, shares, xs[0].dtype)
 
-    return wide_mixer(averaged, range(count), lambda name: 0)
+    return wide_mixer(averaged, range(count), lambda name: 0, pointwise=True)
 
 
 def task_arithmetic(
@@ -48,11 +48,15 @@ def task_arithmetic(
     def added(part: Part, x: Tensor, *ys: Tensor) -> Tensor:
         return add_deltas(x, ys, [scales[i] for i in active])
 
-    return wide_mixer(added, [0, *(i + 1 for i in active)], integers)
+    return wide_mixer(added, [0, *(i + 1 for i in active)], integers, pointwise=True)
 
 
 def wide_mixer(
-    combine: Callable[..., Tensor], active: Iterable[int], integers: Callable[[str], int]
+    combine: Callable[..., Tensor],
+    active: Iterable[int],
+    integers: Callable[[str], int],
+    *,
+    pointwise: bool = False,
 ) -> Mixer:
     """A mixer that computes in a wide dtype and rounds once.
 
@@ -60,6 +64,7 @@ def wide_mixer(
         combine: (part, one wide block per active source) -> a wide block.
         active: The sources that take part.
         integers: As in :class:`Mixer`.
+        pointwise: Likewise.
     """
     own = list(active)
 
@@ -78,7 +83,7 @@ def wide_mixer(
         found: NDArray[Any] = combine(part, *(torch.from_numpy(blocks[i]) for i in own)).numpy()
         return found
 
-    return Mixer(mix, exact, integers)
+    return Mixer(mix, exact, integers, pointwise=pointwise)
 
 
 def common_dtype(tensors: Sequence[Tensor]) -> torch.dtype:

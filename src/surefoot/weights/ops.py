@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
-from .alpha import Side, check_alpha, normalised
+from .alpha import Side, check_alpha, nearer_end, normalised
 from .audit import COMPUTED, finite, require_compatible
 
 __all__ = [
     "add",
     "difference",
     "lerp",
+    "lerp_into",
     "lerp_tensor",
     "mean",
     "tied",
@@ -29,6 +30,10 @@ __all__ = [
     "wide",
     "zip_named",
 ]
+
+
+_PIECE = 1 << 18
+"""Numbers that are computed with at once on a CPU."""
 
 
 def lerp(
@@ -73,17 +78,37 @@ def lerp(
 def lerp_tensor(x: Tensor, y: Tensor, alpha: float) -> Tensor:
     """(1 - alpha) x + alpha y for one floating tensor of any shape; a new, contiguous tensor.
 
-    ``torch.lerp`` computes x + alpha (y - x) below one half and y - (1 - alpha)(y - x) above, so
-    that the error stays within about one unit in the last place of the larger operand. The ends
-    and equal tensors are copied: arithmetic would turn -0.0 into 0.0.
+    The ends and equal tensors are copied: arithmetic would turn -0.0 into 0.0. See
+    :func:`~.alpha.nearer_end` for the rest.
     """
     if alpha == 1:
         return y.clone(memory_format=torch.contiguous_format)
     if alpha == 0 or torch.equal(x, y):
         return x.clone(memory_format=torch.contiguous_format)
     if x.dtype in (torch.float16, torch.bfloat16):
-        return torch.lerp(x.float(), y.float(), alpha).to(x.dtype).contiguous()
-    return torch.lerp(x, y, alpha).contiguous()
+        wider = torch.empty(x.shape, dtype=torch.float32, device=x.device)
+        return lerp_into(wider, x.float(), y.float(), alpha).to(x.dtype)
+    return lerp_into(torch.empty(x.shape, dtype=x.dtype, device=x.device), x, y, alpha)
+
+
+def lerp_into(out: Tensor, x: Tensor, y: Tensor, alpha: float) -> Tensor:
+    """Write (1 - alpha) x + alpha y to ``out``, and return it.
+
+    Args:
+        out: Other memory than ``x`` and ``y``; of their shape, dtype and device.
+        x: The start, float32 or float64.
+        y: The end, likewise.
+        alpha: The share of the end.
+    """
+    second, factor = nearer_end(alpha, single=out.dtype == torch.float32)
+    pieces = [(out, x, y)]
+    if out.device.type == "cpu" and all(t.is_contiguous() for t in (out, x, y)):
+        # Three passes take half the time again of one where the numbers stay in the cache.
+        pieces = list(zip(*(torch.split(t.view(-1), _PIECE) for t in (out, x, y)), strict=True))
+    for into, start, end in pieces:
+        torch.sub(end, start, out=into)
+        into.mul_(factor).add_(end if second else start)
+    return out
 
 
 def add(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Tensor]:

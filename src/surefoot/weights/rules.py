@@ -35,12 +35,10 @@ class Rule(ABC):
     name: ClassVar[str]
     temporaries: ClassVar[int] = 6
     """Blocks of 8 bytes a number that are alive at once, for the memory budget."""
+    by_torch: ClassVar[bool] = True
+    """Does it compute by torch, rather than by numpy alone?"""
 
     integers: Side = "end"
-
-    def needs_torch(self, kinds: Sequence[str]) -> bool:
-        """Does it compute by torch, given the number formats of sources and result?"""
-        return True
 
     @abstractmethod
     def mixer(self, sources: Sequence[TensorFile], scan: Scan) -> Mixer:
@@ -71,13 +69,10 @@ class Lerp(Rule):
 
     name: ClassVar[str] = "lerp"
     temporaries: ClassVar[int] = 2
+    by_torch: ClassVar[bool] = False
 
     alpha: float = 0.5
     extrapolate: bool = False
-
-    def needs_torch(self, kinds: Sequence[str]) -> bool:
-        """For float64: numpy has nothing as exact as a fused multiply-add there."""
-        return "F64" in kinds
 
     def mixer(self, sources: Sequence[TensorFile], scan: Scan) -> Mixer:
         """Two checkpoints, one coefficient."""
@@ -97,14 +92,11 @@ class LinesRule(Rule):
 
     name: ClassVar[str] = "lines"
     temporaries: ClassVar[int] = 2
+    by_torch: ClassVar[bool] = False
 
     alpha: float = 0.5
     beta: float = 0.5
     extrapolate: bool = False
-
-    def needs_torch(self, kinds: Sequence[str]) -> bool:
-        """For float64: numpy has nothing as exact as a fused multiply-add there."""
-        return "F64" in kinds
 
     def mixer(self, sources: Sequence[TensorFile], scan: Scan) -> Mixer:
         """Two checkpoints, a coefficient by the depth that a name tells."""

@@ -1,4 +1,9 @@
-"""Memory that a thread uses again: fresh memory for every block costs more than the arithmetic."""
+"""Memory that a thread uses again: fresh memory for every block costs more than the arithmetic.
+
+Some processors (AMD's of the third and fourth generation) copy three times more slowly from a file
+where the target lies up to 32 bytes further into its page than the source, as malloc's large blocks
+do. Here it lies in the same place, or less than a cache line before it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,17 @@ import numpy as np
 
 from .kinds import Bytes
 
-__all__ = ["Scratch"]
+__all__ = ["Scratch", "room_for"]
+
+_PAGE = 4096
+_LINE = 64
+
+
+def room_for(size: int) -> Bytes:
+    """(size,) bytes of fresh memory from the start of a page on."""
+    room = np.empty(size + _PAGE, dtype=np.uint8)
+    start = -room.ctypes.data % _PAGE
+    return room[start : start + size]
 
 
 class Scratch:
@@ -18,9 +33,16 @@ class Scratch:
     def __init__(self) -> None:
         self._local = threading.local()
 
-    def __call__(self, slot: Hashable, size: int) -> Bytes:
-        """(size,) bytes of this thread's memory; what was in the slot before is lost."""
+    def __call__(self, slot: Hashable, size: int, offset: int = 0) -> Bytes:
+        """(size,) bytes of this thread's memory; what was in the slot before is lost.
+
+        Args:
+            slot: Its name.
+            size: Bytes.
+            offset: Where in a file they will be read from.
+        """
         held: dict[Hashable, Bytes] = self._local.__dict__.setdefault("held", {})
-        if slot not in held or len(held[slot]) < size:
-            held[slot] = np.empty(size, dtype=np.uint8)
-        return held[slot][:size]
+        shift = offset % _PAGE // _LINE * _LINE
+        if slot not in held or len(held[slot]) < size + shift:
+            held[slot] = room_for(size + _PAGE)
+        return held[slot][shift : shift + size]

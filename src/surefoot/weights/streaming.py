@@ -139,7 +139,8 @@ class Blocks:
         size = part.stop - part.start
         return [
             source.read(part.name, part.start, part.stop,
-                        self._scratch(i, size * KINDS[source.kind(part.name)].size))
+                        self._scratch(i, size * KINDS[source.kind(part.name)].size,
+                                      source.offset(part.name, part.start)))
             for i, source in enumerate(self.sources)
         ]  # fmt: skip
 
@@ -249,7 +250,7 @@ class Sink:
             head[name] = {"dtype": self._kinds[name], "shape": list(self._shapes[name]),
                           "data_offsets": [at, at + size]}  # fmt: skip
         text = json.dumps(head, separators=(",", ":")).encode()
-        text += b" " * (-len(text) % 8)
+        text += b" " * (-(len(text) + 8) % 64)  # where mixed blocks are copied from: see scratch
         return struct.pack("<Q", len(text)) + text
 
     def _require_room(self) -> None:

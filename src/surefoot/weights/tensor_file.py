@@ -101,6 +101,11 @@ class TensorFile(Mapping[str, "Tensor"]):
             return tied(place.tensor)
         return (place.file, place.offset, place.kind, place.shape, name if not place.numel else "")
 
+    def offset(self, name: str, start: int) -> int:
+        """Where in its file number ``start`` of a tensor lies, in bytes; 0 where it is mapped."""
+        place = self._places[name]
+        return place.offset + start * KINDS[place.kind].size if place.file is not None else 0
+
     def outline(self) -> dict[str, Outline]:
         """Every name with shape and format; nothing is read."""
         return {k: Outline(p.kind, p.shape) for k, p in self._places.items()}
@@ -151,7 +156,7 @@ class TensorFile(Mapping[str, "Tensor"]):
             return
         # A plain read, not a mapping: mapped pages would count as this process's memory.
         with open(place.file, "rb", buffering=0) as source:
-            source.seek(place.offset + start * KINDS[place.kind].size)
+            source.seek(self.offset(name, start))
             free: memoryview = room.data
             got = 0
             while got < len(free):

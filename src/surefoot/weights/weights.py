@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..errors import WeightsError
 from . import ops
 from .alpha import Side
-from .audit import COMPUTED, finite, listed, require_compatible
+from .audit import COMPUTED, finite, identical, listed, require_compatible
 from .fingerprint import fingerprint
 
 __all__ = ["Weights"]
@@ -69,7 +69,7 @@ class Weights(Mapping[str, Tensor]):
         """Equal bit for bit: names, dtypes, shapes and bytes."""
         if not isinstance(other, Weights):
             return NotImplemented
-        return self.keys() == other.keys() and all(_same(t, other[k]) for k, t in self.items())
+        return self.keys() == other.keys() and all(identical(t, other[k]) for k, t in self.items())
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -194,16 +194,6 @@ def _scaled(tensor: Tensor, factor: float) -> Tensor:
     return ((tensor.float() if half else tensor) * factor).to(tensor.dtype)
 
 
-def _same(x: Tensor, y: Tensor) -> bool:
-    """Equal bit for bit, wherever the tensors lie; NaN equals itself, -0.0 is not 0.0."""
-    if x is y:
-        return True
-    if x.dtype != y.dtype or x.shape != y.shape:
-        return False
-    left, right = (t.detach().cpu().contiguous().reshape(-1).view(torch.uint8) for t in (x, y))
-    return torch.equal(left, right)
-
-
 def _misfits(
     source: Mapping[str, Tensor], targets: Mapping[str, Tensor], *, strict: bool
 ) -> list[str]:
@@ -221,6 +211,6 @@ def _misfits(
             problems.append(f"{name!r} is {source[name].dtype}, the module wants "
                             f"{targets[name].dtype}")  # fmt: skip
         twin = first.setdefault(ops.tied(targets[name]), name)
-        if have == want and not _same(source[twin], source[name]):
+        if have == want and not identical(source[twin], source[name]):
             problems.append(f"{name!r} and {twin!r} are one tensor in the module and differ here")
     return problems
