@@ -198,9 +198,11 @@ assert "torch" not in sys.modules and "accelerate" not in sys.modules, "torch wa
 
 
 def test_the_command_merges_two_files_without_importing_torch(tmp_path):
-    for name, weights in zip("ab", pair((torch.float32, torch.float32)), strict=True):
-        save_file(weights, tmp_path / f"{name}.safetensors")
+    for names, dtype in (("ab", torch.float32), ("cd", torch.float64)):
+        for name, weights in zip(names, pair((dtype, dtype)), strict=True):
+            save_file(weights, tmp_path / f"{name}.safetensors")
     commands = [
+        "merge c.safetensors d.safetensors -o four.safetensors --alpha 0.7 --check full",
         "merge a.safetensors b.safetensors -o one.safetensors --alpha 0.3 --check full",
         "merge a.safetensors b.safetensors -o two.safetensors --method lines --dtype bfloat16",
         "merge a.safetensors b.safetensors -o v.json --alpha 0.3 --virtual",
@@ -211,3 +213,4 @@ def test_the_command_merges_two_files_without_importing_torch(tmp_path):
     one, three = (Weights(load_file(tmp_path / f"{n}.safetensors")) for n in ("one", "three"))
     assert one == three
     assert load_file(tmp_path / "two.safetensors")["blocks.0.w"].dtype == torch.bfloat16
+    assert load_file(tmp_path / "four.safetensors")["blocks.0.w"].dtype == torch.float64

@@ -35,7 +35,6 @@ _EPSILON = {"F64": 2.0**-52, "F32": 2.0**-23, "F16": 2.0**-10, "BF16": 2.0**-7}
 _EVERY = 32
 """One block in so many is compared with float64 when the check is sampled; the first always is."""
 
-
 _COMPARED = 1 << 13
 """Numbers that are compared with float64 at once."""
 
@@ -95,11 +94,12 @@ def merge(
     """Merge checkpoints into one safetensors file, block by block.
 
     Blocks are read, mixed and written by several threads. Memory stays within ``memory`` besides
-    the interpreter and its libraries, whatever the size of the files; of a ``.pt``, pages that are
-    mapped come on top, which the system takes back when it needs them. The numbers are those of
-    the in-memory operations: bit for bit for lerp, LiNeS, means, task arithmetic, TIES and Fisher,
-    up to the order of a sum for Model Stock on tensors larger than a block (and up to the sign of
-    zeros that are equal in all checkpoints).
+    the interpreter, its libraries and 2 MB for every file that is being hashed (up to four at
+    once), whatever the size of the files; of a ``.pt``, pages that are mapped come on top, which
+    the system takes back when it needs them. The numbers are those of the in-memory operations:
+    bit for bit for lerp, LiNeS, means, task arithmetic, TIES and Fisher, up to the order of a sum
+    for Model Stock on tensors larger than a block (and up to the sign of zeros that are equal in
+    all checkpoints).
 
     Args:
         checkpoints: What :func:`~surefoot.weights.open_tensors` opens; same names and shapes. The
@@ -144,7 +144,7 @@ class _Hashes:
 
     def __init__(self, sources: Sequence[TensorFile]) -> None:
         self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(max(1, len(sources)))
+        self._pool = ThreadPoolExecutor(default_threads())
         self._futures = [self._pool.submit(file_hash, s.files, self._stop) for s in sources]
 
     def __enter__(self) -> _Hashes:

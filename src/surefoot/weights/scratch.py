@@ -1,6 +1,6 @@
 """Memory that a thread uses again: fresh memory for every block costs more than the arithmetic.
 
-Some processors (AMD's of the third and fourth generation) copy three times more slowly from a file
+Some processors (measured: an EPYC of the third generation) copy three times more slowly from a file
 where the target lies up to 32 bytes further into its page than the source, as malloc's large blocks
 do. Here it lies in the same place, or less than a cache line before it.
 """
