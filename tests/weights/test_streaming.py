@@ -254,6 +254,18 @@ def test_accuracy_against_float64_is_reported(tmp_path):
     assert "against float64" in str(found)
 
 
+@pytest.mark.parametrize(
+    "rule", [Lerp(alpha=0.3), LinesRule(alpha=0.2), Mean(), TaskArithmetic(scales=(0.3,))]
+)
+def test_the_beginning_of_every_tensor_is_compared_however_few_blocks_there_are(tmp_path, rule):
+    sizes = {f"blocks.{i}.w": n for i, n in enumerate([1, 63, 64, 65, 2048, 6400])}
+    files = written(tmp_path, [{k: torch.randn(n) for k, n in sizes.items()} for _ in "ab"])
+    found = merge(files, tmp_path / "o.safetensors", rule).accuracy
+    # The first block is compared whole: one number. Of the others 64, or one in 32.
+    assert found.compared == 1 + 63 + 64 + 64 + 64 + 200
+    assert found.largest > 0
+
+
 def test_bad_numbers_are_named_and_nothing_is_written(tmp_path):
     sets = models(3)
     sets[1]["blocks.1.w"][6, 5] = math.nan

@@ -91,7 +91,7 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> A
     type=click.Choice(["none", "sampled", "full"]),
     default="sampled",
     show_default=True,
-    help="Compare with float64: one block in 32, or all.",
+    help="Compare with float64: one block in 32 and the beginning of tensors, or all.",
 )
 @click.option("--memory", type=click.IntRange(1), default=64, show_default=True, help="MiB.")
 @click.option("--threads", type=click.IntRange(1), help="As many as cores, up to 4.")

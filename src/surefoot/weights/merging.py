@@ -33,7 +33,11 @@ DTYPE_POLICIES = ("error", "start", "end", "widest", "float16", "bfloat16", "flo
 _EPSILON = {"F64": 2.0**-52, "F32": 2.0**-23, "F16": 2.0**-10, "BF16": 2.0**-7}
 
 _EVERY = 32
-"""One block in so many is compared with float64 when the check is sampled; the first always is."""
+"""One block in so many is compared with float64 when the check is sampled; the first always is.
+
+So is one number in so many, and 64 or all, at the beginning of every tensor, where the method works
+number by number: most tensors are one small block.
+"""
 
 _COMPARED = 1 << 13
 """Numbers that are compared with float64 at once."""
@@ -109,7 +113,8 @@ def merge(
         dtype: One of :data:`DTYPE_POLICIES`. "error" refuses checkpoints of different dtypes.
         memory: Bytes for all blocks in flight.
         threads: That read, compute and write; as many as cores, up to four, when left out.
-        check: Compare with float64 on one block in 32, on all of them, or not.
+        check: Compare with float64 on one block in 32 and the beginning of every tensor (of TIES,
+            Model Stock and Fisher the blocks alone), on all numbers, or not.
         hashes: Read every input once more to note its sha256 in the metadata.
         block_bytes: Size of a block, instead of what ``memory`` allows.
         progress: Called with (bytes written, bytes in all), from this thread.
@@ -172,8 +177,14 @@ def _stream(
     # Integers come first where they are wide, and are not compared.
     first = next((name for name in sink.order if target[name] in COMPUTED_KINDS), None)
 
-    def sampled(part: Part) -> bool:
-        return part.number % _EVERY == 0 or (part.name == first and part.start == 0)
+    def compared(part: Part, size: int) -> int:
+        """How many numbers of the part's beginning are compared with float64."""
+        if check == "none":
+            return 0
+        chosen = part.number % _EVERY == 0 or (part.name == first and part.start == 0)
+        if check == "full" or chosen:
+            return size
+        return min(size, max(64, size // _EVERY)) if mixer.pointwise and part.start == 0 else 0
 
     def work(part: Part, stored: list[Stored]) -> _Seen:
         kind = target[part.name]
@@ -182,9 +193,9 @@ def _stream(
             return _Seen()
         mixed = mixer.mix(part, stored, kind)
         seen = _look(stored, mixed, labels, carries=mixer.carries(part.name))
-        compared = check == "full" or (check == "sampled" and sampled(part))
-        if compared and len(mixed) and not seen.bad and not seen.infinite:
-            seen.accuracy = _compare(mixer, part, stored, mixed)
+        size = compared(part, len(mixed))
+        if size and not seen.bad and not seen.infinite:
+            seen.accuracy = _compare(mixer, part, stored, mixed, size)
         sink.write(part.name, part.start, mixed.data)
         return seen
 
@@ -237,12 +248,14 @@ def _look(
     return _Seen(bad, False, differs)
 
 
-def _compare(mixer: Mixer, part: Part, stored: Sequence[Stored], mixed: Stored) -> Accuracy:
-    """Piece by piece where that can be: float64 of a whole block is fresh memory each time."""
+def _compare(
+    mixer: Mixer, part: Part, stored: Sequence[Stored], mixed: Stored, size: int
+) -> Accuracy:
+    """The first ``size`` numbers; in pieces where that can be: float64 takes fresh memory."""
     found = Accuracy()
-    step = _COMPARED if mixer.pointwise else len(mixed)
-    for at in range(0, len(mixed), step):
-        to = min(at + step, len(mixed))
+    step = _COMPARED if mixer.pointwise else size
+    for at in range(0, size, step):
+        to = min(at + step, size)
         piece = replace(part, start=part.start + at, stop=part.start + to)
         wide = [one.part(at, to).widened("F64") for one in stored]
         error = float(np.abs(mixed.part(at, to).widened("F64") - mixer.exact(piece, wide)).max())
