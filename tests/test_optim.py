@@ -1,4 +1,4 @@
-"""Selective projection decay against the paper's algorithm, written out number by number."""
+"""Optimisers against their papers, number by number: selective projection decay, AdamW."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from surefoot.methods.parse import method_from
 from surefoot.models.heads import zeros_head
 from surefoot.optim import SGDSPD, AdamSPD
 from surefoot.train import Schedule, train
+from surefoot.train.schedule import make_optimizer
 from surefoot.weights.fingerprint import fingerprint
 
 from .conftest import CLASSES, toy_model
@@ -170,3 +171,51 @@ def test_it_resumes_with_the_start_it_had(task: Task, tmp_path: Path) -> None:
 def test_it_goes_through_a_recipe() -> None:
     method = FineTune(schedule=SPD)
     assert method_from(as_dict(method)) == method
+
+
+def slow_adamw(value: Any, gradients: list[Any], *, lr: float, decay: float) -> Any:
+    """Loshchilov and Hutter, arXiv 1711.05101, algorithm 2, in float64, one number at a time."""
+    value, mean, square = value.copy(), np.zeros_like(value), np.zeros_like(value)
+    for step, gradient in enumerate(gradients, 1):
+        for at in np.ndindex(value.shape):
+            mean[at] = 0.9 * mean[at] + 0.1 * gradient[at]
+            square[at] = 0.999 * square[at] + 0.001 * gradient[at] ** 2
+            step_size = mean[at] / (1 - 0.9**step)
+            step_size /= np.sqrt(square[at] / (1 - 0.999**step)) + 1e-8
+            value[at] -= lr * (step_size + decay * value[at])
+    return value
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_schedules_adamw_is_the_papers(dtype: torch.dtype, turned: bool) -> None:
+    """Also where a tensor lies in memory by columns, which a loop over numbers could get wrong."""
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=(3, 5)), rng.normal(size=(4, 3, 5))
+    layer = torch.nn.Linear(5, 3, bias=False)
+    values = torch.tensor(start, dtype=dtype)
+    layer.weight = torch.nn.Parameter(values.T.contiguous().T if turned else values)
+    optimizer = make_optimizer(layer, Schedule(lr=0.1, weight_decay=0.2, betas=(0.9, 0.999)))
+    for gradient in gradients:
+        for group in optimizer.param_groups:
+            group["lr"] = 0.1
+        (layer.weight * torch.tensor(gradient, dtype=dtype)).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    expected = slow_adamw(start, list(gradients), lr=0.1, decay=0.2)
+    close = 1e-5 if dtype == torch.float32 else 1e-12
+    np.testing.assert_allclose(layer.weight.detach(), expected, rtol=0, atol=close)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "adam_spd", "sgd_spd"])
+def test_a_tensor_may_get_its_first_gradient_later_than_others(optimizer: Any) -> None:
+    module = torch.nn.ParameterDict({k: torch.nn.Parameter(torch.ones(2)) for k in ("a", "b")})
+    made = make_optimizer(module, Schedule(lr=0.1, optimizer=optimizer, weight_decay=0.0))
+    moved = []
+    for step in range(3):
+        module["a"].grad = torch.ones(2)
+        module["b"].grad = torch.ones(2) if step else None
+        made.step()
+        moved.append((module["a"][0].item(), module["b"][0].item()))
+    assert moved[0][1] == 1.0 > moved[0][0]
+    assert moved[2][1] == pytest.approx(moved[1][0])  # the same two steps, one later

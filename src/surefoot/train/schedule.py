@@ -15,6 +15,9 @@ from ..optim import SGDSPD, AdamSPD
 
 __all__ = ["Schedule", "learning_rate", "make_optimizer"]
 
+_FUSED_ON = ("cpu", "cuda")
+"""Devices on which torch updates a whole tensor in one pass, and on which that was tried."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -93,8 +96,12 @@ def learning_rate(schedule: Schedule, step: int, *, total: int, per_epoch: int) 
     return schedule.lr * 0.5 * (1 + math.cos(math.pi * share))
 
 
-def make_optimizer(module: nn.Module, schedule: Schedule, *, fused: bool) -> torch.optim.Optimizer:
+def make_optimizer(module: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
     """The schedule's optimiser over everything in ``module`` that has ``requires_grad``.
+
+    Adam and AdamW are fused where torch has that for the device: each number is read and written
+    once. SGD is not: torch's fused one fails where a tensor gets its first gradient later than
+    others (a prompt's, a temperature's).
 
     Raises:
         TrainingError: Nothing has.
@@ -110,14 +117,14 @@ def make_optimizer(module: nn.Module, schedule: Schedule, *, fused: bool) -> tor
     groups: list[Any] = [{"params": trained}]
     if s.layer_decay < 1:
         groups = _groups(module, trained, s.layer_decay)
-    common: dict[str, Any] = {"lr": s.lr, "fused": fused}
-    adam: dict[str, Any] = {"betas": s.betas, "eps": s.eps, **common}
+    fused = all(p.device.type in _FUSED_ON for p in trained)
+    adam: dict[str, Any] = {"lr": s.lr, "betas": s.betas, "eps": s.eps, "fused": fused}
     if s.optimizer == "adam_spd":
         return AdamSPD(groups, projection=s.weight_decay, **adam)
     if s.optimizer == "sgd_spd":
-        return SGDSPD(groups, projection=s.weight_decay, momentum=s.momentum, **common)
+        return SGDSPD(groups, lr=s.lr, projection=s.weight_decay, momentum=s.momentum)
     if s.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=s.momentum, weight_decay=s.weight_decay, **common)
+        return torch.optim.SGD(groups, lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay)
     return torch.optim.AdamW(groups, weight_decay=s.weight_decay, **adam)
 
 

@@ -44,8 +44,7 @@ class Spread:
         self, objective: nn.Module, schedule: Schedule, accelerator: Accelerator, run: RunContext
     ) -> None:
         self.objective, self.accelerator = objective, accelerator
-        fused = accelerator.device.type == "cuda"
-        self.optimizer = accelerator.prepare(make_optimizer(objective, schedule, fused=fused))
+        self.optimizer = accelerator.prepare(make_optimizer(objective, schedule))
         # DDP wants one forward pass per step and the same trained part throughout; objectives for
         # which that is not so have their gradients averaged by hand.
         self.by_hand = getattr(objective, "reduce_by_hand", False)
@@ -133,9 +132,7 @@ class _Sharded(Spread):
         for name in block_names(self.module):
             fully_shard(inside[name], mesh=mesh, ignored_params=self.kept_whole)
         fully_shard(self.module, mesh=mesh, ignored_params=self.kept_whole)
-        self.optimizer = make_optimizer(
-            self.module, schedule, fused=accelerator.device.type == "cuda"
-        )
+        self.optimizer = make_optimizer(self.module, schedule)
         self.undo = lambda: None
         if run.compile is True:
             self.module.compile(backend=run.compile_backend)
