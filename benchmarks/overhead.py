@@ -77,7 +77,7 @@ class Bare:
         objective = Classify(model).train()
         parameters = [p for p in objective.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(
-            parameters, lr=schedule.lr, weight_decay=schedule.weight_decay
+            parameters, lr=schedule.lr, weight_decay=schedule.weight_decay, fused=True
         )
         images, labels = self.train
         per_epoch = schedule.steps_per_epoch(len(images))

@@ -44,8 +44,9 @@ except ImportError:
     import on_device as dev  # type: ignore[no-redef]
     import towers  # type: ignore[no-redef]
 
-from surefoot.context import RunContext, _cores, pick_workers
+from surefoot.context import RunContext, pick_workers
 from surefoot.data.dataset import Split
+from surefoot.threads import cores
 from surefoot.train import Schedule, learning_rate, train
 from surefoot.train.spread import spread
 from surefoot.train.step import Stepper
@@ -391,7 +392,7 @@ def looped(arch: str, size: int, options: Any) -> Any:
 
         return work
 
-    most = max(_cores() - 1, 0)  # what a user may ask for by --workers
+    most = cores() - 1  # what a user may ask for by --workers
     kinds = {f"surefoot train, {auto} workers (auto)": ours(auto),
              f"timm + DataLoader, {auto} workers": theirs(auto)}  # fmt: skip
     if most != auto and device.type == "cuda":

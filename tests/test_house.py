@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1] / "src" / "surefoot"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "contents"),
-    ("registry", "drawing", "progress"),
+    ("registry", "drawing", "progress", "threads"),
     ("records", "stats", "published"),
     ("predictions", "cache"),
     ("runs",),
@@ -46,8 +46,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """From the ground up. Rooms on one floor do not import each other."""
 
 NO_TORCH = frozenset(
-    {"errors", "contents", "registry", "progress", "records", "cache", "stats", "predictions",
-     "runs", "select", "metrics", "drawing", "published", "report", "board", "theory"}
+    {"errors", "contents", "registry", "progress", "threads", "records", "cache", "stats",
+     "predictions", "runs", "select", "metrics", "drawing", "published", "report", "board",
+     "theory"}
 )  # fmt: skip
 """Rooms that load on a machine without torch: they import neither it nor a room that does."""
 

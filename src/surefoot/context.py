@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from .errors import TrainingError
+from .threads import MOST, cores
 
 __all__ = [
     "Precision",
@@ -35,14 +36,8 @@ def cap_threads() -> int:
     Containers often show more cores than they grant; more threads than cores is slower.
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, min(_cores(), 16)))
+        torch.set_num_threads(min(cores(), MOST))
     return torch.get_num_threads()
-
-
-def _cores() -> int:
-    """Cores for this process; those of one machine share them."""
-    every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return (every or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 _FEW = 1024
@@ -69,7 +64,7 @@ def pick_workers(workers: int | Literal["auto"], device: torch.device, images: i
         return workers
     if device.type == "cpu" or images <= _FEW or _shared_memory() < _SHARED:
         return 0
-    return max(0, min(_cores() - 1, 8))
+    return max(0, min(cores() - 1, 8))
 
 
 def _shared_memory() -> int:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -111,7 +111,13 @@ class PixelTransform:
     """A transform in two halves, so that a loader can do the second for a whole batch at once.
 
     Calling it on one image gives exactly what the halves give.
+
+    Attributes:
+        random: Whether :meth:`pixels` draws from torch's global generator. Where it does not,
+            several threads may call it.
     """
+
+    random: ClassVar[bool] = True
 
     def __init__(self, spec: TransformSpec) -> None:
         self.spec = spec
@@ -147,6 +153,8 @@ class PixelTransform:
 
 class _Eval(PixelTransform):
     """Resize, then centre crop."""
+
+    random = False
 
     def pixels(self, image: Image.Image) -> Image.Image:
         """Image of any mode and size -> RGB image of the model's size."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ..errors import BadImages, DataError
+from .ahead import ahead, threads_for
 from .dataset import Split
-from .images import EncodedImages, reason, underlying
+from .images import EncodedImages, many_may_read, reason, underlying
 from .readers import read_split
 
 __all__ = ["BROKEN", "Progress", "check_folder", "check_images", "require_good"]
@@ -45,7 +44,8 @@ def check_images(
 
     Args:
         split: What is checked.
-        workers: Threads beside this one (Pillow's decoders run side by side); 0: none.
+        workers: Threads (Pillow's decoders run side by side); 0: as many as pay off, on images
+            of ours.
         progress: Called now and then with (done, all).
         quick: Read and verify headers and checksums only. Finds empty files, files that are no
             images and damaged PNGs, but not truncated JPEGs.
@@ -62,7 +62,8 @@ def check_images(
             return reason(error)
         return None
 
-    for index, why in enumerate(_answers(one, len(split), workers)):
+    threads = workers or (1 if quick else _threads(split))
+    for index, why in enumerate(ahead(one, range(len(split)), threads)):
         if why is not None:
             bad.append((split.images.id(index), why))
         if progress is not None and (index % 256 == 255 or index + 1 == len(split)):
@@ -70,15 +71,14 @@ def check_images(
     return bad
 
 
-def _answers(one: Callable[[int], str | None], n: int, workers: int) -> Iterator[str | None]:
-    """``one(0) ... one(n - 1)``; with threads, a bounded number ahead."""
-    if workers < 1:
-        yield from map(one, range(n))
-        return
-    todo = iter(range(n))
-    with ThreadPoolExecutor(workers) as pool:
-        while block := list(islice(todo, 64 * workers)):
-            yield from pool.map(one, block)
+def _threads(split: Split) -> int:
+    """Threads that pay off for images like the first; a broken one says nothing about the rest."""
+    if not many_may_read(split.images):
+        return 1
+    try:
+        return threads_for(split.images[0])
+    except BROKEN:
+        return 1
 
 
 def _header(split: Split, index: int) -> None:

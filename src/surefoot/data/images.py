@@ -25,6 +25,7 @@ __all__ = [
     "MemoryImages",
     "RangeImages",
     "decode",
+    "many_may_read",
     "reason",
     "storage_state",
     "to_rgb",
@@ -301,6 +302,15 @@ def storage_state(images: Images, n: int) -> str:
             continue  # Reading it will say what is wrong.
         digest.update(f"{facts.st_size},{facts.st_mtime_ns};".encode())
     return digest.hexdigest()
+
+
+def many_may_read(images: Images) -> bool:
+    """Whether several threads may index these images at once.
+
+    Ours may, where they decode. Others, another library's or a user's, may keep a position.
+    """
+    source = images._images if isinstance(images, _Taken) else images
+    return type(source) in (FileImages, MemoryImages, RangeImages)
 
 
 def underlying(images: Images, indices: NDArray[np.int64]) -> tuple[Images, NDArray[np.int64]]:

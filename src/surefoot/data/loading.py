@@ -6,7 +6,7 @@ on (seed, epoch, index) alone, so that workers, processes and batch sizes change
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..errors import DataError
 from ..transforms import PixelTransform, Transform
+from .ahead import ahead, threads_for
 from .dataset import Split
-from .images import reason
+from .images import many_may_read, reason
 from .rng import kept_rng, mix
 
 __all__ = ["Batch", "make_loader"]
@@ -50,7 +51,8 @@ def make_loader(
         batch_size: Used without ``batches``.
         seed: Of the random transforms.
         epoch: Likewise; another epoch draws other crops.
-        workers: Processes that decode ahead, two batches each; 0 decodes in this one.
+        workers: Processes that decode ahead, two batches each; 0 decodes in this one, larger
+            images by as many threads as torch may use.
 
     Returns:
         A loader of dictionaries ``image`` float32 (b, 3, h, w), ``label`` int64 (b,), -1 without
@@ -101,6 +103,7 @@ class _Batches(Dataset[Batch]):
     def __init__(self, split: Split, transform: Transform, seed: int, epoch: int) -> None:
         # Not the split itself: captions and metadata need not travel to the workers.
         self.images, self.labels, self.name = split.images, split.labels, split.name
+        self.shared = many_may_read(split.images)
         self.transform, self.seed, self.epoch = transform, seed, epoch
 
     def __getitem__(self, indices: Any) -> Batch:
@@ -115,19 +118,30 @@ class _Batches(Dataset[Batch]):
         }
 
     def _tensors(self, at: NDArray[np.int64], generator: torch.Generator) -> Tensor:
-        decoded = self._decoded(at, generator)
-        if isinstance(self.transform, PixelTransform):
-            halfway = map(self.transform.pixels, decoded)
-            return self.transform.batch(halfway, len(at))
-        return torch.stack([self.transform(image) for image in decoded])
+        transform = self.transform
+        if not isinstance(transform, PixelTransform):
+            return torch.stack([transform(image) for image in self._seeded(at, generator)])
+        if not transform.random:
+            return transform.batch(self._decoded(at, transform.pixels), len(at))
+        return transform.batch(map(transform.pixels, self._seeded(at, generator)), len(at))
 
-    def _decoded(self, at: NDArray[np.int64], generator: torch.Generator) -> Iterator[Image.Image]:
+    def _seeded(self, at: NDArray[np.int64], generator: torch.Generator) -> Iterator[Image.Image]:
         """Images one by one; each leaves the generator seeded for its own transform."""
         seeds = mix(at, self.seed, self.epoch).tolist()
-        for index, seed in zip(at.tolist(), seeds, strict=True):
-            image = self._decode(index)
+        for image, seed in zip(self._decoded(at, _same), seeds, strict=True):
             generator.manual_seed(seed)
             yield image
+
+    def _decoded(
+        self, at: NDArray[np.int64], then: Callable[[Image.Image], Image.Image]
+    ) -> Iterator[Image.Image]:
+        """What ``then`` makes of each image, by threads where the first shows that it pays."""
+        indices: list[int] = at.tolist()
+        for index in indices[:1]:
+            first = self._decode(index)
+            threads = threads_for(first) if self.shared else 1
+            yield then(first)
+            yield from ahead(lambda i: then(self._decode(i)), indices[1:], threads)
 
     def _decode(self, index: int) -> Image.Image:
         try:

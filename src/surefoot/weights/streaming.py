@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from ..errors import WeightsError
+from ..threads import cores
 from .kinds import KINDS, Bytes, Stored
 from .mixing import Part
 from .scratch import Scratch
@@ -38,8 +39,7 @@ _BLOCK = 1 << 18
 
 def default_threads() -> int:
     """As many as this process has cores, up to four: by then the disk is what one waits for."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, 4))
+    return min(cores(), 4)
 
 
 @contextmanager
