@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from surefoot.data.ahead import ahead, threads_for
+from surefoot.data.check import check_images
 from surefoot.data.dataset import Split
 from surefoot.data.folder import from_folder
 from surefoot.data.held import Held
@@ -119,6 +120,17 @@ def test_a_broken_file_is_named_all_the_same(tmp_path: Path, four_threads: None)
     (tmp_path / "b" / "7.jpg").write_bytes(b"not an image")
     with pytest.raises(DataError, match=r"b/7\.jpg of the split 'train' cannot be decoded"):
         images_of(split, "eval")
+
+
+def test_the_check_before_a_run_finds_all_by_threads(tmp_path: Path, four_threads: None) -> None:
+    split = photographs(tmp_path)
+    for name in ("b/3", "a/8"):
+        whole = (tmp_path / f"{name}.jpg").read_bytes()
+        (tmp_path / f"{name}.jpg").write_bytes(whole[: len(whole) // 2])
+    found = [name for name, _ in check_images(split)]
+    assert found == [split.images.id(i) for i in range(len(split))
+                     if split.images.id(i) in ("a/8.jpg", "b/3.jpg")]  # fmt: skip
+    assert len(found) == 2
 
 
 def test_small_images_are_decoded_where_they_are(four_threads: None) -> None:
