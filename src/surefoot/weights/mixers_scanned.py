@@ -42,11 +42,9 @@ def ties(
         found: dict[str, list[float]] = {"": [0.0] * (len(sources) - 1)}
     elif per_tensor:
         split = [name for name in names if scan.splits(name)]
-        found = {}
-        for name in split:  # one by one: histograms of all of them would take much memory
-            found |= thresholds(sources, scan, [name], density, group=lambda name: name)
+        found = {name: thresholds(sources, scan, [name], density) for name in split}
     else:
-        found = thresholds(sources, scan, names, density, group=lambda name: "")
+        found = {"": thresholds(sources, scan, names, density)}
 
     def merged(part: Part, x: Tensor, *ys: Tensor) -> Tensor:
         least = found.get("") or found.get(part.name)

@@ -151,7 +151,8 @@ class TaskArithmetic(Rule):
 class Ties(Rule):
     """TIES-Merging (arXiv 2306.01708, section 4): start + scale * merged delta.
 
-    The thresholds over the whole deltas are exact: two passes over the files find them.
+    The thresholds are exact; as a rule one pass over the files finds them
+    (:mod:`~.thresholds`).
 
     Attributes:
         density: Share of each delta that is kept.
@@ -160,7 +161,6 @@ class Ties(Rule):
     """
 
     name: ClassVar[str] = "ties"
-    temporaries: ClassVar[int] = 20
 
     density: float = 0.2
     scale: float = 1.0

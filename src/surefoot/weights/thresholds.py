@@ -2,123 +2,199 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .mixers import common_dtype
 from .mixing import Part, Scan
 from .ops import wide
 from .tensor_file import TensorFile
-from .ties import kept, magnitude
+from .ties import PIECE, kept, magnitude
 
 __all__ = ["thresholds"]
 
 _BINS = 1 << 15
 _LOW = 1 << 16
 
+_AROUND = 4
+"""Of these bins so many on each side of the guess are counted number by number, 3 % or more."""
 
-@dataclass
-class _Count:
-    """A histogram (bins,) over the numbers of one group, tensor by tensor."""
+_CROWD = 0.1
+"""Where more of the sample than that lies there, as in half precision, other passes are quicker."""
 
-    bins: Tensor
-    pending: Tensor = field(init=False)
+_SAMPLED = (1 << 17, 1 << 22)
+"""Numbers that the guess rests on, about: a sixteenth of all, at least and at most so many."""
 
-    def __post_init__(self) -> None:
-        self.pending = torch.zeros_like(self.bins)
+_RUN = 1 << 11
+"""Numbers that are sampled in one go."""
 
-    def close(self, *, counts: bool) -> None:
-        """A tensor is read to its end: it counts, or (a mask of infinities) it does not."""
-        if counts:
-            self.bins += self.pending
-        self.pending.zero_()
+_INFINITE = 0x7F800000
+"""The bits of Inf in float32; those of NaN are larger."""
 
 
 def thresholds(
-    sources: Sequence[TensorFile],
-    scan: Scan,
-    names: Sequence[str],
-    density: float,
-    *,
-    group: Callable[[str], str],
-) -> dict[str, list[float]]:
-    """For each group of tensors and each tuned checkpoint the smallest magnitude that is kept.
+    sources: Sequence[TensorFile], scan: Scan, names: Sequence[str], density: float
+) -> list[float]:
+    """For each tuned checkpoint the smallest magnitude that is kept.
 
-    The magnitudes are float32, whose bits are ordered as the numbers are: one pass counts their
-    upper 16 bits, a second the lower 16 of those that share the threshold's upper ones. The result
-    is that of :func:`surefoot.weights.ties.threshold`; memory is two small histograms.
+    The magnitudes are float32, whose bits are ordered as the numbers are. A sample says where the
+    threshold will be; one pass counts what lies above that neighbourhood, and each magnitude
+    within. Should the threshold lie elsewhere, or many magnitudes there, or should a number be
+    infinite, two passes find it: one counts the upper 16 bits, the other the lower 16 of those
+    that share the threshold's upper ones. The result is that of
+    :func:`surefoot.weights.ties.threshold` in any case; memory is 4 MB for each tuned checkpoint.
 
     Args:
         sources: The start, then the tuned checkpoints.
         scan: Reads them.
-        names: Floating tensors; one that several names share counts once.
+        names: Floating tensors that are trimmed together; one that several names share counts
+            once.
         density: Share that is kept, in (0, 1).
-        group: Name -> the group it is trimmed with.
     """
-    tuned = len(sources) - 1
-    seen: set[object] = set()
-    own = []
+    distinct: dict[object, str] = {}
     for name in names:
-        key = tuple(s.identity(name) for s in sources)
-        own += [name] if key not in seen else []
-        seen.add(key)
+        distinct.setdefault(tuple(s.identity(name) for s in sources), name)
+    own = [name for name in distinct.values() if sources[0].numel(name)]
     if not own:
-        return {group(name): [0.0] * tuned for name in names}
-    upper = _histograms(scan, own, group, tuned, _BINS, lambda g, i, bits: bits >> 16)
-    found = {g: [_locate(c.bins, _rank(c.bins, density)) for c in cs] for g, cs in upper.items()}
+        return [0.0] * (len(sources) - 1)
+    least = _guesses(sources, own, density)
+    found = None if least is None else _around(sources, scan, own, density, least)
+    return found or _by_digits(scan, own, density, len(sources) - 1)
 
-    def lower_bits(g: str, i: int, bits: Tensor) -> Tensor:
-        return bits[(bits >> 16) == found[g][i][0]] & (_LOW - 1)
 
-    lower = _histograms(scan, own, group, tuned, _LOW, lower_bits)
-    out = {}
-    for g, counts in lower.items():
-        out[g] = [
-            _number(found[g][i][0], _locate(c.bins, found[g][i][1])[0])
-            for i, c in enumerate(counts)
-        ]
-    return out
+def _bits(tensors: Sequence[Tensor]) -> Iterator[Tensor]:
+    """The start and the tuned ones (n,) -> the bits of each delta's magnitude (n,), int32."""
+    wider = wide(common_dtype(tensors))
+    x, *ys = (t.to(wider) for t in tensors)
+    return (magnitude(y - x).view(torch.int32) for y in ys)
+
+
+def _guesses(
+    sources: Sequence[TensorFile], names: Sequence[str], density: float
+) -> list[int] | None:
+    """For each tuned checkpoint the least bits of a neighbourhood that a sample proposes."""
+    total = sum(sources[0].numel(name) for name in names)
+    fewest, most = _SAMPLED
+    runs_a_number = min(most, max(total / 16, fewest)) / _RUN / total
+    shares = torch.zeros(len(sources) - 1, _BINS, dtype=torch.float64)
+    for name in names:
+        numel = sources[0].numel(name)
+        runs = max(1, round(numel * runs_a_number))
+        size = min(_RUN, -(-numel // runs))
+        for i in range(runs):
+            at = (numel - size) * (2 * i + 1) // (2 * runs)  # spread evenly
+            blocks = [s.block(name, at, at + size) for s in sources]
+            for own, bits in zip(shares, _bits(blocks), strict=True):
+                own += torch.bincount(bits >> 16, minlength=_BINS) * (numel / (runs * size * total))
+    found = []
+    for own in shares:
+        above = own.flip(0).cumsum(0).flip(0)
+        at = int((above >= min(density, float(above[0]))).nonzero()[-1])
+        first = min(max(0, at - _AROUND), (_INFINITE >> 16) - 2 * _AROUND)
+        if float(own[first : first + 2 * _AROUND].sum()) > _CROWD:
+            return None
+        found.append(first << 16)
+    return found
+
+
+@dataclass
+class _Counted:
+    """Of some deltas, how many lie above a neighbourhood, and where those within lie."""
+
+    above: int = 0
+    near: list[NDArray[np.uint32]] = field(default_factory=list)
+
+    def add(self, bits: NDArray[np.uint32], low: np.uint32, width: np.uint32) -> bool:
+        """Bits of magnitudes, which are lost; False where a number is not finite."""
+        if bits.max(initial=0) >= _INFINITE:
+            return False
+        bits -= low  # what lies below wraps around, and so is beyond the end as well
+        within = bits < width
+        self.near.append(bits[within])
+        self.above += int(np.count_nonzero(bits < _INFINITE - low)) - len(self.near[-1])
+        return True
+
+
+def _around(
+    sources: Sequence[TensorFile],
+    scan: Scan,
+    names: Sequence[str],
+    density: float,
+    least: Sequence[int],
+) -> list[float] | None:
+    """The thresholds by one pass; None where they cannot be told from it."""
+    width = 2 * _AROUND << 16
+
+    def count(_: Part, tensors: list[Tensor]) -> list[_Counted] | None:
+        found = [_Counted() for _ in least]
+        for piece in zip(*(torch.split(t, PIECE) for t in tensors), strict=True):
+            for own, low, bits in zip(found, least, _bits(piece), strict=True):
+                # numpy: torch takes five times as long to compare and to count.
+                if not own.add(bits.numpy().view(np.uint32), np.uint32(low), np.uint32(width)):
+                    return None
+        return found
+
+    above = [0] * len(least)
+    bins = [torch.zeros(width, dtype=torch.int64) for _ in least]
+    for _, found in scan(names, count):
+        if found is None:
+            return None
+        for i, own in enumerate(found):
+            above[i] += own.above
+            near = torch.from_numpy(np.concatenate(own.near).view(np.int32))
+            bins[i].index_add_(0, near, torch.ones(len(near), dtype=torch.int64))
+    rank = kept(sum(sources[0].numel(name) for name in names), density)
+    ranks = [rank - n for n in above]
+    if not all(0 < r <= int(b.sum()) for r, b in zip(ranks, bins, strict=True)):
+        return None
+    return [_number(least[i] + _locate(bins[i], r)[0]) for i, r in enumerate(ranks)]
+
+
+def _by_digits(scan: Scan, names: Sequence[str], density: float, tuned: int) -> list[float]:
+    """The thresholds by two passes; a tensor whose start is not finite (a mask) does not count."""
+    upper = _histograms(scan, names, tuned, _BINS, lambda i, bits: bits >> 16)
+    found = []
+    for bins in upper:
+        n = int(bins.sum())
+        found.append(_locate(bins, kept(n, density) if n else 0))
+
+    def lower_bits(i: int, bits: Tensor) -> Tensor:
+        return bits[(bits >> 16) == found[i][0]] & (_LOW - 1)
+
+    lower = _histograms(scan, names, tuned, _LOW, lower_bits)
+    return [
+        _number(at << 16 | _locate(bins, rank)[0])
+        for (at, rank), bins in zip(found, lower, strict=True)
+    ]
 
 
 def _histograms(
-    scan: Scan,
-    names: Sequence[str],
-    group: Callable[[str], str],
-    tuned: int,
-    bins: int,
-    digit: Callable[[str, int, Tensor], Tensor],
-) -> dict[str, list[_Count]]:
-    counts = {group(name): [_Count(torch.zeros(bins, dtype=torch.int64)) for _ in range(tuned)]
-              for name in names}  # fmt: skip
+    scan: Scan, names: Iterable[str], tuned: int, bins: int, digit: Callable[[int, Tensor], Tensor]
+) -> Tensor:
+    """How often each digit occurs, (tuned, bins)."""
 
-    def count(part: Part, tensors: list[Tensor]) -> tuple[bool, list[Tensor]]:
-        wider = wide(common_dtype(tensors))
-        x, *ys = (t.to(wider) for t in tensors)
-        found = []
-        for i, y in enumerate(ys):
-            bits = magnitude(y - x).view(torch.int32)
-            found.append(torch.bincount(digit(group(part.name), i, bits), minlength=bins))
-        return bool(torch.isfinite(x).all()), found
+    def count(_: Part, tensors: list[Tensor]) -> tuple[bool, Tensor]:
+        found = torch.zeros(tuned, bins, dtype=torch.int64)
+        for i, bits in enumerate(_bits(tensors)):
+            found[i] = torch.bincount(digit(i, bits), minlength=bins)
+        return bool(torch.isfinite(tensors[0]).all()), found
 
+    total, pending = (torch.zeros(tuned, bins, dtype=torch.int64) for _ in range(2))
     fine = True
     for part, (finite, found) in scan(names, count):
-        own = counts[group(part.name)]
         fine = finite and (fine or part.start == 0)
-        for counter, more in zip(own, found, strict=True):
-            counter.pending += more
-        if part.stop == part.numel:
-            for counter in own:
-                counter.close(counts=fine)
+        pending += found
+        if part.stop == part.numel:  # a tensor is read to its end
+            if fine:
+                total += pending
+            pending.zero_()
             fine = True
-    return counts
-
-
-def _rank(bins: Tensor, density: float) -> int:
-    n = int(bins.sum())
-    return kept(n, density) if n else 0
+    return total
 
 
 def _locate(bins: Tensor, rank: int) -> tuple[int, int]:
@@ -130,5 +206,5 @@ def _locate(bins: Tensor, rank: int) -> tuple[int, int]:
     return at, rank - int(above[at] - bins[at])
 
 
-def _number(upper: int, lower: int) -> float:
-    return float(torch.tensor((upper << 16) | lower, dtype=torch.int32).view(torch.float32))
+def _number(bits: int) -> float:
+    return float(torch.tensor(bits, dtype=torch.int32).view(torch.float32))

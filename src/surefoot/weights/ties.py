@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import hardshrink
 
 from ..errors import WeightsError
 from .alpha import Side
@@ -14,7 +16,10 @@ from .audit import COMPUTED, finite
 from .combine import combined, require_all_compatible
 from .ops import tied, wide
 
-__all__ = ["check_ties", "elect", "kept", "magnitude", "threshold", "ties"]
+__all__ = ["PIECE", "check_ties", "elect", "kept", "magnitude", "threshold", "ties"]
+
+PIECE = 1 << 16
+"""Numbers that are computed with at once on a CPU: they stay in a core's cache."""
 
 
 def ties(
@@ -73,15 +78,35 @@ def check_ties(count: int, density: float, scale: float) -> None:
 
 def elect(x: Tensor, ys: Sequence[Tensor], least: Sequence[float], scale: float) -> Tensor:
     """Trim at the thresholds ``least``, elect, merge: one wide tensor or a block of it."""
-    deltas = [y - x for y in ys]
-    trimmed = torch.stack([
-        torch.where(magnitude(d) >= t, d, torch.zeros_like(d))
-        for d, t in zip(deltas, least, strict=True)
-    ])  # fmt: skip
-    sign = torch.sign(trimmed.sum(dim=0))
-    agrees = (torch.sign(trimmed) == sign) & (sign != 0)
-    total = (trimmed * agrees).sum(dim=0)
-    return x + scale * total / agrees.sum(dim=0).clamp_min(1)
+    if x.device.type != "cpu" or x.numel() <= PIECE:
+        return _elected(x, ys, least, scale)
+    out = torch.empty_like(x, memory_format=torch.contiguous_format)
+    flat = [torch.split(t.reshape(-1), PIECE) for t in (x, *ys)]
+    for place, start, *tuned in zip(torch.split(out.view(-1), PIECE), *flat, strict=True):
+        place.copy_(_elected(start, tuned, least, scale))
+    return out
+
+
+def _elected(x: Tensor, ys: Sequence[Tensor], least: Sequence[float], scale: float) -> Tensor:
+    trimmed = [_trimmed(y - x, t) for y, t in zip(ys, least, strict=True)]
+    sign = trimmed[0].clone()
+    for delta in trimmed[1:]:
+        sign += delta
+    sign.sign_()
+    total, count = torch.zeros_like(sign), torch.zeros_like(sign)
+    for delta in trimmed:
+        # Times the sign: what agrees is above 0, and the sum of such is the sum's magnitude.
+        total += delta.mul_(sign).clamp_min_(0)
+        count += delta.sign_()
+    return total.mul_(sign).mul_(scale).div_(count.clamp_min_(1)).add_(x)
+
+
+def _trimmed(delta: Tensor, least: float) -> Tensor:
+    """The delta, 0 where its magnitude is below ``least``."""
+    if delta.dtype != torch.float32:
+        return torch.where(magnitude(delta) >= least, delta, 0)
+    # One pass instead of four: above the number before ``least`` is from ``least`` on.
+    return hardshrink(delta, float(np.nextafter(np.float32(least), np.float32(-1))))
 
 
 def _deltas(start: Mapping[str, Tensor], tuned: Mapping[str, Tensor]) -> Iterator[Tensor]:
