@@ -182,6 +182,8 @@ class OpenClip:
         data = {"train": SimpleNamespace(dataloader=loader, set_epoch=lambda epoch: None)}
         self.train_one_epoch(self.model, data, self.loss, 0, self.optimizer, None, self.scheduler,
                              None, self.args)  # fmt: skip
+        # Its next step would let them go only then, and they would count as held before.
+        self.optimizer.zero_grad(set_to_none=True)
         return self.loss.last
 
     def state_mb(self) -> float:

@@ -78,10 +78,10 @@ def test_a_sample_that_misleads_costs_two_passes_more(tmp_path, monkeypatch):
     sets = [normal(0), normal(0)]
     moved = sets[1]["wide"].view(-1)
     moved += torch.linspace(1, 2, len(moved)) * torch.where(moved > 0, 1, -1)
-    still = [(60_000 - 2048) * (2 * i + 1) // 4 for i in range(2)]
-    for at in still:
-        sets[0]["wide"].view(-1)[at : at + 2048] = 0
-        moved[at : at + 2048] = torch.logspace(-6, -3, 2048)
+    for i in range(4):
+        at = (len(moved) - 1024) * (2 * i + 1) // 8
+        sets[0]["wide"].view(-1)[at : at + 1024] = 0
+        moved[at : at + 1024] = torch.logspace(-6, -3, 1024)
     assert found(tmp_path, sets, 0.5) == (plain(sets, 0.5), 3)
 
 

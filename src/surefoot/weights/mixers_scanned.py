@@ -42,7 +42,9 @@ def ties(
         found: dict[str, list[float]] = {"": [0.0] * (len(sources) - 1)}
     elif per_tensor:
         split = [name for name in names if scan.splits(name)]
-        found = {name: thresholds(sources, scan, [name], density) for name in split}
+        # A tensor to each thread: one by one, all would wait for the last part of every tensor.
+        least_of = scan.each(split, lambda k: thresholds(sources, scan.alone, [k], density))
+        found = dict(zip(split, least_of, strict=True))
     else:
         found = {"": thresholds(sources, scan, names, density)}
 

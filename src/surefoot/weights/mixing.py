@@ -15,7 +15,7 @@ from .scratch import Scratch
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Mixer", "Part", "Scan", "line_mixer"]
+__all__ = ["Mixer", "Part", "Read", "Scan", "line_mixer"]
 
 T = TypeVar("T")
 
@@ -32,16 +32,28 @@ class Part:
     """How many parts came before, of any tensor."""
 
 
-class Scan(Protocol):
-    """Reads tensors block by block, in order, by several threads."""
+class Read(Protocol):
+    """Reads tensors block by block, in order."""
 
     def __call__(
         self, names: Iterable[str], function: Callable[[Part, list[Tensor]], T]
     ) -> Iterator[tuple[Part, T]]:
         """(part, function(part, one block per source)) for every part of the names."""
 
+
+class Scan(Read, Protocol):
+    """The same by several threads."""
+
     def splits(self, name: str) -> bool:
         """Is this tensor read in more than one part?"""
+
+    def alone(
+        self, names: Iterable[str], function: Callable[[Part, list[Tensor]], T]
+    ) -> Iterator[tuple[Part, T]]:
+        """The same as a call, all by the thread that asks."""
+
+    def each(self, names: Sequence[str], function: Callable[[str], T]) -> Iterator[T]:
+        """``function`` of every name, in order, by several threads: it may read :meth:`alone`."""
 
 
 @dataclass(frozen=True)

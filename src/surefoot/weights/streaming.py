@@ -135,6 +135,17 @@ class Blocks:
         """The same with tensors, (n,) each."""
         return self.stored(names, lambda part, blocks: function(part, [b.tensor() for b in blocks]))
 
+    def alone(
+        self, names: Iterable[str], function: Callable[[Part, list[Tensor]], T]
+    ) -> Iterator[tuple[Part, T]]:
+        """As a call, all by the thread that asks."""
+        for part in self.parts(names):
+            yield part, function(part, [block.tensor() for block in self._read(part)])
+
+    def each(self, names: Sequence[str], function: Callable[[str], T]) -> Iterator[T]:
+        """``function`` of every name, in order, by several threads: it may read :meth:`alone`."""
+        return self._pool.map(function, names)
+
     def _read(self, part: Part) -> list[Stored]:
         size = part.stop - part.start
         return [

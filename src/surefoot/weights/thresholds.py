@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .mixers import common_dtype
-from .mixing import Part, Scan
+from .mixing import Part, Read
 from .ops import wide
 from .tensor_file import TensorFile
 from .ties import PIECE, kept, magnitude
@@ -27,18 +27,20 @@ _AROUND = 4
 _CROWD = 0.1
 """Where more of the sample than that lies there, as in half precision, other passes are quicker."""
 
-_SAMPLED = (1 << 17, 1 << 22)
-"""Numbers that the guess rests on, about: a sixteenth of all, at least and at most so many."""
+_SAMPLED = (1 << 16, 1 << 21)
+"""Numbers that the guess rests on, about: 3 % of all, at least and at most so many."""
 
-_RUN = 1 << 11
+_RUN = 1 << 10
 """Numbers that are sampled in one go."""
+
+_GROUP = 1 << 9
 
 _INFINITE = 0x7F800000
 """The bits of Inf in float32; those of NaN are larger."""
 
 
 def thresholds(
-    sources: Sequence[TensorFile], scan: Scan, names: Sequence[str], density: float
+    sources: Sequence[TensorFile], read: Read, names: Sequence[str], density: float
 ) -> list[float]:
     """For each tuned checkpoint the smallest magnitude that is kept.
 
@@ -51,7 +53,7 @@ def thresholds(
 
     Args:
         sources: The start, then the tuned checkpoints.
-        scan: Reads them.
+        read: Reads them part by part.
         names: Floating tensors that are trimmed together; one that several names share counts
             once.
         density: Share that is kept, in (0, 1).
@@ -63,8 +65,8 @@ def thresholds(
     if not own:
         return [0.0] * (len(sources) - 1)
     least = _guesses(sources, own, density)
-    found = None if least is None else _around(sources, scan, own, density, least)
-    return found or _by_digits(scan, own, density, len(sources) - 1)
+    found = None if least is None else _around(sources, read, own, density, least)
+    return found or _by_digits(read, own, density, len(sources) - 1)
 
 
 def _bits(tensors: Sequence[Tensor]) -> Iterator[Tensor]:
@@ -80,17 +82,21 @@ def _guesses(
     """For each tuned checkpoint the least bits of a neighbourhood that a sample proposes."""
     total = sum(sources[0].numel(name) for name in names)
     fewest, most = _SAMPLED
-    runs_a_number = min(most, max(total / 16, fewest)) / _RUN / total
+    runs_a_number = min(most, max(total / 32, fewest)) / _RUN / total
     shares = torch.zeros(len(sources) - 1, _BINS, dtype=torch.float64)
     for name in names:
         numel = sources[0].numel(name)
         runs = max(1, round(numel * runs_a_number))
         size = min(_RUN, -(-numel // runs))
+        every: list[list[Tensor]] = [[] for _ in shares]
         for i in range(runs):
             at = (numel - size) * (2 * i + 1) // (2 * runs)  # spread evenly
             blocks = [s.block(name, at, at + size) for s in sources]
-            for own, bits in zip(shares, _bits(blocks), strict=True):
-                own += torch.bincount(bits >> 16, minlength=_BINS) * (numel / (runs * size * total))
+            for own, bits in zip(every, _bits(blocks), strict=True):
+                own.append(bits >> 16)
+        for share, own in zip(shares, every, strict=True):
+            seen = torch.bincount(torch.cat(own), minlength=_BINS)
+            share += seen * (numel / (runs * size * total))
     found = []
     for own in shares:
         above = own.flip(0).cumsum(0).flip(0)
@@ -122,7 +128,7 @@ class _Counted:
 
 def _around(
     sources: Sequence[TensorFile],
-    scan: Scan,
+    read: Read,
     names: Sequence[str],
     density: float,
     least: Sequence[int],
@@ -141,7 +147,7 @@ def _around(
 
     above = [0] * len(least)
     bins = [torch.zeros(width, dtype=torch.int64) for _ in least]
-    for _, found in scan(names, count):
+    for _, found in read(names, count):
         if found is None:
             return None
         for i, own in enumerate(found):
@@ -155,9 +161,9 @@ def _around(
     return [_number(least[i] + _locate(bins[i], r)[0]) for i, r in enumerate(ranks)]
 
 
-def _by_digits(scan: Scan, names: Sequence[str], density: float, tuned: int) -> list[float]:
+def _by_digits(read: Read, names: Sequence[str], density: float, tuned: int) -> list[float]:
     """The thresholds by two passes; a tensor whose start is not finite (a mask) does not count."""
-    upper = _histograms(scan, names, tuned, _BINS, lambda i, bits: bits >> 16)
+    upper = _histograms(read, names, tuned, _BINS, lambda i, bits: bits >> 16)
     found = []
     for bins in upper:
         n = int(bins.sum())
@@ -166,7 +172,7 @@ def _by_digits(scan: Scan, names: Sequence[str], density: float, tuned: int) -> 
     def lower_bits(i: int, bits: Tensor) -> Tensor:
         return bits[(bits >> 16) == found[i][0]] & (_LOW - 1)
 
-    lower = _histograms(scan, names, tuned, _LOW, lower_bits)
+    lower = _histograms(read, names, tuned, _LOW, lower_bits)
     return [
         _number(at << 16 | _locate(bins, rank)[0])
         for (at, rank), bins in zip(found, lower, strict=True)
@@ -174,7 +180,7 @@ def _by_digits(scan: Scan, names: Sequence[str], density: float, tuned: int) -> 
 
 
 def _histograms(
-    scan: Scan, names: Iterable[str], tuned: int, bins: int, digit: Callable[[int, Tensor], Tensor]
+    read: Read, names: Iterable[str], tuned: int, bins: int, digit: Callable[[int, Tensor], Tensor]
 ) -> Tensor:
     """How often each digit occurs, (tuned, bins)."""
 
@@ -186,7 +192,7 @@ def _histograms(
 
     total, pending = (torch.zeros(tuned, bins, dtype=torch.int64) for _ in range(2))
     fine = True
-    for part, (finite, found) in scan(names, count):
+    for part, (finite, found) in read(names, count):
         fine = finite and (fine or part.start == 0)
         pending += found
         if part.stop == part.numel:  # a tensor is read to its end
@@ -201,9 +207,15 @@ def _locate(bins: Tensor, rank: int) -> tuple[int, int]:
     """The bin that holds the ``rank``-th largest, and its rank within that bin."""
     if rank == 0:
         return 0, 0
-    above = torch.flip(torch.cumsum(torch.flip(bins, (0,)), 0), (0,))
-    at = int((above >= rank).nonzero()[-1])
-    return at, rank - int(above[at] - bins[at])
+    at = 0
+    # First among groups of bins, then within one: most of the bins need not be added up.
+    for part in (bins.view(-1, _GROUP).sum(dim=1), None):
+        own = bins[at : at + _GROUP] if part is None else part
+        above = own.flip(0).cumsum(0).flip(0)
+        first = int((above >= rank).nonzero()[-1])
+        rank -= int(above[first] - own[first])
+        at = first * _GROUP if part is not None else at + first
+    return at, rank
 
 
 def _number(bits: int) -> float:
