@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -19,6 +20,12 @@ from surefoot.transforms import TransformSpec
 
 CLASSES = ("circle", "square", "bar")
 SIZE = 16
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end: no search for cycles need look through them again."""
+    gc.collect()
+    gc.freeze()
 
 
 class Drawn:

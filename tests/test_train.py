@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,7 @@ from surefoot.methods.base import Classify
 from surefoot.models.heads import random_head, zeros_head
 from surefoot.train import Schedule, learning_rate, train
 from surefoot.train.loop import _order
+from surefoot.train.spread import spread
 from surefoot.train.telling import time_left
 
 from .conftest import CLASSES, toy_model
@@ -48,6 +51,28 @@ def fitted(task: Task, schedule: Schedule = SHORT, **options: Any) -> Classify:
 def same(a: torch.nn.Module, b: torch.nn.Module, *, tolerance: float = 0.0) -> bool:
     pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
     return all(torch.allclose(x, y, rtol=tolerance, atol=tolerance) for x, y in pairs)
+
+
+def test_nothing_of_a_training_stays(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optimiser state is twice the model's size; it goes without a search for cycles."""
+    kept: list[weakref.ref[Any]] = []
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        spreading = spread(*arguments, **options)
+        kept.extend(map(weakref.ref, (spreading.optimizer, *spreading.optimizer.state)))
+        return spreading
+
+    monkeypatch.setattr("surefoot.train.loop.spread", watched)
+    gc.collect()
+    gc.disable()
+    try:
+        module = fitted(task)
+        kept += [weakref.ref(module), weakref.ref(next(module.parameters()))]
+        del module
+        assert len(kept) >= 3
+        assert [one() for one in kept] == [None] * len(kept)
+    finally:
+        gc.enable()
 
 
 def test_it_learns(task: Task) -> None:
