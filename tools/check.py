@@ -1,6 +1,6 @@
 """Everything that must hold: formatting, lint, types, tests. One command: python tools/check.py.
 
-``--fast`` leaves out the tests marked slow or browser.
+``--fast`` leaves out the tests marked slow or browser; ``--processes`` runs more of them at once.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ STEPS = {
     "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
     "lint": [sys.executable, "-m", "ruff", "check", "."],
     "types": [sys.executable, "-m", "mypy"],
-    "tests": [sys.executable, "-m", "pytest", "-q", "-n", "2", "--durations=15"],
+    "tests": [sys.executable, "-m", "pytest", "-q", "--durations=15"],
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--processes", type=int, default=2, help="that test at once")
     parser.add_argument("steps", nargs="*", choices=[[], *STEPS])
     arguments = parser.parse_args()
-    # Two test processes on two cores: more threads than cores is slower than one each.
+    # A core to each test process: more threads than cores is slower than one each.
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
@@ -37,8 +38,9 @@ def main() -> int:
     failed = []
     for name in arguments.steps or STEPS:
         command = list(STEPS[name])
-        if name == "tests" and arguments.fast:
-            command += ["-m", "not slow and not browser"]
+        if name == "tests":
+            command += ["-n", str(arguments.processes)]
+            command += ["-m", "not slow and not browser"] if arguments.fast else []
         began = time.perf_counter()
         print(f"== {name}: {' '.join(command[1:])}", flush=True)
         if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
