@@ -34,16 +34,13 @@ def found(folder, sets, density, block=1 << 14):
     with workers(2) as pool:
         blocks = Blocks(sources, pool, threads=2, memory=1 << 26, temporaries=20, block_bytes=block)
 
-        class Counted:
-            splits = blocks.splits
+        def read(names, function):
+            nonlocal numbers
+            for part, result in blocks(names, function):
+                numbers += part.stop - part.start
+                yield part, result
 
-            def __call__(self, names, function):
-                nonlocal numbers
-                for part, result in blocks(names, function):
-                    numbers += part.stop - part.start
-                    yield part, result
-
-        least = thresholds(sources, Counted(), sources[0].computed(), density)
+        least = thresholds(sources, read, sources[0].computed(), density)
     return least, numbers / sum(t.numel() for t in sets[0].values())
 
 
