@@ -78,8 +78,8 @@ def measure(model: Any, size: int, batch: int, case: tuple[int, int], repeats: i
         [f"a photo of a {{}}, version {t}." for t in range(templates)],
     ).to(device)
     images = torch.randn(batch, 3, size, size, generator=generator).to(device)
-    labels = torch.randint(classes, (batch,), generator=generator).to(device)
-    draw = torch.randint(2**31, (batch,), generator=generator).to(device)
+    labels = torch.randint(classes, (batch,), generator=generator)
+    draw = torch.randint(2**31, (batch,), generator=generator)
     rows = table.rows[labels, draw % templates]
 
     def plain() -> torch.Tensor:

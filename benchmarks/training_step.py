@@ -80,6 +80,8 @@ class Ours:
             place = {"memory_format": torch.channels_last}
         objective.to(accelerator.device, **place).train()
         self.batch = {**batch, "image": batch["image"].to(**place)} if place else batch
+        # As the loop has it: the columns come from the loader, on the CPU.
+        self.host = {k: v.cpu() for k, v in batch.items() if k != "image"}
         self.size = len(batch["index"])
         self.objective = objective
         spreading = spread(objective, schedule, accelerator, run, watched=False)
@@ -88,7 +90,7 @@ class Ours:
 
     def run(self, steps: int) -> Any:
         for _ in range(steps):
-            loss = self.loop.backward(self.batch, self.size)
+            loss = self.loop.backward(self.batch, self.size, host=self.host)
             self.loop.update()
         return loss
 
@@ -279,7 +281,8 @@ def contrasted(arch: str, size: int, options: Any) -> Any:
     accelerator = run.accelerator()
     batch = towers.batch_on(device, size, pixels, size)
     objective = towers.flyp(model, size)
-    texts = objective.table.tokens.to(device)[objective.table.rows[batch["label"].cpu(), 0]]
+    rows = objective.table.rows[batch["label"].cpu(), 0]
+    texts = objective.table.tokens.to(device)[rows.to(device)]
     few = min(options.classes, 100)
     repeated = {**batch, "label": torch.randint(few, (size,), device=device)}
     shared = towers.flyp(model.clone(), few)

@@ -33,12 +33,16 @@ class WholeBatch(nn.Module, ABC):
     Attributes:
         micro: Items per part in the step that runs; the loop sets it. What else an objective
             encodes (prompts) it may split the same way.
+        host: The columns of the whole batch on the CPU, where numbers can be looked at without
+            waiting for the device; the loop sets it. None where they are not at hand, as with
+            several processes.
         reduce_by_hand: Gradients of several processes are averaged after the step, not by hooks
             during it.
     """
 
     reduce_by_hand = True
     micro: int | None = None
+    host: Batch | None = None
 
     @abstractmethod
     def embed(self, part: Batch) -> Embeddings:
@@ -63,7 +67,13 @@ def slices(batch: Batch, size: int) -> Iterator[Batch]:
 
 
 def cached_backward(
-    objective: WholeBatch, batch: Batch, *, micro: int, size: int, accelerator: Any
+    objective: WholeBatch,
+    batch: Batch,
+    *,
+    micro: int,
+    size: int,
+    accelerator: Any,
+    host: Batch | None = None,
 ) -> Any:
     """Add the gradient of the loss over a global batch to the parameters.
 
@@ -73,12 +83,15 @@ def cached_backward(
         micro: Items per forward pass.
         size: Items of the global batch, over all processes.
         accelerator: Precision, loss scaling and processes.
+        host: The same share's columns on the CPU, if they are there.
 
     Returns:
         The loss: a number on a CPU, elsewhere a scalar on the device, since asking for its value
         would make the device wait.
     """
     objective.micro = micro
+    alone = host is not None and accelerator.num_processes == 1
+    objective.host = {k: v for k, v in (host or {}).items() if k != "image"} if alone else None
     parts = list(slices(batch, micro))
     if len(parts) == 1 and accelerator.num_processes == 1:
         with accelerator.autocast():

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from surefoot.context import RunContext
 from surefoot.data.dataset import Task
 from surefoot.errors import ModelError
+from surefoot.gradient_cache import cached_backward
 from surefoot.methods.base import Method, as_dict, task_head
 from surefoot.methods.flyp import FLYP, ImagesAndPrompts, both_towers
 from surefoot.methods.flyp_ce import FLYPCE, _ImagesAndClasses
@@ -114,6 +115,38 @@ def test_each_distinct_prompt_is_encoded_once(clip: Model, prompted: Task) -> No
     chosen = set(zip(batch["label"].tolist(), (batch["draw"] % 3).tolist(), strict=True))
     assert seen == [len(chosen)]
     assert len(chosen) < len(batch["label"])
+
+
+def test_numbers_are_looked_at_where_the_loader_left_them(clip: Model, prompted: Task) -> None:
+    """Not in the device's columns: the device would have to finish its work before it answers."""
+    model = both_towers(clip, prompted)
+    objective = ImagesAndPrompts(model, prompted, templates="random", multi_positive=False)
+    accelerator = RunContext(device="cpu").accelerator()
+    batch = batch_of(prompted, model)
+    elsewhere = {**batch, "label": torch.zeros_like(batch["label"])}
+    options = {"micro": 12, "size": 12, "accelerator": accelerator}
+    expected = cached_backward(objective, batch, **options)
+    assert cached_backward(objective, elsewhere, **options, host=batch) == expected
+    assert "image" not in objective.host
+    assert cached_backward(objective, elsewhere, **options) != expected
+
+
+def test_the_loop_hands_over_what_the_loader_gave(
+    clip: Model, prompted: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    said = ImagesAndPrompts.prompts
+    monkeypatch.setattr(
+        ImagesAndPrompts,
+        "prompts",
+        lambda self, label, draw: seen.append((self.host, label, draw)) or said(self, label, draw),
+    )
+    METHODS["flyp"].fit(clip, prompted)
+    assert seen
+    for host, label, draw in seen:
+        assert set(host) == {"label", "index", "draw"}
+        assert host["label"] is label
+        assert host["draw"] is draw
 
 
 def test_classes_of_one_name_share_their_prompts(clip: Model, prompted: Task) -> None:

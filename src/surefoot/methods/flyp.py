@@ -118,12 +118,12 @@ class ImagesAndPrompts(PromptObjective):
 
     def loss(self, embeddings: Embeddings, batch: Batch) -> Tensor:
         """Features (b, d) and labels (b,) -> scalar, nats."""
-        labels = batch["label"]
+        near = self.host or batch
         return contrastive(
             embeddings[0],
-            self.prompts(labels, batch["draw"]),
+            self.prompts(near["label"], near["draw"]),
             self.scale(),
-            positives=labels if self.multi_positive else None,
+            positives=batch["label"] if self.multi_positive else None,
         )
 
 

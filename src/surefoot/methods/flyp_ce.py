@@ -80,9 +80,9 @@ class _ImagesAndClasses(PromptObjective):
 
     def loss(self, embeddings: Embeddings, batch: Batch) -> Tensor:
         """Features (b, d) and labels (b,) -> scalar, nats."""
-        classes = torch.arange(len(self.table.rows), device=embeddings[0].device)
+        classes = torch.arange(len(self.table.rows))
         # One random number per class and step, out of that of the batch's first image.
-        draw = mix(classes.cpu().numpy(), int(batch["draw"][0])) >> 1
-        rows = self.prompts(classes, torch.from_numpy(draw.astype("int64")).to(classes.device))
+        draw = mix(classes.numpy(), int((self.host or batch)["draw"][0])) >> 1
+        rows = self.prompts(classes, torch.from_numpy(draw.astype("int64")))
         logits = self.scale() * cosines(embeddings[0], rows)
         return cross_entropy(logits, batch["label"], label_smoothing=self.label_smoothing)

@@ -19,6 +19,10 @@ TemplateUse = Literal["random", "average"]
 class PromptTable(nn.Module):
     """Every class in every template, as tokens.
 
+    Which prompts of a batch are distinct is asked on the CPU: how many there are decides the size
+    of what follows, and a device would have to finish all its work before it could tell. So labels
+    and draws that lie on the CPU cost no waiting; those on a device are fetched.
+
     Args:
         text: Tokenises and encodes; its parameters stay the model's.
         names: How each class is called inside a prompt.
@@ -26,7 +30,6 @@ class PromptTable(nn.Module):
     """
 
     tokens: Tensor
-    rows: Tensor
 
     def __init__(self, text: TextTower, names: Sequence[str], templates: Sequence[str]) -> None:
         super().__init__()
@@ -35,22 +38,22 @@ class PromptTable(nn.Module):
         self.templates = len(templates)
         # Not in checkpoints: they follow from the task.
         self.register_buffer("tokens", text.tokenize(list(distinct)), persistent=False)
-        rows = torch.tensor([distinct[p] for p in prompts]).reshape(len(names), len(templates))
-        self.register_buffer("rows", rows, persistent=False)
+        # No buffer: it stays on the CPU. (classes, templates), the row of ``tokens``.
+        self.rows = torch.tensor([distinct[p] for p in prompts]).reshape(-1, len(templates))
 
     def one(self, text: TextTower, labels: Tensor, draw: Tensor, *, part: int | None) -> Tensor:
         """Per item, the embedding (b, d) of its class in the template that ``draw`` picks."""
-        rows = self.rows[labels, draw % self.templates]
+        rows = self.rows[labels.cpu(), draw.cpu() % self.templates]
         distinct, back = torch.unique(rows, return_inverse=True)
-        embedded: Tensor = self.encode(text, distinct, part=part)[back]
+        embedded: Tensor = self.encode(text, distinct, part=part)[self._there(back)]
         return embedded
 
     def mean(self, text: TextTower, labels: Tensor, *, part: int | None) -> Tensor:
         """Per item, the normalised mean over all templates of its class (b, d), as a head's row."""
-        classes, back = torch.unique(labels, return_inverse=True)
+        classes, back = torch.unique(labels.cpu(), return_inverse=True)
         rows, inverse = torch.unique(self.rows[classes], return_inverse=True)
-        embedded = self.encode(text, rows, part=part)[inverse]
-        mean: Tensor = nn.functional.normalize(embedded.mean(dim=1), dim=-1)[back]
+        embedded = self.encode(text, rows, part=part)[self._there(inverse)]
+        mean: Tensor = nn.functional.normalize(embedded.mean(dim=1), dim=-1)[self._there(back)]
         return mean
 
     def encode(self, text: TextTower, rows: Tensor, *, part: int | None) -> Tensor:
@@ -59,7 +62,7 @@ class PromptTable(nn.Module):
         More than ``part`` prompts are encoded so many at a time, and once more in the backward
         pass, so that memory is that of one part; the gradients are the same.
         """
-        tokens = self.tokens[rows]
+        tokens = self.tokens[self._there(rows)]
         if part is None or len(rows) <= part:
             embedded = text(tokens)
         else:
@@ -67,3 +70,7 @@ class PromptTable(nn.Module):
             embedded = torch.cat([checkpoint(text, p, use_reentrant=False) for p in pieces])
         wide = embedded if embedded.dtype == torch.float64 else embedded.float()
         return nn.functional.normalize(wide, dim=-1)
+
+    def _there(self, index: Tensor) -> Tensor:
+        """An index on the device of the tokens."""
+        return index.to(self.tokens.device, non_blocking=True)

@@ -154,7 +154,7 @@ def _epoch(
         on_device = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
         if place:
             on_device["image"] = on_device["image"].to(**place)
-        loss = loop.backward(on_device, size)
+        loss = loop.backward(on_device, size, host=batch)
         lr = loop.update()
         if after_step is not None:
             after_step(loop.step)

@@ -52,10 +52,15 @@ class Stepper:
         size = self.schedule.batch_size
         return [min(size, self.n - i * size) for i in range(self.per_epoch)]
 
-    def backward(self, batch: Batch, size: int) -> Any:
+    def backward(self, batch: Batch, size: int, host: Batch | None = None) -> Any:
         """Accumulate the gradient of the mean loss over a global batch of ``size`` images.
 
         Out of memory: the micro-batch is halved, the gradient cleared and the step repeated.
+
+        Args:
+            batch: This process's share, on the device.
+            size: Images of the global batch.
+            host: The share as it was on the CPU, for objectives that look at its numbers.
 
         Returns:
             The mean loss over this process's images; a number on a CPU, elsewhere a scalar
@@ -63,7 +68,7 @@ class Stepper:
         """
         while True:
             try:
-                return self._backward(batch, size)
+                return self._backward(batch, size, host)
             except RuntimeError as error:
                 if not _out_of_memory(error) or self.accelerator.num_processes > 1:
                     raise
@@ -84,11 +89,12 @@ class Stepper:
                 note=f"out of memory: micro-batch halved to {self.micro}, step repeated",
             )
 
-    def _backward(self, batch: Batch, size: int) -> Any:
+    def _backward(self, batch: Batch, size: int, host: Batch | None) -> Any:
         if isinstance(self.objective, WholeBatch):
             mean: Any = cached_backward(
-                self.objective, batch, micro=self.micro, size=size, accelerator=self.accelerator
-            )
+                self.objective, batch, micro=self.micro, size=size, host=host,
+                accelerator=self.accelerator,
+            )  # fmt: skip
         else:
             mean = self._accumulate(batch, size)
         if self.accelerator.device.type == "cpu" and self.accelerator.num_processes == 1:
