@@ -132,7 +132,11 @@ def gpu() -> list[str]:
     lines = [f"One {steps['gpu']}, torch {steps['torch_build']}, driver {steps['driver']}.", ""]
     lines += ["| a step, bf16 | images/s | least to most | × surefoot | peak, MB |"]
     lines += ["|---|---|---|---|---|"]
+    loops = {k: r for k, r in steps["rows"].items() if k.startswith("loop")}
+    loops |= (read("training_step-loop") or {"rows": {}})["rows"]
     for case, rows in steps["rows"].items():
+        if case in loops:
+            continue
         lines.append(f"| **{case}** | {_left_out(rows)} | | | |")
         for who, row in rows.items():
             if isinstance(row, Mapping) and "images_per_second" in row:
@@ -140,6 +144,17 @@ def gpu() -> list[str]:
                 lines.append(
                     f"| {who} | {speed['median']:.0f} | {speed['min']:.0f} to {speed['max']:.0f} "
                     f"| {ratio:.3f} | {row['peak_mb']:.0f} |"
+                )
+    lines += ["", "| with data loading, bf16 | images/s | least to most | waits for images |"]
+    lines += ["|---|---|---|---|"]
+    for case, rows in loops.items():
+        lines.append(f"| **{case}** | {_left_out(rows)} | | |")
+        for who, row in rows.items():
+            if isinstance(row, Mapping) and "share_waiting" in row:
+                speed, waits = row["images_per_second"], row["share_waiting"]["median"]
+                lines.append(
+                    f"| {who} | {speed['median']:.0f} | {speed['min']:.0f} to {speed['max']:.0f} "
+                    f"| {waits:.0%} |"
                 )
     lines += ["", "| FLYP's step, bf16 | peak, MB | s a step | images/s |", "|---|---|---|---|"]
     for case, row in memory["rows"].items():

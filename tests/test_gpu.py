@@ -12,23 +12,31 @@ import torch
 
 from surefoot.context import RunContext
 from surefoot.data.dataset import Task
+from surefoot.data.loading import make_loader
 from surefoot.evals.knn import knn
 from surefoot.methods.base import Classify, task_head
 from surefoot.methods.flyp import ImagesAndPrompts, both_towers
 from surefoot.methods.flyp_ce import _ImagesAndClasses
+from surefoot.models import open_clip as open_clip_loading
 from surefoot.models.heads import Head
-from surefoot.models.model import Model
+from surefoot.models.model import Model, ModelSpec
 from surefoot.paths import Path, sweep
 from surefoot.testing.samples import small_clip
 from surefoot.train import Schedule, train
 from surefoot.train.spread import spread
 from surefoot.train.step import Stepper
+from surefoot.transforms import TransformSpec
 from surefoot.weights import lerp, ties
 from surefoot.weights.fingerprint import fingerprint
 
 from .conftest import toy_model
+from .models import clips
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning"),  # by inductor
+    pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype:UserWarning"),
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"),
+]
 
 TEMPLATES = ("a photo of a {}.", "a drawing of a {}", "{}")
 
@@ -44,8 +52,19 @@ def never_waits() -> Iterator[None]:
     torch.cuda.set_sync_debug_mode("default")
 
 
-def objective_of(name: str, task: Task) -> torch.nn.Module:
-    model = small_clip()
+def open_clips() -> Model:
+    """A small one of open_clip's own classes; tiny-clip's text tower asks how long texts are."""
+    builder = {"kind": "open_clip", "arch": clips.NAME, "config": clips.CONFIG}
+    size = (clips.VISION["image_size"],) * 2
+    spec = ModelSpec(
+        name="small", source="test", builder=builder, normalize=True, saw_text=True,
+        transform=TransformSpec(size=size, mean=(0.5,) * 3, std=(0.5,) * 3),
+    )  # fmt: skip
+    whole = clips.clip(quick_gelu=False)
+    return open_clip_loading.split(whole, builder).model(spec)
+
+
+def objective_of(name: str, task: Task, model: Model) -> torch.nn.Module:
     if name == "classify":
         with_head = both_towers(model, task)
         return Classify(with_head_of(with_head, task))
@@ -66,7 +85,7 @@ def with_head_of(model: Model, task: Task) -> Model:
 @pytest.mark.parametrize("name", ["classify", "flyp", "flyp-average", "flyp-ce"])
 def test_a_step_never_makes_the_device_wait(name: str, micro: int | None, prompted: Task) -> None:
     """Asking for a number of the device drains its queue; it idles until there is work again."""
-    objective = objective_of(name, prompted).cuda().train()
+    objective = objective_of(name, prompted, open_clips()).cuda().train()
     schedule = Schedule(epochs=1, batch_size=12, lr=1e-4, warmup_steps=0, micro_batch=micro)
     run = RunContext(device="cuda")
     accelerator = run.accelerator()
@@ -93,7 +112,7 @@ def test_a_step_never_makes_the_device_wait(name: str, micro: int | None, prompt
 def test_training_goes_as_on_the_cpu(precision: Any, prompted: Task) -> None:
     losses = {}
     for device in ("cpu", "cuda"):
-        objective = objective_of("flyp", prompted)
+        objective = objective_of("flyp", prompted, small_clip())
         run = RunContext(device=device, precision="fp32" if device == "cpu" else precision)
         schedule = Schedule(epochs=3, batch_size=15, lr=1e-3, clip=None)
         transform = objective.model.spec.transform.train()
@@ -104,6 +123,7 @@ def test_training_goes_as_on_the_cpu(precision: Any, prompted: Task) -> None:
     assert losses["cuda"][-1] < losses["cuda"][0]
 
 
+@pytest.mark.filterwarnings("ignore")  # inductor's advice on TF32, among others
 def test_compiled_training_ends_where_plain_training_does(task: Task) -> None:
     ends = {}
     for compiled in ("auto", True):
@@ -145,6 +165,18 @@ def test_ties_agrees_over_devices(per_tensor: bool) -> None:
     )
     for name, value in ties(start, tuned, density=0.2, per_tensor=per_tensor).items():
         torch.testing.assert_close(found[name].cpu(), value, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["eval", "train"])
+def test_images_have_the_same_bits_on_every_device(mode: str, task: Task) -> None:
+    transform = getattr(TransformSpec(size=(12, 12), resize=14), mode)()
+    batches = [
+        list(make_loader(task.train, transform, batch_size=20, seed=1, device=device))
+        for device in ("cpu", "cuda")
+    ]
+    for near, far in zip(*batches, strict=True):
+        assert far["image"].is_cuda
+        assert torch.equal(near["image"], far["image"].cpu())
 
 
 def test_a_sweep_says_what_the_cpu_says(task: Task) -> None:

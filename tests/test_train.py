@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import multiprocessing.process
 import weakref
 from contextlib import nullcontext
 from dataclasses import replace
@@ -93,6 +94,28 @@ def test_the_callers_random_state_is_left_alone(task: Task) -> None:
     before = torch.get_rng_state()
     fitted(task)
     assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_workers_start_once_and_change_nothing(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    start = multiprocessing.process.BaseProcess.start
+    monkeypatch.setattr(
+        multiprocessing.process.BaseProcess, "start", lambda p: started.append(p) or start(p)
+    )
+    schedule = replace(SHORT, epochs=3)
+    asked: list[int] = []
+
+    def validate() -> float:
+        asked.append(len(started))
+        return 0.5
+
+    helped = fitted(task, schedule, run=RunContext(workers=2), validate=validate)
+    assert asked == [2, 2, 2]
+    assert same(helped, fitted(task, schedule, validate=lambda: 0.5))
+    for worker in started:
+        worker.join(timeout=10)
+        assert not worker.is_alive()
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])

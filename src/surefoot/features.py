@@ -175,8 +175,8 @@ def rows_of(
 
     def blocks(start: int) -> Iterator[Features]:
         with inference(model, device) as where:
-            plan = _Plan(split, transform, width, start, batch_size, workers)
-            for block in plan.blocks(function, where):
+            plan = _Plan(split, transform, width, start, batch_size, workers, where)
+            for block in plan.blocks(function):
                 yield block
                 if progress is not None:
                     start += len(block)
@@ -209,6 +209,7 @@ class _Plan:
         start: int,
         batch_size: int,
         workers: int,
+        device: torch.device,
     ) -> None:
         step = batch_size * processes.world()
         self.ends = [(at, min(at + step, len(split))) for at in range(start, len(split), step)]
@@ -217,18 +218,16 @@ class _Plan:
             share = processes.share(stop - at)
             self.mine.append(np.arange(at + share.start, at + share.stop))
         plan = [rows for rows in self.mine if len(rows)]
-        self.loader = make_loader(split, spec.eval(), batches=plan, workers=workers)
+        self.loader = make_loader(split, spec.eval(), batches=plan, workers=workers, device=device)
         self.width = width
 
-    def blocks(
-        self, function: Callable[[Tensor], Features], where: torch.device
-    ) -> Iterator[Features]:
+    def blocks(self, function: Callable[[Tensor], Features]) -> Iterator[Features]:
         """Whole blocks, in order, in every process."""
         loader = iter(self.loader)
         for (at, stop), rows in zip(self.ends, self.mine, strict=True):
             own = np.empty((0, self.width), dtype=np.float32)
             if len(rows):
-                own = function(next(loader)["image"].to(where, non_blocking=True))
+                own = function(next(loader)["image"])
             yield processes.joined(own, stop - at)
 
 

@@ -122,6 +122,7 @@ class PixelTransform:
     def __init__(self, spec: TransformSpec) -> None:
         self.spec = spec
         self._resample = _RESAMPLE[spec.interpolation]
+        self._white = torch.tensor([[[255.0]]])
         self._mean = torch.tensor(spec.mean).reshape(3, 1, 1)
         self._std = torch.tensor(spec.std).reshape(3, 1, 1)
 
@@ -141,10 +142,33 @@ class PixelTransform:
         source = iter(images)
         for start in range(0, count, block):
             part = out[start : start + block]
-            raw = np.stack([np.asarray(i, dtype=np.uint8) for i in islice(source, len(part))])
-            part.copy_(torch.from_numpy(raw).permute(0, 3, 1, 2))
-            part.div_(255).sub_(self._mean).div_(self._std)
+            self._normalise_into(part, self.stack(islice(source, len(part)), len(part)))
         return out
+
+    def stack(self, images: Iterable[Image.Image], count: int) -> Tensor:
+        """Images out of :meth:`pixels` -> uint8 (count, height, width, 3)."""
+        out = np.empty((count, *self.spec.size, 3), dtype=np.uint8)
+        for row, image in zip(out, images, strict=True):
+            row[...] = np.asarray(image, dtype=np.uint8)
+        return torch.from_numpy(out)
+
+    def normalised(self, stacked: Tensor) -> Tensor:
+        """Out of :meth:`stack` -> what :meth:`batch` gives, on the same device.
+
+        Every step is rounded by itself, so a device has the same numbers as the CPU.
+        """
+        height, width = self.spec.size
+        out = torch.empty(len(stacked), 3, height, width, device=stacked.device)
+        self._normalise_into(out, stacked)
+        return out
+
+    def _normalise_into(self, out: Tensor, stacked: Tensor) -> None:
+        # 255 is a tensor too: CUDA multiplies by the inverse of a plain number, which rounds twice.
+        white, mean, std = (
+            t.to(out.device, non_blocking=True) for t in (self._white, self._mean, self._std)
+        )
+        out.copy_(stacked.permute(0, 3, 1, 2))
+        out.div_(white).sub_(mean).div_(std)
 
     def __call__(self, image: Image.Image) -> Tensor:
         """Image -> normalised float32 (3, height, width)."""

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from surefoot.data import loading
 from surefoot.data.folder import from_folder
 from surefoot.data.loading import make_loader
 from surefoot.data.rng import kept_rng, mix
@@ -93,6 +94,21 @@ def test_another_epoch_or_seed_draws_anew() -> None:
 
 
 @forks
+@pytest.mark.parametrize("workers", [0, 2])
+def test_one_loader_serves_many_epochs(workers: int) -> None:
+    split, transform = split_of([0] * 7), SPEC.train()
+    orders = {epoch: [np.array([6, 0, 3]), np.array([epoch, 5])] for epoch in (2, 3, 4)}
+    pairs = [(epoch, batch) for epoch, order in orders.items() for batch in order]
+    out = everything(split, transform, batches=pairs, seed=5, workers=workers)
+    apart = [
+        everything(split, transform, batches=order, seed=5, epoch=epoch)
+        for epoch, order in orders.items()
+    ]
+    for key in out:
+        assert torch.equal(out[key], torch.cat([a[key] for a in apart]))
+
+
+@forks
 @pytest.mark.parametrize("mode", ["eval", "train"])
 def test_workers_change_nothing(tmp_path: Path, mode: str) -> None:
     root = folder(tmp_path, {"a": 7, "b": 6})
@@ -102,6 +118,27 @@ def test_workers_change_nothing(tmp_path: Path, mode: str) -> None:
     helped = everything(split, transform, batch_size=4, seed=3, workers=2)
     for key in alone:
         assert torch.equal(alone[key], helped[key])
+
+
+@forks
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("mode", ["eval", "train"])
+def test_normalising_later_changes_no_bit(
+    mode: str, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a CUDA device: bytes travel, numbers are made where they are wanted."""
+    split = split_of([0, 1, 2] * 4)
+    transform = getattr(SPEC, mode)()
+    at_once = everything(split, transform, batch_size=5, seed=3)
+    monkeypatch.setattr(loading, "_FINISHES", ("cpu",))
+    loader = make_loader(split, transform, batch_size=5, seed=3, workers=workers, device="cpu")
+    travelling = [b["image"] for b in loader.loader]
+    assert {t.dtype for t in travelling} == {torch.uint8}
+    assert sum(t.nbytes for t in travelling) == at_once["image"].nbytes // 4
+    for _ in range(2):  # a loader can be gone through again
+        parts = list(loader)
+        for key, whole in at_once.items():
+            assert torch.equal(torch.cat([p[key] for p in parts]), whole)
 
 
 def test_the_callers_random_state_is_left_alone() -> None:

@@ -6,7 +6,7 @@ on (seed, epoch, index) alone, so that workers, processes and batch sizes change
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,13 @@ from .dataset import Split
 from .images import many_may_read, reason
 from .rng import kept_rng, mix
 
-__all__ = ["Batch", "make_loader"]
+__all__ = ["Batch", "Loader", "make_loader"]
+
+_FINISHES = ("cuda",)
+"""Devices that normalise images themselves, with the same numbers as the CPU."""
+
+Batches = Iterable[NDArray[np.int64]] | Iterable[tuple[int, NDArray[np.int64]]]
+"""Indices, or pairs of an epoch and indices."""
 
 Batch = dict[str, Tensor]
 """``image`` float32 (b, 3, h, w), ``label`` int64 (b,), -1 without labels, ``index`` int64 (b,)."""
@@ -33,12 +39,13 @@ def make_loader(
     split: Split,
     transform: Transform,
     *,
-    batches: Sequence[NDArray[np.int64]] | None = None,
+    batches: Batches | None = None,
     batch_size: int = 256,
     seed: int = 0,
     epoch: int = 0,
     workers: int = 0,
-) -> DataLoader[Any]:
+    device: torch.device | str | None = None,
+) -> Loader:
     """Batches of a split, decoded on demand.
 
     Args:
@@ -46,25 +53,35 @@ def make_loader(
         transform: RGB image -> float32 (3, h, w). Those of ``TransformSpec`` are fastest: their
             second half is done for the whole batch. Randomness must come from torch's global
             generator, as torchvision's does.
-        batches: Index batches in the order wanted; every process passes its own share. None:
-            the whole split in order, ``batch_size`` at a time.
+        batches: Index batches in the order wanted; every process passes its own share. Pairs
+            (epoch, index batch) draw each as that epoch does, so that one loader, with its
+            workers, serves a whole training. None: the whole split in order, ``batch_size`` at a
+            time.
         batch_size: Used without ``batches``.
         seed: Of the random transforms.
-        epoch: Likewise; another epoch draws other crops.
+        epoch: Likewise; another epoch draws other crops. Of batches that name none.
         workers: Processes that decode ahead, two batches each; 0 decodes in this one, larger
             images by as many threads as torch may use.
+        device: Where the images are wanted; the CPU when left out. On a CUDA device the second
+            half of a ``TransformSpec``'s transform is done there: a quarter of the bytes goes
+            from workers to this process and to the device, and the numbers are the same.
 
     Returns:
-        A loader of dictionaries ``image`` float32 (b, 3, h, w), ``label`` int64 (b,), -1 without
-        labels, ``index`` int64 (b,). ``len`` is the number of batches; it can be iterated again.
+        A loader of dictionaries ``image`` float32 (b, 3, h, w) on the device, ``label`` int64
+        (b,), -1 without labels, and ``index`` int64 (b,), both on the CPU. ``len`` is the number
+        of batches, where theirs has one; it can be iterated again.
         The global random state of the caller is left as it was.
 
     Raises:
         DataError: While iterating, for an image that cannot be decoded; it is named.
     """
-    plan = batches if batches is not None else _InOrder(len(split), batch_size)
-    return DataLoader(
-        _Batches(split, transform, seed, epoch),
+    plan: Iterable[Any] = _InOrder(len(split), batch_size) if batches is None else batches
+    where = torch.device("cpu" if device is None else device)
+    finish: Callable[[Tensor], Tensor] | None = None
+    if isinstance(transform, PixelTransform) and where.type in _FINISHES:
+        finish = transform.normalised
+    loader: DataLoader[Any] = DataLoader(
+        _Batches(split, transform, seed, epoch, later=finish is not None),
         batch_size=None,  # the sampler gives whole batches
         sampler=plan,
         num_workers=workers,
@@ -75,6 +92,28 @@ def make_loader(
         prefetch_factor=2 if workers > 0 else None,
         pin_memory=torch.cuda.is_available(),
     )
+    return Loader(loader, where, finish)
+
+
+class Loader:
+    """Batches whose images come to a device; see :func:`make_loader`."""
+
+    def __init__(
+        self,
+        loader: DataLoader[Any],
+        device: torch.device,
+        finish: Callable[[Tensor], Tensor] | None,
+    ) -> None:
+        self.loader, self.device, self.finish = loader, device, finish
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self.loader:
+            images = batch["image"].to(self.device, non_blocking=True)
+            batch["image"] = images if self.finish is None else self.finish(images)
+            yield batch
 
 
 def _same(batch: Any) -> Any:
@@ -100,34 +139,42 @@ class _InOrder:
 class _Batches(Dataset[Batch]):
     """Index batch -> dictionary of tensors."""
 
-    def __init__(self, split: Split, transform: Transform, seed: int, epoch: int) -> None:
+    def __init__(
+        self, split: Split, transform: Transform, seed: int, epoch: int, *, later: bool
+    ) -> None:
         # Not the split itself: captions and metadata need not travel to the workers.
         self.images, self.labels, self.name = split.images, split.labels, split.name
         self.shared = many_may_read(split.images)
-        self.transform, self.seed, self.epoch = transform, seed, epoch
+        self.transform, self.seed, self.epoch, self.later = transform, seed, epoch, later
 
-    def __getitem__(self, indices: Any) -> Batch:
+    def __getitem__(self, wanted: Any) -> Batch:
+        epoch, indices = wanted if isinstance(wanted, tuple) else (self.epoch, wanted)
         at = np.asarray(indices, dtype=np.int64)
         labels = np.full(len(at), -1, np.int64) if self.labels is None else self.labels[at]
         with kept_rng() as generator:
-            images = self._tensors(at, generator)
+            images = self._tensors(at, epoch, generator)
         return {
             "image": images,
             "label": torch.from_numpy(np.array(labels, dtype=np.int64)),
             "index": torch.from_numpy(at.copy()),
         }
 
-    def _tensors(self, at: NDArray[np.int64], generator: torch.Generator) -> Tensor:
+    def _tensors(self, at: NDArray[np.int64], epoch: int, generator: torch.Generator) -> Tensor:
         transform = self.transform
         if not isinstance(transform, PixelTransform):
-            return torch.stack([transform(image) for image in self._seeded(at, generator)])
+            return torch.stack([transform(image) for image in self._seeded(at, epoch, generator)])
+        pixels: Iterator[Image.Image]
         if not transform.random:
-            return transform.batch(self._decoded(at, transform.pixels), len(at))
-        return transform.batch(map(transform.pixels, self._seeded(at, generator)), len(at))
+            pixels = self._decoded(at, transform.pixels)
+        else:
+            pixels = map(transform.pixels, self._seeded(at, epoch, generator))
+        return transform.stack(pixels, len(at)) if self.later else transform.batch(pixels, len(at))
 
-    def _seeded(self, at: NDArray[np.int64], generator: torch.Generator) -> Iterator[Image.Image]:
+    def _seeded(
+        self, at: NDArray[np.int64], epoch: int, generator: torch.Generator
+    ) -> Iterator[Image.Image]:
         """Images one by one; each leaves the generator seeded for its own transform."""
-        seeds = mix(at, self.seed, self.epoch).tolist()
+        seeds = mix(at, self.seed, epoch).tolist()
         for image, seed in zip(self._decoded(at, _same), seeds, strict=True):
             generator.manual_seed(seed)
             yield image

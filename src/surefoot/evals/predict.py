@@ -111,16 +111,17 @@ def predict(
     _check_classes(head, split)
     mine = processes.share(len(split))
     logits = np.empty((mine.stop - mine.start, len(head.class_names)), dtype=np.float32)
-    loader = make_loader(
-        split,
-        model.spec.transform.eval(),
-        batches=processes.my_batches(len(split), batch_size),
-        workers=workers,
-    )
     done = 0
     with inference(model, device) as where:
+        loader = make_loader(
+            split,
+            model.spec.transform.eval(),
+            batches=processes.my_batches(len(split), batch_size),
+            workers=workers,
+            device=where,
+        )
         for batch in loader:
-            out = model(batch["image"].to(where, non_blocking=True))
+            out = model(batch["image"])
             logits[batch["index"].numpy() - mine.start] = out.float().cpu().numpy()
             done += len(out)
             if progress is not None:

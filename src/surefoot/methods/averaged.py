@@ -71,9 +71,11 @@ class Averaged(Classify):
 
 def _recalibrate(model: Model, task: Task, run: RunContext) -> None:
     images = task.train.subset(_CALIBRATION, seed=0)
-    loader = make_loader(images, model.spec.transform.eval(), batch_size=128, workers=run.workers)
     model.to(device := pick_device(run.device)).eval()
-    batches = (batch["image"].to(device) for batch in loader)
+    loader = make_loader(
+        images, model.spec.transform.eval(), batch_size=128, workers=run.workers, device=device
+    )
+    batches = (batch["image"] for batch in loader)
     # One point: the weights stay as they are, so there is nothing to write.
     found = estimate(model, batches, lambda alpha: None, (0.0,))
     with torch.no_grad():

@@ -109,8 +109,9 @@ def diagonal_fisher(
     )  # fmt: skip
     sums = [torch.zeros_like(p, dtype=torch.float32) for p in parameters]
     generator = torch.Generator().manual_seed(seed)
-    for batch in make_loader(split, copy.spec.transform.eval(), batch_size=32):
-        for image in batch["image"].to(copy.device):
+    loader = make_loader(split, copy.spec.transform.eval(), batch_size=32, device=copy.device)
+    for batch in loader:
+        for image in batch["image"]:
             logits = copy(image[None]).float()
             label = torch.multinomial(logits.detach().softmax(1).cpu(), 1, generator=generator)[0]
             loss = nn.functional.cross_entropy(logits, label.to(copy.device))

@@ -100,7 +100,7 @@ def stored_prefix(
     device = pick_device(run.device)
     spec = model.spec.transform
     few = split.take(np.arange(min(4, len(split))))
-    images = next(iter(make_loader(few, spec.eval())))["image"].to(device)
+    images = next(iter(make_loader(few, spec.eval(), device=device)))["image"]
     model.to(device)
     objective.eval()
     if not (prefix.stands(images) and prefix.steady(images, not eval_mode, objective)):

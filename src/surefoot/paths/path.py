@@ -212,7 +212,7 @@ class Path:
         model = self.working_copy()
         targets = self._targets(model)
         split = self.images.subset(self.calibration_images, seed=0)
-        loader = make_loader(split, model.spec.transform.eval(),
+        loader = make_loader(split, model.spec.transform.eval(), device=model.device,
                              batch_size=_CALIBRATION_BATCH, workers=workers)  # fmt: skip
         self._statistics |= estimate(
             model, (batch["image"] for batch in loader), lambda a: self._write(targets, a), inner

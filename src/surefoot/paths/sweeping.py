@@ -112,8 +112,9 @@ def sweep(
         right: list[NDArray[np.bool_]] = []
         plan = processes.my_batches(len(shift.split), batch_size)
         loader = make_loader(
-            shift.split, walk.model.spec.transform.eval(), batches=plan, workers=workers
-        )
+            shift.split, walk.model.spec.transform.eval(), batches=plan, workers=workers,
+            device=walk.model.device,
+        )  # fmt: skip
         images = (batch["image"] for batch in loader)
         found = walk.predictions(shift, images, decode_budget, ticker)
         for alpha, said in found if known is None else chain([(0.0, known[name])], found):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,25 @@ def _order(
     order = np.random.default_rng([seed, epoch]).permutation(n)
     batches = [order[i : i + schedule.batch_size] for i in range(0, n, schedule.batch_size)]
     return [np.array_split(batch, world)[rank] for batch in batches]
+
+
+class _Plan:
+    """(epoch, indices) of every batch of some epochs; an epoch's order is drawn when it begins."""
+
+    def __init__(
+        self, n: int, schedule: Schedule, *, seed: int, epochs: range, rank: int, world: int
+    ) -> None:
+        self.n, self.schedule, self.seed, self.epochs = n, schedule, seed, epochs
+        self.rank, self.world = rank, world
+
+    def __len__(self) -> int:
+        return len(self.epochs) * self.schedule.steps_per_epoch(self.n)
+
+    def __iter__(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        who = {"rank": self.rank, "world": self.world}
+        for epoch in self.epochs:
+            for batch in _order(self.n, self.schedule, seed=self.seed, epoch=epoch, **who):
+                yield epoch, batch
 
 
 def train(
@@ -106,14 +125,18 @@ def train(
         torch.manual_seed(own_seed(seed, accelerator.process_index))
         rows = restore(loop, name, seed)
         bar.update(len(split) * loop.epoch)
-        for epoch in range(loop.epoch, schedule.epochs):
+        left = range(loop.epoch, schedule.epochs)
+        who = {"rank": accelerator.process_index, "world": accelerator.num_processes}
+        # One loader for all epochs: its workers start once, and read on into the next epoch while
+        # this one is validated and saved.
+        plan = _Plan(len(split), schedule, seed=seed, epochs=left, **who)
+        batches = iter(
+            make_loader(split, transform, batches=plan, seed=seed, workers=run.workers,
+                        device=accelerator.device)
+        )  # fmt: skip
+        for epoch in left:
             spreading.train(not eval_mode)
-            who = {"rank": accelerator.process_index, "world": accelerator.num_processes}
-            order = _order(len(split), schedule, seed=seed, epoch=epoch, **who)
-            loader = make_loader(
-                split, transform, batches=order, seed=seed, epoch=epoch, workers=run.workers
-            )
-            row = _epoch(loop, loader, bar, seed=seed, after_step=after_step, place=place)
+            row = _epoch(loop, batches, bar, seed=seed, after_step=after_step, place=place)
             loop.epoch = epoch + 1
             spreading.collect()
             if validate is not None and run.validate:
@@ -136,7 +159,7 @@ def train(
 
 def _epoch(
     loop: Stepper,
-    loader: Any,
+    batches: Iterator[dict[str, Tensor]],
     bar: Any,
     *,
     seed: int,
@@ -148,7 +171,8 @@ def _epoch(
     loss_sum: Any = 0.0
     device = loop.accelerator.device
     waiting = Waiting(device)
-    for size, batch in zip(loop.sizes(), loader, strict=True):
+    for size in loop.sizes():
+        batch = next(batches)
         waiting.end()
         batch["draw"] = _draw(batch["index"], seed, loop.epoch)
         on_device = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
