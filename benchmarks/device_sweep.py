@@ -1,6 +1,6 @@
 """The alpha curve and the merge of weights on a GPU: surefoot beside wise-ft's way and the CPU.
 
-    python benchmarks/device_sweep.py [--parts mixing merge curve] [--images 1280] [--alphas 11]
+    python benchmarks/device_sweep.py [--parts mixing curve merge] [--images 1280] [--alphas 11]
         [--matmul high|highest] [--wise-ft COPY_OF_WISE_FT] [--repeats 5] [--seconds 90]
 
 * ``mixing``: weights of one alpha put into the model on the device. wise-ft mixes two state dicts
@@ -191,7 +191,7 @@ def curve(options: Any) -> Any:
         )
         labels = np.resize(end(few.to(device)).argmax(1).cpu().numpy(), len(images))
     split = Split("val", images, labels, end.require_head().class_names, "ID", "val")
-    workers = pick_workers("auto", device, len(images))
+    workers = pick_workers("auto", device, max(len(images), 10_000))  # few images get none
     mix, whose = their_merge(options)
     kept: dict[str, Any] = {}
 
@@ -245,7 +245,7 @@ def curve(options: Any) -> Any:
             "share_of_wise_ft": middle[0] / middle[1], **found}  # fmt: skip
 
 
-PARTS: dict[str, Callable[[Any], Any]] = {"mixing": mixing, "merge": merging, "curve": curve}
+PARTS: dict[str, Callable[[Any], Any]] = {"mixing": mixing, "curve": curve, "merge": merging}
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ on (seed, epoch, index) alone, so that workers, processes and batch sizes change
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np

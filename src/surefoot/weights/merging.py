@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import Literal
 import numpy as np
 
 from ..errors import WeightsError
-from .kinds import COMPUTED_KINDS, KINDS, Stored, common_kind
+from .kinds import COMPUTED_KINDS, KINDS, Bytes, Stored, common_kind
+from .mapped import CAN_MAP, MappedFile
 from .mixing import Mixer, Part
 from .outline import listed, misfits
 from .rules import Rule
@@ -38,6 +39,9 @@ _EVERY = 32
 So is one number in so many, and 64 or all, at the beginning of every tensor, where the method works
 number by number: most tensors are one small block.
 """
+
+_PIECE = 1 << 21
+"""Bytes that are hashed at once."""
 
 _COMPARED = 1 << 13
 """Numbers that are compared with float64 at once."""
@@ -135,7 +139,8 @@ def merge(
     # The pool goes first when something fails: no thread may write to a file that is closed.
     with Sink(out, target, shapes, metadata) as sink, workers(threads) as pool:
         blocks = Blocks(sources, pool, threads=threads, memory=memory,
-                        temporaries=rule.temporaries, block_bytes=block_bytes)  # fmt: skip
+                        temporaries=rule.temporaries, block_bytes=block_bytes,
+                        mapped=not rule.by_torch)  # fmt: skip
         mixer = rule.mixer(sources, blocks)
         with _Hashes(sources if hashes else []) as digests:
             accuracy = _stream(blocks, sink, mixer, target, check, progress)
@@ -342,17 +347,24 @@ def _messages(sources: Sequence[TensorFile]) -> list[str]:
 def file_hash(files: Sequence[Path], stop: threading.Event | None = None) -> str:
     """sha256 of a file; of several, their names and hashes, joined by blanks; "" when stopped."""
     hashes = []
-    # One buffer: fresh ones cost as much as the reading. Large: other threads hold the lock between
-    # two pieces.
-    piece = room_for(2**21).data
     for path in files:
         digest = hashlib.sha256()
-        with open(path, "rb", buffering=0) as source:
-            while count := source.readinto(piece):
-                if stop is not None and stop.is_set():
-                    return ""
-                digest.update(piece[:count])
+        for piece in _pieces(path):
+            if stop is not None and stop.is_set():
+                return ""
+            digest.update(piece.data)
         hashes.append(digest.hexdigest())
     if len(files) == 1:
         return hashes[0]
     return " ".join(f"{f.name}:{h}" for f, h in zip(files, hashes, strict=True))
+
+
+def _pieces(path: Path) -> Iterator[Bytes]:
+    """A file, piece by piece; large ones: other threads hold the lock between two."""
+    if CAN_MAP:
+        yield from MappedFile(path).pieces(_PIECE)
+        return
+    room = room_for(_PIECE)  # one: fresh ones cost as much as the reading
+    with open(path, "rb", buffering=0) as source:
+        while count := source.readinto(room.data):
+            yield room[:count]

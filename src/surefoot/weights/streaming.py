@@ -69,6 +69,8 @@ class Blocks:
         memory: Bytes that all blocks in flight may take together.
         temporaries: Blocks of 8 bytes a number that the work on a part needs besides.
         block_bytes: Instead of what ``memory`` allows: bytes of the first checkpoint's block.
+        mapped: Blocks may be the files' own pages, read-only, instead of copies. Not for torch,
+            which would write to them unawares.
     """
 
     def __init__(
@@ -80,8 +82,9 @@ class Blocks:
         memory: int,
         temporaries: int,
         block_bytes: int | None = None,
+        mapped: bool = False,
     ) -> None:
-        self.sources, self.threads = sources, threads
+        self.sources, self.threads, self.mapped = sources, threads, mapped
         self._pool = pool
         self._bytes = block_bytes
         # At 8 bytes a number, whatever the dtype: every input, widened, and its delta; the result.
@@ -147,13 +150,15 @@ class Blocks:
         return self._pool.map(function, names)
 
     def _read(self, part: Part) -> list[Stored]:
-        size = part.stop - part.start
-        return [
-            source.read(part.name, part.start, part.stop,
-                        self._scratch(i, size * KINDS[source.kind(part.name)].size,
-                                      source.offset(part.name, part.start)))
-            for i, source in enumerate(self.sources)
-        ]  # fmt: skip
+        return [self._block(i, source, part) for i, source in enumerate(self.sources)]
+
+    def _block(self, slot: int, source: TensorFile, part: Part) -> Stored:
+        found = source.view(part.name, part.start, part.stop) if self.mapped else None
+        if found is not None:
+            return found
+        size = (part.stop - part.start) * KINDS[source.kind(part.name)].size
+        room = self._scratch(slot, size, source.offset(part.name, part.start))
+        return source.read(part.name, part.start, part.stop, room)
 
 
 class Sink:

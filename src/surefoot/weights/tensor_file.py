@@ -6,6 +6,7 @@ import json
 import math
 import os
 import struct
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import CheckpointError
 from .kinds import COMPUTED_KINDS, KINDS, Bytes, Stored, kind_of
+from .mapped import CAN_MAP, MappedFile
 from .outline import Outline, kind_name
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ class TensorFile(Mapping[str, "Tensor"]):
     ) -> None:
         self.path, self.files, self.metadata = path, files, dict(metadata)
         self._places = dict(places)
+        self._maps: dict[Path, MappedFile] = {}
+        self._lock = threading.Lock()
 
     def __getitem__(self, name: str) -> Tensor:
         place = self._places[name]
@@ -150,11 +154,32 @@ class TensorFile(Mapping[str, "Tensor"]):
             self._fill(name, start, room)
         return stored
 
+    def view(self, name: str, start: int, stop: int) -> Stored | None:
+        """The same where it lies, read-only, until this thread asks for the next piece of the file.
+
+        None where it has to be read: it is no safetensors file, its numbers lie at odd addresses,
+        or the system (not Linux) cannot take mapped pages back.
+
+        Raises:
+            CheckpointError: As :meth:`block`.
+        """
+        place = self._places[name]
+        if place.file is None or not CAN_MAP or place.offset % KINDS[place.kind].size:
+            return None
+        with self._lock:
+            if place.file not in self._maps:
+                self._maps[place.file] = MappedFile(place.file)
+        mapped, at = self._maps[place.file], self.offset(name, start)
+        end = at + (stop - start) * KINDS[place.kind].size
+        if end > mapped.size:
+            raise _too_short(place.file, name)
+        return Stored(place.kind, mapped.piece(at, end))
+
     def _fill(self, name: str, start: int, room: Bytes) -> None:
         place = self._places[name]
         if place.file is None or not len(room):
             return
-        # A plain read, not a mapping: mapped pages would count as this process's memory.
+        # No mapping: torch could write to read-only pages, which would kill the process.
         with open(place.file, "rb", buffering=0) as source:
             source.seek(self.offset(name, start))
             free: memoryview = room.data
@@ -162,8 +187,7 @@ class TensorFile(Mapping[str, "Tensor"]):
             while got < len(free):
                 step = source.readinto(free[got:])
                 if not step:
-                    raise CheckpointError(f"{place.file} ends inside of {name!r}",
-                                          fix="copy or download it again")  # fmt: skip
+                    raise _too_short(place.file, name)
                 got += step
 
 
@@ -201,6 +225,10 @@ def _resolve(path: Path) -> Path:
         expected="a .safetensors file, a sharded one's .index.json, or a .pt of a state dict",
         fix="give the path of the file itself",
     )
+
+
+def _too_short(path: Path, name: str) -> CheckpointError:
+    return CheckpointError(f"{path} ends inside of {name!r}", fix="copy or download it again")
 
 
 def _unreadable(path: Path, why: object) -> CheckpointError:
