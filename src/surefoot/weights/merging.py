@@ -102,10 +102,11 @@ def merge(
     """Merge checkpoints into one safetensors file, block by block.
 
     Blocks are read, mixed and written by several threads. Memory stays within ``memory`` besides
-    the interpreter, its libraries and 2 MB for every file that is being hashed (up to four at
-    once), whatever the size of the files; TIES takes 2 MB more for each tuned checkpoint (by
-    tensor, in each thread). Of a ``.pt``, pages that are mapped come on top, which the system takes
-    back when it needs them. The numbers are those of the in-memory operations:
+    the interpreter, its libraries and some 6 MB for every file that is being hashed (up to four at
+    once), and by lerp and LiNeS for every file and thread, whatever the size of the files: that is
+    the system's cache, looked at instead of copied. TIES takes 2 MB more for each tuned checkpoint
+    (by tensor, in each thread). Of a ``.pt``, pages that are mapped come on top, which the system
+    takes back when it needs them. The numbers are those of the in-memory operations:
     bit for bit for lerp, LiNeS, means, task arithmetic, TIES and Fisher, up to the order of a sum
     for Model Stock on tensors larger than a block (and up to the sign of zeros that are equal in
     all checkpoints).
