@@ -1,8 +1,8 @@
 """A file's pages in place of copies of them: read-only, and handed back as one goes on.
 
 A plain read copies every byte out of the system's cache; a mapping shows the cache itself. What was
-looked at counts as this process's memory until it is handed back, so each thread does that when it
-asks for its next piece.
+looked at counts as this process's memory until it is handed back, so each thread does that a few MB
+behind itself.
 """
 
 from __future__ import annotations
@@ -37,24 +37,19 @@ class MappedFile:
     """One file, mapped as it is now; several threads may look at it.
 
     Raises:
-        OSError: It cannot be opened.
+        OSError: It cannot be opened or mapped.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDONLY)
-        try:
-            self.size = os.fstat(self._file).st_size
-            # An empty file cannot be mapped, and has no piece that anybody could ask for.
-            self._pages = mmap.mmap(self._file, 0, prot=mmap.PROT_READ) if self.size else None
-        except BaseException:
-            os.close(self._file)
-            raise
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 -- open as long as this is
+        self.size = os.fstat(self._file.fileno()).st_size
+        # An empty file cannot be mapped, and has no piece that anybody could ask for.
+        self._pages = mmap.mmap(self._file.fileno(), 0, prot=mmap.PROT_READ) if self.size else None
         self._mine = threading.local()
 
     def __del__(self) -> None:
-        # Arrays keep the mapping; it needs no open file.
-        if hasattr(self, "_file"):
-            os.close(self._file)
+        if hasattr(self, "_file"):  # it was there
+            self._file.close()  # arrays keep the mapping, which needs no open file
 
     def piece(self, start: int, stop: int) -> Bytes:
         """Bytes ``start`` to ``stop``, (stop - start,), read-only.
@@ -69,7 +64,7 @@ class MappedFile:
         elif start - low >= _BEHIND:
             low = self._hand_back(low, start)
         if stop + _AHEAD // 2 > asked:
-            os.posix_fadvise(self._file, stop, _AHEAD, os.POSIX_FADV_WILLNEED)
+            os.posix_fadvise(self._file.fileno(), stop, _AHEAD, os.POSIX_FADV_WILLNEED)
             asked = stop + _AHEAD
         self._mine.range = (low, stop, asked)
         return np.frombuffer(self._pages or b"", np.uint8, stop - start, start)
