@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -171,8 +172,7 @@ def _epoch(
     loss_sum: Any = 0.0
     device = loop.accelerator.device
     waiting = Waiting(device)
-    for size in loop.sizes():
-        batch = next(batches)
+    for size, batch in zip(loop.sizes(), islice(batches, loop.per_epoch), strict=True):
         waiting.end()
         batch["draw"] = _draw(batch["index"], seed, loop.epoch)
         on_device = {k: v.to(device, non_blocking=True) for k, v in batch.items()}

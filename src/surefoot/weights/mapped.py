@@ -25,9 +25,8 @@ CAN_MAP = hasattr(mmap, "MADV_DONTNEED") and hasattr(os, "posix_fadvise")
 _FOLIO = 1 << 21
 """Bytes that the system may map at once when one of them is looked at."""
 
-_BEHIND = 1 << 22
-"""Bytes that a thread leaves behind before it hands them back: each time the system must tell all
-cores, so it should not be often."""
+_BEHIND = _FOLIO
+"""Bytes that a thread leaves behind: to hand pages back, the system must tell all cores."""
 
 _AHEAD = 1 << 23
 """Bytes that the disk is asked for ahead."""
@@ -77,6 +76,8 @@ class MappedFile:
         return stop
 
     def pieces(self, size: int) -> Iterator[Bytes]:
-        """All of it, ``size`` bytes at a time."""
+        """All of it, ``size`` bytes at a time; each is handed back when the next is asked for."""
         for start in range(0, self.size, size):
-            yield self.piece(start, min(start + size, self.size))
+            stop = min(start + size, self.size)
+            yield self.piece(start, stop)
+            self._hand_back(start, stop)

@@ -102,7 +102,7 @@ def merge(
     """Merge checkpoints into one safetensors file, block by block.
 
     Blocks are read, mixed and written by several threads. Memory stays within ``memory`` besides
-    the interpreter, its libraries and some 6 MB for every file that is being hashed (up to four at
+    the interpreter, its libraries and some 4 MB for every file that is being hashed (up to four at
     once), and by lerp and LiNeS for every file and thread, whatever the size of the files: that is
     the system's cache, looked at instead of copied. TIES takes 2 MB more for each tuned checkpoint
     (by tensor, in each thread). Of a ``.pt``, pages that are mapped come on top, which the system
