@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import DataError, UnknownName
 from ..registry import nearest
 from .dataset import Shift, Split, Task, Use, _Taken
-from .held import Held
+from .image_cache import CachedImages
 from .images import MemoryImages
 from .prompts import PICTOGRAM_TEMPLATES
 from .strings import Strings
@@ -181,7 +181,7 @@ def _read(path: Path, changed: int, size: int) -> dict[str, Any]:
             for name in _SHORT
         }
         encoded = _flat(table["image"].cast(pa.large_binary()))
-        columns["image"] = Held(MemoryImages(encoded, table["id"].to_pylist()), _HELD)
+        columns["image"] = CachedImages(MemoryImages(encoded, table["id"].to_pylist()), _HELD)
         captions = table["caption"].combine_chunks() if "caption" in table.column_names else None
         columns["caption"] = captions
     except (pa.ArrowException, OSError, KeyError) as error:

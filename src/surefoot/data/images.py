@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .dataset import Images, _Taken
-from .held import Held
+from .image_cache import CachedImages
 from .strings import Strings
 
 __all__ = [
@@ -299,7 +299,7 @@ def storage_state(images: Images, n: int) -> str:
         try:
             facts = os.stat(path)
         except OSError:
-            continue  # Reading it will say what is wrong.
+            continue  # RowMeant it will say what is wrong.
         digest.update(f"{facts.st_size},{facts.st_mtime_ns};".encode())
     return digest.hexdigest()
 
@@ -315,7 +315,7 @@ def many_may_read(images: Images) -> bool:
 
 def underlying(images: Images, indices: NDArray[np.int64]) -> tuple[Images, NDArray[np.int64]]:
     """The sequence that a selection was taken from, and the indices (n,) in it."""
-    while isinstance(images, (_Taken, Held)):
+    while isinstance(images, (_Taken, CachedImages)):
         if isinstance(images, _Taken):
             indices = images._at[indices]
             images = images._images

@@ -17,7 +17,7 @@ from ..evals.score import score
 from ..methods.base import Method
 from ..models.model import Model
 from ..train import Schedule
-from ..train.telling import time_left
+from ..train.epoch_log import time_left
 from .recipe import TuneSpec
 
 __all__ = ["AUTO_FACTORS", "schedules", "tune_lr", "with_schedule"]

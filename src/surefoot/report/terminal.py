@@ -16,8 +16,8 @@ from rich.text import Text
 
 from ..runs import Study
 from .findings import Finding, findings
+from .gather import gather
 from .paired import Pairing
-from .read import read
 from .table import Column, Row, Shown, Table, build_table
 
 __all__ = ["render_terminal"]
@@ -50,7 +50,7 @@ def render_terminal(study: Study, width: int | None = None, *, colour: bool | No
         Lines without a trailing newline. ``*`` marks the best of a column and what ties with it,
         ``°`` numbers at an alpha that was chosen on the test set, ``-`` what is missing.
     """
-    view = read(study)
+    view = gather(study)
     pairing = Pairing(view)
     told = findings(view, pairing)
     table = build_table(view, pairing)

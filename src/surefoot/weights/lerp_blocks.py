@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .alpha import nearer_end
-from .kinds import KINDS, Stored, common_kind, narrow, widen
+from .dtypes import KINDS, Stored, common_kind, narrow, widen
 from .scratch import Scratch
 
 __all__ = ["lerp_stored"]

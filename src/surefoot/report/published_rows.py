@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..published import Published
 from .measured import Measured
 
-__all__ = ["Reading", "readings"]
+__all__ = ["RowMeant", "rows_meant"]
 
 _HEAD_ONLY = (
     "another training of the head: the paper's is fine-tuned by AdamW from the zero-shot head, "
@@ -16,7 +16,7 @@ _HEAD_ONLY = (
 
 
 @dataclass(frozen=True)
-class Reading:
+class RowMeant:
     """One of our cells that a published row may mean.
 
     Attributes:
@@ -48,22 +48,22 @@ class Reading:
         )
 
 
-_ZERO = Reading(("Zero-shot",), "start")
+_ZERO = RowMeant(("Zero-shot",), "start")
 _E2E, _LC, _HEAD = ("FT",), ("LP",), ("FT (head only)",)
 _FT_RANDOM = ("FT (random head)",)
 
 
-def _mixed(labels: tuple[str, ...], rule: str, why: str = "") -> Reading:
-    return Reading(labels, "mixed", (rule,), 0.5 if rule == "fixed" else None, why=why)
+def _mixed(labels: tuple[str, ...], rule: str, why: str = "") -> RowMeant:
+    return RowMeant(labels, "mixed", (rule,), 0.5 if rule == "fixed" else None, why=why)
 
 
-_ROWS: dict[str, dict[str, tuple[Reading, ...]]] = {
+_ROWS: dict[str, dict[str, tuple[RowMeant, ...]]] = {
     "2109.01903": {
         "Zero-shot": (_ZERO,),
         "Zero-shot (PyTorch)": (_ZERO,),
-        "Fine-tuned E2E": (Reading(_E2E, "end"),),
-        "Fine-tuned": (Reading(_E2E, "end"),),
-        "Fine-tuned LC": (Reading(_HEAD, "end"), Reading(_LC, "end", why=_HEAD_ONLY)),
+        "Fine-tuned E2E": (RowMeant(_E2E, "end"),),
+        "Fine-tuned": (RowMeant(_E2E, "end"),),
+        "Fine-tuned LC": (RowMeant(_HEAD, "end"), RowMeant(_LC, "end", why=_HEAD_ONLY)),
         "WiSE-FT E2E a=0.5": (_mixed(_E2E, "fixed"),),
         "WiSE-FT a=0.5": (_mixed(_E2E, "fixed"),),
         "WiSE-FT E2E opt a": (_mixed(_E2E, "oracle"),),
@@ -72,26 +72,26 @@ _ROWS: dict[str, dict[str, tuple[Reading, ...]]] = {
         "WiSE-FT LC opt a": (_mixed(_HEAD, "oracle"), _mixed(_LC, "oracle", _HEAD_ONLY)),
     },
     "2202.10054": {
-        "FT": (Reading(_FT_RANDOM, "end"),),
-        "LP": (Reading(_LC, "end"),),
-        "LP-FT": (Reading(("LP-FT",), "end"),),
+        "FT": (RowMeant(_FT_RANDOM, "end"),),
+        "LP": (RowMeant(_LC, "end"),),
+        "LP-FT": (RowMeant(("LP-FT",), "end"),),
     },
     "2212.00638": {
         "Zeroshot": (_ZERO,),
-        "FT": (Reading(_E2E, "end"),),
-        "LP-FT": (Reading(("LP-FT",), "end"),),
-        "FLYP": (Reading(("FLYP",), "end"),),
+        "FT": (RowMeant(_E2E, "end"),),
+        "LP-FT": (RowMeant(("LP-FT",), "end"),),
+        "FLYP": (RowMeant(("FLYP",), "end"),),
     },
     "2104.14294": {
-        "kNN": (Reading((), "start", evaluator="knn"), Reading((), "end", evaluator="knn")),
-        "Linear": (Reading(_LC, "end"),),
+        "kNN": (RowMeant((), "start", evaluator="knn"), RowMeant((), "end", evaluator="knn")),
+        "Linear": (RowMeant(_LC, "end"),),
     },
 }
 _ENSEMBLED = "with WiSE ensembling"
 _UNKNOWN_RULE = "how the paper chose alpha is not transcribed; ours is chosen on ID validation"
 
 
-def readings(number: Published) -> tuple[Reading, ...]:
+def rows_meant(number: Published) -> tuple[RowMeant, ...]:
     """What of ours a published number may be compared with; empty where nothing is."""
     rows = _ROWS.get(number.paper.rpartition(" ")[2], {})
     if number.setting == _ENSEMBLED:

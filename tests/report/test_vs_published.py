@@ -18,10 +18,10 @@ from surefoot.predictions import Predictions
 from surefoot.published import find, suites
 from surefoot.records import Score
 from surefoot.report.baseline import TESTBED, distances, read_baseline
-from surefoot.report.beside import Beside, beside, beside_lines, own_encoders
 from surefoot.report.measured import measured
 from surefoot.report.robustness_page import distance_lines, robustness_page
 from surefoot.report.suites import headline, headline_lines
+from surefoot.report.vs_published import Comparison, comparison_lines, own_encoders, vs_published
 from surefoot.runs import Run, Study, open_study
 from surefoot.stats import clopper_pearson, fit_baseline
 
@@ -86,14 +86,14 @@ def b16(folder: Path, shift: float = 0.0, **options: Any) -> Study:
     return run_folder(folder, rows, **options)
 
 
-def by_column(rows: list[Beside], method: str = "WiSE-FT a=0.5") -> dict[str, Beside]:
+def by_column(rows: list[Comparison], method: str = "WiSE-FT a=0.5") -> dict[str, Comparison]:
     return {r.published.column: r for r in rows
             if r.published.method == method and r.published.model == "CLIP ViT-B/16"
             and "WiSE" in r.published.paper}  # fmt: skip
 
 
 def test_the_published_numbers_match_themselves(tmp_path: Path) -> None:
-    found = by_column(beside(b16(tmp_path / "run")))
+    found = by_column(vs_published(b16(tmp_path / "run")))
     # ImageNet-A has 7,500 images: half a point of standard error is not had with them.
     assert found["ImageNet-A"].verdict == "not comparable"
     assert "too few images" in found["ImageNet-A"].why
@@ -107,22 +107,22 @@ def test_the_published_numbers_match_themselves(tmp_path: Path) -> None:
 
 
 def test_a_mean_is_not_comparable_where_a_part_is_not(tmp_path: Path) -> None:
-    found = by_column(beside(b16(tmp_path / "run", templates=1)))
+    found = by_column(vs_published(b16(tmp_path / "run", templates=1)))
     for column in ("avg_shifts", "avg_ref_shifts"):
         assert found[column].verdict == "not comparable"
         assert found[column].why.count("in a part of the mean") == 1
-    off = by_column(beside(b16(tmp_path / "off", shift=3.0)))["avg_shifts"]
+    off = by_column(vs_published(b16(tmp_path / "off", shift=3.0)))["avg_shifts"]
     assert off.why == "differs by +3.0"
 
 
 def test_rows_of_other_encoders_are_left_out_where_there_are_rows_of_ones_own(
     tmp_path: Path,
 ) -> None:
-    rows = beside(b16(tmp_path / "run"))
+    rows = vs_published(b16(tmp_path / "run"))
     kept, left = own_encoders(rows)
     assert {r.published.model for r in kept} == {"CLIP ViT-B/16"}
     assert left == len(rows) - len(kept) > 0
-    other = beside(b16(tmp_path / "b32", model="open_clip:ViT-B-32/openai"))
+    other = vs_published(b16(tmp_path / "b32", model="open_clip:ViT-B-32/openai"))
     assert own_encoders(other) == (other, 0)
 
 
@@ -133,7 +133,7 @@ def test_the_run_that_fits_the_paper_is_taken(tmp_path: Path) -> None:
     ):
         run_folder(tmp_path / str(i), [score("test", 0.6 if i < 3 else 0.813, 50_000)], **options)
     study = open_study(*(tmp_path / str(i) for i in range(4)))
-    found = by_column(beside(study), "Fine-tuned E2E")["ImageNet"]
+    found = by_column(vs_published(study), "Fine-tuned E2E")["ImageNet"]
     assert (found.verdict, found.runs) == ("matches", ("3",))
     assert headline(study, "wise-ft").means[0].values["ID"][0] != pytest.approx(81.3)
     alone = open_study(tmp_path / "2", tmp_path / "3")
@@ -141,10 +141,10 @@ def test_the_run_that_fits_the_paper_is_taken(tmp_path: Path) -> None:
 
 
 def test_a_point_and_a_half_off_differs(tmp_path: Path) -> None:
-    found = by_column(beside(b16(tmp_path / "run", shift=-1.5)))
+    found = by_column(vs_published(b16(tmp_path / "run", shift=-1.5)))
     assert found["ImageNet"].verdict == "differs"
     assert found["ImageNet"].why == "differs by -1.5"
-    lines = "\n".join(beside_lines(list(found.values())))
+    lines = "\n".join(comparison_lines(list(found.values())))
     assert "published 81.7  measured 80.20" in lines
     assert "differs by -1.5" in lines
 
@@ -162,7 +162,7 @@ def test_a_point_and_a_half_off_differs(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_not_comparable_says_why(tmp_path: Path, options: dict[str, Any], why: str) -> None:
-    found = by_column(beside(b16(tmp_path / "run", **options)))["ImageNet"]
+    found = by_column(vs_published(b16(tmp_path / "run", **options)))["ImageNet"]
     if why:
         assert found.verdict == "not comparable"
         assert why in found.why
@@ -172,7 +172,9 @@ def test_what_is_not_comparable_says_why(tmp_path: Path, options: dict[str, Any]
 
 def test_a_part_of_the_images_is_not_the_set(tmp_path: Path) -> None:
     study = run_folder(tmp_path / "run", [score("test", 0.813, 40_000)])
-    (found,) = (r for r in beside(study, paper="WiSE-FT") if r.published.model == "CLIP ViT-B/16")
+    (found,) = (
+        r for r in vs_published(study, paper="WiSE-FT") if r.published.model == "CLIP ViT-B/16"
+    )
     assert found.why == "the data are not whole: 40000 of 50000 images"
 
 
@@ -180,13 +182,13 @@ def test_few_images_leave_the_pretrained_end_as_it_was(tmp_path: Path) -> None:
     """A zero-shot head needs no training image; a kNN bank is made of them."""
     rows = [score("test", 0.683, 50_000, selection="none", alpha=0.0)]
     study = run_folder(tmp_path / "run", rows, few_shot=16)
-    assert by_column(beside(study), "Zero-shot")["ImageNet"].verdict == "matches"
+    assert by_column(vs_published(study), "Zero-shot")["ImageNet"].verdict == "matches"
     rows = [score("test", 0.761, 50_000, selection="none", alpha=0.0, evaluator="knn",
                   metric="knn_top1")]  # fmt: skip
     dino = {"model": "timm:vit_base_patch16_224.dino", "label": "Language"}
     for few, verdict in ((None, "matches"), (20, "not comparable")):
         study = run_folder(tmp_path / f"knn{few}", rows, few_shot=few, **dino)
-        (found,), _ = own_encoders(beside(study, paper="DINO"))
+        (found,), _ = own_encoders(vs_published(study, paper="DINO"))
         assert found.verdict == verdict, found
     assert "20 training images of each class" in found.why
 
@@ -197,7 +199,7 @@ def test_the_linear_classifier_is_compared_where_it_is_trained_alike(tmp_path: P
             score("test", 0.837, 50_000, selection="fixed", alpha=0.5)]  # fmt: skip
     for label, verdict in (("FT (head only)", "matches"), ("LP", "not comparable")):
         study = run_folder(tmp_path / label, rows, label=label, model=model)
-        found = {r.published.method: r for r in beside(study, paper="WiSE-FT")
+        found = {r.published.method: r for r in vs_published(study, paper="WiSE-FT")
                  if r.published.column == "ImageNet"}  # fmt: skip
         for method in ("Fine-tuned LC", "WiSE-FT LC a=0.5"):
             assert found[method].verdict == verdict, found[method]
@@ -207,7 +209,7 @@ def test_the_linear_classifier_is_compared_where_it_is_trained_alike(tmp_path: P
 
 def test_an_oracle_is_never_a_match(tmp_path: Path) -> None:
     rows = [score("test", 0.826, 50_000, selection="oracle", alpha=0.6)]
-    found = by_column(beside(run_folder(tmp_path / "run", rows)), "WiSE-FT opt")["ImageNet"]
+    found = by_column(vs_published(run_folder(tmp_path / "run", rows)), "WiSE-FT opt")["ImageNet"]
     assert found.published.value == 82.6
     assert found.verdict == "not comparable"
     assert "oracle" in found.why
@@ -215,7 +217,7 @@ def test_an_oracle_is_never_a_match(tmp_path: Path) -> None:
 
 def test_flyps_objectnet_is_not_comparable(tmp_path: Path) -> None:
     study = run_folder(tmp_path / "run", [score("objectnet", 0.587, 18_574)], label="FLYP")
-    (found,) = beside(study, paper="FLYP")
+    (found,) = vs_published(study, paper="FLYP")
     assert found.published.column.startswith("ObjectNet")
     assert "partial copy" in found.why
 
@@ -224,7 +226,7 @@ def test_seeds_are_averaged_and_their_spread_counts(tmp_path: Path) -> None:
     for i, value in enumerate((0.812, 0.814)):
         run_folder(tmp_path / str(i), [score("test", value, 50_000, seed=i)])
     study = open_study(tmp_path / "0", tmp_path / "1")
-    found = by_column(beside(study), "Fine-tuned E2E")["ImageNet"]
+    found = by_column(vs_published(study), "Fine-tuned E2E")["ImageNet"]
     assert found.value == pytest.approx(81.3)
     assert found.runs == ("0", "1")
     images = 100 * math.sqrt(0.813 * 0.187 / 50_000)
@@ -246,7 +248,9 @@ def test_pm0_is_had_again_from_kept_predictions(tmp_path: Path) -> None:
                     metadata={"anchor": np.repeat(np.arange(n), 2),
                               "offset": np.tile([0, 3], n)}), 1.0,
     )  # fmt: skip
-    (found,) = (r for r in beside(study, paper="WiSE-FT") if r.published.method == "Fine-tuned")
+    (found,) = (
+        r for r in vs_published(study, paper="WiSE-FT") if r.published.method == "Fine-tuned"
+    )
     assert found.published.column == "IN-Vid-Robust pm0"
     assert found.value == 100.0
 
@@ -254,8 +258,8 @@ def test_pm0_is_had_again_from_kept_predictions(tmp_path: Path) -> None:
 def test_nothing_published_is_said(tmp_path: Path) -> None:
     study = run_folder(tmp_path / "run", [score("test", 0.5, 10)],
                        splits={"test": ("photos", 10)}, train="photos")  # fmt: skip
-    assert beside(study) == []
-    assert "nothing in these runs was published" in beside_lines([])[0]
+    assert vs_published(study) == []
+    assert "nothing in these runs was published" in comparison_lines([])[0]
 
 
 def lp_ft(folder: Path, label: str, sets: dict[str, tuple[str, float, str]]) -> list[Path]:

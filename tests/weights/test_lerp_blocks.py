@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from surefoot.weights import Lerp, LinesRule, Weights, layer_depths, merge
-from surefoot.weights.kinds import KINDS, Stored, narrow, widen
-from surefoot.weights.line import lerp_stored
+from surefoot.weights.dtypes import KINDS, Stored, narrow, widen
+from surefoot.weights.lerp_blocks import lerp_stored
 from surefoot.weights.ops import lerp_tensor
 from surefoot.weights.scratch import Scratch
 

@@ -12,7 +12,7 @@ from ..records import Curve, Score
 from ..select import select
 from ..stats import paired_se
 
-__all__ = ["choose", "contested", "preview", "search", "surprises"]
+__all__ = ["candidates", "choose", "preview", "search", "surprises"]
 
 Bools = NDArray[np.bool_]
 Evaluate = Callable[[Sequence[float]], Mapping[float, Bools]]
@@ -65,7 +65,7 @@ def choose(correct: Mapping[float, Bools]) -> tuple[float, float]:
     return select(curve, "id_val").alpha, select(curve, "one_se").alpha
 
 
-def contested(grid: Sequence[float], correct: Mapping[float, Bools]) -> list[float]:
+def candidates(grid: Sequence[float], correct: Mapping[float, Bools]) -> list[float]:
     """Positions of the grid that were not evaluated and that a rule could choose.
 
     At such a position at most the images are right that are right at one of its evaluated
@@ -121,7 +121,7 @@ def search(
         peak = max(grid, key=lambda a: (expected[a], -a))
         if peak not in correct:
             correct.update(evaluate([peak]))
-    while open_ := contested(grid, correct):
+    while open_ := candidates(grid, correct):
         # One of each gap in one round: the images are decoded once for all of them.
         gaps: dict[_Around, list[float]] = {}
         for alpha in open_:

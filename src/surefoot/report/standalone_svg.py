@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from ..drawing import Node, el, stylesheet
 
-__all__ = ["alone"]
+__all__ = ["standalone_svg"]
 
 _MARGIN = 12
 _STYLE = "svg { font-family: var(--sans); font-size: 12px; } .ground { fill: var(--paper); }"
 
 
-def alone(
+def standalone_svg(
     charts: Sequence[Node],
     title: str,
     *,

@@ -8,13 +8,13 @@ from PIL import Image
 
 from .dataset import Images, Split, Task
 
-__all__ = ["Held", "held"]
+__all__ = ["CachedImages", "cached_in_memory"]
 
 _OBJECT = 250
 """Bytes of the objects around an image's pixels, about."""
 
 
-class Held:
+class CachedImages:
     """Another sequence of images, the pixels of each kept when it is first asked for.
 
     Pixels, not Pillow's images: of 32 pixels one takes 14 kB, with what it was decoded by, and
@@ -57,11 +57,11 @@ class Held:
         return self.images.id(index)
 
 
-def held(task: Task) -> Task:
+def cached_in_memory(task: Task) -> Task:
     """The task with every split's images held in memory, however many; for small ones only."""
 
     def of(split: Split) -> Split:
-        return dataclasses.replace(split, images=Held(split.images))
+        return dataclasses.replace(split, images=CachedImages(split.images))
 
     return dataclasses.replace(
         task,

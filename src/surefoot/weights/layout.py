@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from .kinds import COMPUTED_KINDS, KINDS
+from .dtypes import COMPUTED_KINDS, KINDS
 
-__all__ = ["Outline", "kind_name", "listed", "misfits", "unusable"]
+__all__ = ["TensorLayout", "kind_name", "listed", "misfits", "unusable"]
 
 _COPIED = frozenset({"BOOL", "U8", "I8", "I16", "I32", "I64", "U16", "U32", "U64"})
 
 
 @dataclass(frozen=True)
-class Outline:
+class TensorLayout:
     """A tensor without its numbers.
 
     Attributes:
-        kind: A name of :data:`~.kinds.KINDS`, or torch's own of a format that is not there.
+        kind: A name of :data:`~.dtypes.KINDS`, or torch's own of a format that is not there.
         shape: Of the tensor.
         layout: "strided", or how else it is kept.
     """
@@ -43,8 +43,8 @@ def unusable(kind: str) -> str | None:
 
 
 def misfits(
-    a: Mapping[str, Outline],
-    b: Mapping[str, Outline],
+    a: Mapping[str, TensorLayout],
+    b: Mapping[str, TensorLayout],
     values: Callable[[str, bool], list[str]] = lambda name, fits: [],
 ) -> list[str]:
     """Everything that keeps two sets from being mixed, one sentence each, by the names' order.
@@ -68,7 +68,7 @@ def misfits(
     return problems
 
 
-def _differences(x: Outline, y: Outline) -> list[str]:
+def _differences(x: TensorLayout, y: TensorLayout) -> list[str]:
     found = []
     if x.shape != y.shape:
         found.append(f"has the shape {x.shape} in the first set and {y.shape} in the second set")
@@ -78,7 +78,7 @@ def _differences(x: Outline, y: Outline) -> list[str]:
     return found
 
 
-def _storage(x: Outline, y: Outline) -> list[str]:
+def _storage(x: TensorLayout, y: TensorLayout) -> list[str]:
     found = []
     for one, side in ((x, "the first set"), (y, "the second set")):
         why = unusable(one.kind)

@@ -25,10 +25,10 @@ from ..gradient_cache import WholeBatch
 from ..models.blocks import block_names
 from .schedule import Schedule, make_optimizer
 
-__all__ = ["Spread", "spread"]
+__all__ = ["Distributed", "distribute"]
 
 
-class Spread:
+class Distributed:
     """One process, or several with a copy each.
 
     Attributes:
@@ -71,7 +71,7 @@ class Spread:
         self.objective.train(mode)
         self.module.train(mode)
 
-    def held(self, *, last: bool) -> Any:
+    def no_sync(self, *, last: bool) -> Any:
         """Around a part of a step: gradients travel after the last one only."""
         if last or self.by_hand:
             return contextlib.nullcontext()
@@ -109,7 +109,7 @@ class Spread:
         self.undo()
 
 
-class _Sharded(Spread):
+class _Sharded(Distributed):
     """Weights, gradients and optimiser state cut up over the processes, by ``fully_shard``.
 
     FSDP: Zhao et al., arXiv 2304.11277. The plain objective waits on the CPU and gets the weights
@@ -137,7 +137,7 @@ class _Sharded(Spread):
         if run.compile is True:
             self.module.compile(backend=run.compile_backend)
 
-    def held(self, *, last: bool) -> Any:
+    def no_sync(self, *, last: bool) -> Any:
         assert isinstance(self.module, FSDPModule)
         self.module.set_requires_gradient_sync(last)
         return contextlib.nullcontext()
@@ -205,14 +205,14 @@ def _cut(value: Any, like: Tensor) -> Any:
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
 
 
-def spread(
+def distribute(
     objective: nn.Module,
     schedule: Schedule,
     accelerator: Accelerator,
     run: RunContext,
     *,
     watched: bool,
-) -> Spread:
+) -> Distributed:
     """Wrap an objective for the processes that there are.
 
     Args:
@@ -227,7 +227,7 @@ def spread(
             needs them whole.
     """
     if not run.shards() or accelerator.num_processes == 1:
-        return Spread(objective, schedule, accelerator, run)
+        return Distributed(objective, schedule, accelerator, run)
     needs = None
     if getattr(objective, "reduce_by_hand", False) or not getattr(objective, "shardable", False):
         needs = f"the loss of {type(objective).__name__}"

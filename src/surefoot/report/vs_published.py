@@ -17,9 +17,9 @@ from typing import Any, Literal
 from ..published import Column, Published, column_of, models, numbers
 from ..runs import Study
 from .measured import Measured, measured, over_seeds, rescored
-from .reading import Reading, readings
+from .published_rows import RowMeant, rows_meant
 
-__all__ = ["Beside", "beside", "beside_lines", "own_encoders"]
+__all__ = ["Comparison", "comparison_lines", "own_encoders", "vs_published"]
 
 Verdict = Literal["matches", "differs", "not comparable"]
 
@@ -30,7 +30,7 @@ LARGEST_SE = 0.5
 
 
 @dataclass(frozen=True)
-class Beside:
+class Comparison:
     """One published number and what was measured for it.
 
     Attributes:
@@ -63,7 +63,7 @@ class Beside:
         }  # fmt: skip
 
 
-def beside(study: Study, *, paper: str | None = None) -> list[Beside]:
+def vs_published(study: Study, *, paper: str | None = None) -> list[Comparison]:
     """Every published number that some run of a study measured something for.
 
     Args:
@@ -75,7 +75,7 @@ def beside(study: Study, *, paper: str | None = None) -> list[Beside]:
     for number in numbers():
         if paper is not None and paper not in (number.paper, *number.paper.split(" ")):
             continue
-        for reading in readings(number):
+        for reading in rows_meant(number):
             found = _for_number(number, reading, cells)
             if found is not None:
                 rows.append(found)
@@ -83,7 +83,7 @@ def beside(study: Study, *, paper: str | None = None) -> list[Beside]:
     return rows
 
 
-def own_encoders(rows: Sequence[Beside]) -> tuple[list[Beside], int]:
+def own_encoders(rows: Sequence[Comparison]) -> tuple[list[Comparison], int]:
     """Without a paper's rows of other encoders, where it has rows of the runs' own.
 
     Returns:
@@ -94,7 +94,9 @@ def own_encoders(rows: Sequence[Beside]) -> tuple[list[Beside], int]:
     return kept, len(rows) - len(kept)
 
 
-def _for_number(number: Published, reading: Reading, cells: Sequence[Measured]) -> Beside | None:
+def _for_number(
+    number: Published, reading: RowMeant, cells: Sequence[Measured]
+) -> Comparison | None:
     column = column_of(number)
     if column.mean_of:
         return _mean(number, reading, column, cells)
@@ -142,10 +144,10 @@ def _same_encoder(number: Published, cell: Measured) -> bool:
 
 
 def _mean(
-    number: Published, reading: Reading, column: Column, cells: Sequence[Measured]
-) -> Beside | None:
+    number: Published, reading: RowMeant, column: Column, cells: Sequence[Measured]
+) -> Comparison | None:
     """A published mean beside the mean of what was measured, if all of it was."""
-    parts: list[Beside] = []
+    parts: list[Comparison] = []
     for name in column.mean_of:
         twin = next(
             (n for n in numbers() if n.column == name and _alike(n, number)), None
@@ -200,20 +202,22 @@ def _from_few(cell: Measured) -> bool:
     return cell.few_shot is not None and (cell.stage != "start" or cell.evaluator == "knn")
 
 
-def _judged(number: Published, value: float, se: float, runs: tuple[str, ...], why: str) -> Beside:
+def _judged(
+    number: Published, value: float, se: float, runs: tuple[str, ...], why: str
+) -> Comparison:
     if not why and not se <= LARGEST_SE:
         shown = "unknown" if math.isnan(se) else f"{se:.1f}"
         why = f"{_TOO_FEW}: our standard error is {shown} points, above {LARGEST_SE}"
     if why:
-        return Beside(number, value, se, runs, "not comparable", why)
+        return Comparison(number, value, se, runs, "not comparable", why)
     gap = value - number.value
     # A hair of room: 81.65 printed as 81.7 lies 0.05 away, and binary numbers add to that.
     if abs(gap) <= max(number.rounding, 2 * se) + 1e-9:
-        return Beside(number, value, se, runs, "matches", "")
-    return Beside(number, value, se, runs, "differs", f"differs by {gap:+.1f}")
+        return Comparison(number, value, se, runs, "matches", "")
+    return Comparison(number, value, se, runs, "differs", f"differs by {gap:+.1f}")
 
 
-def beside_lines(rows: Sequence[Beside]) -> list[str]:
+def comparison_lines(rows: Sequence[Comparison]) -> list[str]:
     """The comparison as a text table, one paper's table after the other."""
     if not rows:
         return [

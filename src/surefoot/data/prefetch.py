@@ -17,7 +17,7 @@ from PIL import Image
 
 from ..threads import granted
 
-__all__ = ["ahead", "threads_for"]
+__all__ = ["prefetch", "threads_for"]
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ def threads_for(first: Image.Image) -> int:
     return min(granted(), _MOST)
 
 
-def ahead(function: Callable[[int], T], items: Sequence[int], threads: int) -> Iterator[T]:
+def prefetch(function: Callable[[int], T], items: Sequence[int], threads: int) -> Iterator[T]:
     """``map(function, items)`` by several threads, in order.
 
     At most two results lie ready beside those that are in work: decoded photographs are large.

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from surefoot.data.ahead import ahead, threads_for
 from surefoot.data.check import check_images
 from surefoot.data.dataset import Split
 from surefoot.data.folder import from_folder
-from surefoot.data.held import Held
+from surefoot.data.image_cache import CachedImages
 from surefoot.data.images import FileImages, many_may_read
 from surefoot.data.loading import make_loader
+from surefoot.data.prefetch import prefetch, threads_for
 from surefoot.errors import DataError
 from surefoot.transforms import TransformSpec
 
@@ -58,12 +58,12 @@ def test_it_is_map_in_order(count: int, threads: int) -> None:
         time.sleep(0.0003 * (item % 3))
         return item * item
 
-    assert list(ahead(slow, range(count), threads)) == [i * i for i in range(count)]
+    assert list(prefetch(slow, range(count), threads)) == [i * i for i in range(count)]
 
 
 def test_few_are_decoded_before_they_are_wanted() -> None:
     begun: list[int] = []
-    results = ahead(lambda i: begun.append(i) or i, range(100), 3)
+    results = prefetch(lambda i: begun.append(i) or i, range(100), 3)
     assert next(results) == 0
     time.sleep(0.05)
     assert len(begun) <= 3 + 2 + 1
@@ -80,7 +80,7 @@ def test_an_error_comes_in_its_turn_and_ends_it() -> None:
             raise ValueError("the fifth")
         return item
 
-    results = ahead(fails, range(100), 2)
+    results = prefetch(fails, range(100), 2)
     assert [next(results) for _ in range(4)] == [0, 1, 2, 3]
     with pytest.raises(ValueError, match="the fifth"):
         next(results)
@@ -144,4 +144,4 @@ def test_only_our_own_images_are_shared_by_threads(tmp_path: Path) -> None:
     assert many_may_read(split.images)
     assert many_may_read(part.images)
     assert not many_may_read(split_of([0, 1]).images)  # somebody's list
-    assert not many_may_read(Held(split.images))  # counts what it keeps
+    assert not many_may_read(CachedImages(split.images))  # counts what it keeps

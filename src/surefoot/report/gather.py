@@ -10,18 +10,18 @@ from typing import Any
 from ..records import Score
 from ..runs import Run, Study
 from .evaluators import group_of, main_evaluators, named
+from .gather_paths import mean_interval, read_path
 from .names import base_of, group_label, hues, rule_name, run_groups, shown_alpha
-from .read_paths import mean_interval, read_path
 from .view import MEAN, Cell, Entry, PathView, SplitView, View
 
-__all__ = ["mean_cell", "read"]
+__all__ = ["gather", "mean_cell"]
 
 Rows = list[tuple[Run, Score]]
 _Z = 1.959963984540054
 _ORDER = ("end", "fixed", "id_val", "one_se", "oracle")
 
 
-def read(study: Study) -> View:
+def gather(study: Study) -> View:
     """Gather the scores of every run, by method and rule, over seeds."""
     rows = [(run, s) for run in study.runs for s in run.scores() if math.isfinite(s.value)]
     splits = _splits(study, rows)
