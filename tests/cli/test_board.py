@@ -157,11 +157,11 @@ def test_submit_and_verify(here):
 def test_verify_carries_the_recipe_out(here, monkeypatch):
     asked = []
 
-    def carry_out(recipe, out, **_):
+    def run_recipe(recipe, out, **_):
         asked.append(recipe)
         make_run(here / out, [s for s in FULL if s.split == "test"])
 
-    monkeypatch.setattr("surefoot.recipes.study.carry_out", carry_out)
+    monkeypatch.setattr("surefoot.recipes.experiment.run_recipe", run_recipe)
     (here / "form.json").write_text(json.dumps({**GOOD, "recipe": RECIPE}))
     board("submit", "form.json", where=here)
     try:

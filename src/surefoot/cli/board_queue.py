@@ -91,8 +91,8 @@ def verify_command(
 
 def _rerun(sent: Submission, out: str, resume: bool) -> Path:
     """Carry a submitted recipe out."""
+    from ..recipes.experiment import run_recipe
     from ..recipes.recipe import parse_recipe
-    from ..recipes.study import carry_out
 
     data = read_yaml(str(sent.payload["recipe"]))
     recipe = parse_recipe(data, where=f"the recipe of submission {sent.id}")
@@ -100,5 +100,5 @@ def _rerun(sent: Submission, out: str, resume: bool) -> Path:
     say(
         f"model {spec.model}; data {spec.data.train}, {', '.join(spec.data.shifts.values()) or '-'}"
     )
-    carry_out(recipe, out, resume=resume, command=typed(), say=say)
+    run_recipe(recipe, out, resume=resume, command=typed(), say=say)
     return Path(out)
