@@ -20,9 +20,10 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError, ModelError
 from ..weights.fingerprint import fingerprint
-from .hf_load import _quiet
-from .huggingface import library
+from .foreign import TEXT, hf_pretrained, hf_tokenizer
+from .hf_load import quiet
 from .text_encoders import Embeddings, TextEncoder
+from .tokenizer_files import read_files
 
 __all__ = ["SentenceText", "pool"]
 
@@ -213,21 +214,16 @@ def _longest(settings: Mapping[str, Any], config: Any, tokenizer: Any) -> int:
 
 def _read(folder: Path) -> tuple[Any, Any]:
     """The transformer in evaluation mode, float32, and its tokenizer."""
-    transformers = library(f"the sentence encoder {folder}")
     try:
-        with _quiet():
-            model, about = transformers.AutoModel.from_pretrained(
-                str(folder),
-                dtype=torch.float32,
-                output_loading_info=True,
-                local_files_only=True,
-            )
-            tokenizer = transformers.AutoTokenizer.from_pretrained(
-                str(folder), local_files_only=True
-            )
+        with quiet():
+            model, about = hf_pretrained(folder, TEXT)
+            tokenizer = hf_tokenizer(read_files(folder), str(folder))
+    except ModelError:
+        raise
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise CheckpointError(f"{folder} cannot be read: {error}", expected=_EXPECTED) from error
     missing = sorted(k for k in about["missing_keys"] if "pooler" not in k)
+    missing += [f"{m[0]} (of another shape)" for m in sorted(about["mismatched_keys"])]
     if missing or getattr(model.config, "is_encoder_decoder", False):
         what = f"lacks the weights {', '.join(missing[:3])}" if missing else "has a decoder"
         raise CheckpointError(f"the model in {folder} {what}", expected="a whole text encoder")
