@@ -334,6 +334,54 @@ def saved(model: Model, path: Path, builder: dict[str, Any], files: dict[str, st
     return path
 
 
+def test_a_text_tower_of_the_hub_is_checked_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """open_clip's own reader sees a folder of ours, never the repository that a file names."""
+    small = {"model_type": "roberta", "hidden_size": 16, "num_hidden_layers": 1, "vocab_size": 50,
+             "num_attention_heads": 2, "intermediate_size": 8, "own": 1}  # fmt: skip
+    file, marker = tmp_path / "config.json", tmp_path / "marker"
+    file.write_text(json.dumps(small))
+    traps(tmp_path, marker)
+    monkeypatch.setattr("surefoot.models.downloads.hub_file", lambda *_, **__: file)
+    text = {"hf_model_name": "own/text", "hf_pooler_type": "cls_pooler", "hf_proj_type": "linear"}
+    config = {"embed_dim": 24, "vision_cfg": clips.VISION, "text_cfg": text}
+    model: Any = clip_model("small", config)
+    assert model.text.transformer.config.vocab_size == 50
+    assert not hasattr(model.text.transformer.config, "own")
+    for said, named in (
+        ({"auto_map": {"AutoConfig": "configuration.Own"}}, "auto_map"),
+        ({"model_type": "timm_wrapper"}, "timm_wrapper"),
+    ):
+        file.write_text(json.dumps({**small, **said}))
+        with pytest.raises(ModelError, match=named):
+            clip_model("small", config)
+    assert not marker.exists()
+
+
+def test_a_tokenizer_of_the_hub_is_checked_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_tokenizer(tmp_path)
+    marker = tmp_path / "marker"
+    traps(tmp_path, marker)
+    asked: list[Any] = []
+
+    def folder(repo: str, patterns: list[str], **_: Any) -> Path:
+        asked.append((repo, [p for p in patterns if "*" in p or p.endswith(".py")]))
+        return tmp_path
+
+    monkeypatch.setattr("surefoot.models.downloads.hub_folder", folder)
+    text = {"hf_tokenizer_name": "own/text", "context_length": 8,
+            "tokenizer_kwargs": {"clean": "canonicalize"}}  # fmt: skip
+    assert clip_tokenizer(text, {})(["A cat."]).shape == (1, 8)
+    change(tmp_path / "tokenizer_config.json", auto_map={"AutoTokenizer": ["x.Own", None]})
+    with pytest.raises(ModelError, match="auto_map"):
+        clip_tokenizer(text, {})
+    assert asked == [("own/text", [])] * 2
+    assert not marker.exists()
+
+
 def test_a_saved_file_runs_no_code(tmp_path: Path) -> None:
     """Every kind of builder, with something in its record that is not listed."""
     marker = tmp_path / "marker"

@@ -166,9 +166,9 @@ def _modules(place: Path) -> tuple[Path, Mapping[str, Any] | None]:
     for module in listed:
         kind = str(module.get("type", "")).rsplit(".", 1)[-1]
         if kind == "Transformer":
-            inner = place / str(module.get("path", ""))
+            inner = _inside(place, module)
         elif kind == "Pooling":
-            pooling = _json(place / str(module.get("path", "")) / "config.json")
+            pooling = _json(_inside(place, module) / "config.json")
         elif kind != "Normalize":  # embeddings are l2-normalised in any case
             raise ModelError(
                 f"{place} has a module {kind!r}, which is not read here",
@@ -176,6 +176,17 @@ def _modules(place: Path) -> tuple[Path, Mapping[str, Any] | None]:
                 fix="use another sentence encoder, such as all-MiniLM-L6-v2",
             )
     return inner, pooling if pooling is not None else {}
+
+
+def _inside(place: Path, module: Mapping[str, Any]) -> Path:
+    """The folder of a module, which lies in the encoder's own."""
+    inner = (place / str(module.get("path", ""))).resolve()
+    if not inner.is_relative_to(place.resolve()):
+        raise CheckpointError(
+            f"{place / 'modules.json'} names {module.get('path')!r}, which lies outside",
+            expected=_EXPECTED,
+        )
+    return inner
 
 
 def _pooling(config: Mapping[str, Any]) -> Pooling:
