@@ -34,7 +34,6 @@ __all__ = [
     "timm",
     "timm_model",
     "tokenizer_of_json",
-    "transformers",
 ]
 
 IMAGE_TEXT = ("clip", "align", "siglip", "dinov2", "dinov3_vit")
@@ -57,9 +56,23 @@ def timm(why: str = "this model") -> Any:
     return import_optional("timm", needed_for=why)
 
 
-def transformers(why: str = "a transformers model") -> Any:
-    """The package transformers, for its logging."""
+def _transformers(why: str = "a transformers model") -> Any:
     return import_optional("transformers", needed_for=why)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Progress bars and reports of transformers off, and back as they were."""
+    logging = _transformers().utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def clip_model(arch: str, config: Mapping[str, Any]) -> nn.Module:
@@ -198,8 +211,7 @@ def timm_model(
 def _require_timm_name(name: Any) -> None:
     """Refuse what timm does not list: above all a scheme (``hf-hub:``, ``local-dir:``), a path."""
     plain, _, tag = str(name).partition(".")
-    known = timm().list_models()
-    if plain not in known or (not tag.replace("_", "").replace(".", "").isalnum() and tag):
+    if not timm().is_model(plain) or (not tag.replace("_", "").replace(".", "").isalnum() and tag):
         raise ModelError(
             f"{str(name)[:200]!r} is no model that timm lists",
             expected="the name of an architecture, such as vit_base_patch16_224.dino",
@@ -215,7 +227,7 @@ def _config(about: Any, kinds: tuple[str, ...], where: str) -> Any:
     """
     refuse_code(about, where)
     kind = about.get("model_type")
-    known = transformers().CONFIG_MAPPING
+    known = _transformers().CONFIG_MAPPING
     if kind not in kinds or kind not in known:
         raise ModelError(
             f"transformers models of the type {kind!r} are not understood",
@@ -223,7 +235,8 @@ def _config(about: Any, kinds: tuple[str, ...], where: str) -> Any:
             fix="load the same weights through timm or open_clip, if they have them",
         )
     try:
-        return transformers().AutoConfig.for_model(kind, **_known(known[kind], about, where))
+        with _quiet():
+            return _transformers().AutoConfig.for_model(kind, **_known(known[kind], about, where))
     except ModelError:
         raise
     except Exception as error:  # its own checks raise what they like
@@ -260,7 +273,7 @@ def hf_model(about: Mapping[str, Any]) -> nn.Module:
         ModelError: A model type that is not understood, or a configuration that wants code.
     """
     config = _config(about, IMAGE_TEXT, "the configuration")
-    model: nn.Module = transformers().AutoModel.from_config(
+    model: nn.Module = _transformers().AutoModel.from_config(
         config, dtype=torch.float32, trust_remote_code=False
     )
     return model
@@ -295,10 +308,9 @@ def hf_pretrained(folder: Path, kinds: tuple[str, ...]) -> tuple[Any, Mapping[st
             f"{folder} cannot be read: it holds no weights", expected=f"one of {', '.join(WEIGHTS)}"
         )
     state = read_checkpoint(file).state
-    model, info = (
-        transformers()
-        .MODEL_MAPPING[type(config)]
-        .from_pretrained(
+    make = _transformers().MODEL_MAPPING[type(config)].from_pretrained
+    with _quiet():
+        model, info = make(
             None,
             config=config,
             state_dict=state,
@@ -306,7 +318,6 @@ def hf_pretrained(folder: Path, kinds: tuple[str, ...]) -> tuple[Any, Mapping[st
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # they are listed, for the caller to refuse
         )
-    )
     return model, info
 
 
@@ -320,8 +331,8 @@ def hf_tokenizer(files: Mapping[str, str | bytes], where: str) -> Any:
     Raises:
         ModelError: They want code to be run, or cannot be read.
     """
-    make = transformers("its tokenizer").AutoTokenizer
-    with unpacked(files, where) as folder:
+    make = _transformers("its tokenizer").AutoTokenizer
+    with unpacked(files, where) as folder, _quiet():
         try:
             return make.from_pretrained(folder, **_SAFE)
         except Exception as error:  # of many types, some of its Rust part's own

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ from torch import nn
 
 from ..errors import CheckpointError
 from .downloads import hub_folder
-from .foreign import IMAGE_TEXT, hf_pretrained, transformers
+from .foreign import IMAGE_TEXT, hf_pretrained
 from .hf_transform import read_transform
 from .huggingface import IMAGE_ONLY, split
 from .model import Model, ModelSpec
 from .names import Source
 
-__all__ = ["from_folder", "from_hub", "quiet"]
+__all__ = ["from_folder", "from_hub"]
 
 
 def from_folder(folder: Path, source: Source) -> Model:
@@ -30,8 +29,7 @@ def from_folder(folder: Path, source: Source) -> Model:
         CheckpointError: Weights missing, of other shapes, or not finite.
     """
     try:
-        with quiet():
-            model, about = hf_pretrained(folder, IMAGE_TEXT)
+        model, about = hf_pretrained(folder, IMAGE_TEXT)
     except (OSError, RuntimeError, KeyError, json.JSONDecodeError) as error:
         raise CheckpointError(
             f"{folder} cannot be read: {error}", expected="config.json and model.safetensors"
@@ -67,21 +65,6 @@ def _require_whole(model: nn.Module, about: Mapping[str, Any], folder: Path) -> 
             expected="every key of the architecture, all values finite",
             fix="fetch the folder again, or mend config.json",
         )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Progress bars and reports of transformers off, and back as they were."""
-    logging = transformers().utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def from_hub(source: Source) -> Model:

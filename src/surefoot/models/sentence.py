@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from ..errors import CheckpointError, ModelError
 from ..weights.fingerprint import fingerprint
 from .foreign import TEXT, hf_pretrained, hf_tokenizer
-from .hf_load import quiet
 from .text_encoders import Embeddings, TextEncoder
 from .tokenizer_files import read_files
 
@@ -226,9 +225,8 @@ def _longest(settings: Mapping[str, Any], config: Any, tokenizer: Any) -> int:
 def _read(folder: Path) -> tuple[Any, Any]:
     """The transformer in evaluation mode, float32, and its tokenizer."""
     try:
-        with quiet():
-            model, about = hf_pretrained(folder, TEXT)
-            tokenizer = hf_tokenizer(read_files(folder), str(folder))
+        model, about = hf_pretrained(folder, TEXT)
+        tokenizer = hf_tokenizer(read_files(folder), str(folder))
     except ModelError:
         raise
     except (OSError, RuntimeError, KeyError, ValueError) as error:
