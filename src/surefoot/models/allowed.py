@@ -263,7 +263,7 @@ def listed(
     except (TypeError, ValueError, RecursionError) as error:
         wrong = [str(error)]
     raise ModelError(
-        f"{what} says what surefoot does not pass on:" + "".join(f"\n    {w}" for w in wrong),
+        f"surefoot does not pass on all of {what}:" + "".join(f"\n    {w}" for w in wrong),
         expected="names and values of its list (models/allowed.py), so that no file runs code",
         fix="do not use this file, or update surefoot if you trust who made it",
     )
