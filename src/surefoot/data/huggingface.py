@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -148,10 +149,11 @@ def _from_hub(library: Any, source: str) -> Any:
 
     By itself the library looks into its cache only after half a minute of asking the hub.
     """
+    _require_hub_id(library, source)
     why = silence("HF_DATASETS_OFFLINE")
     try:
         with _offline(library) if why else nullcontext():
-            return library.load_dataset(source)
+            return library.load_dataset(source, trust_remote_code=False)
     except Exception as error:
         # The hub's client raises a dozen unrelated types: no network, no such name, gated, ...
         said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
@@ -164,6 +166,25 @@ def _from_hub(library: Any, source: str) -> Any:
             fix=f"where there is a network: datasets.load_dataset({source!r}).save_to_disk('DIR'); "
             "copy DIR here and pass hf:DIR",
         ) from error
+
+
+_HUB_ID = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?")
+
+
+def _require_hub_id(library: Any, source: str) -> None:
+    """Refuse what the library would take for something else than a data set on the hub.
+
+    By a file's name it runs a loading script (before version 4), by the name of one of its own
+    readers (pandas, which reads pickles, among them) it reads whatever lies in the folder.
+    """
+    readers = library.packaged_modules._PACKAGED_DATASETS_MODULES
+    if _HUB_ID.fullmatch(source) and not source.endswith(".py") and source not in readers:
+        return
+    raise DataError(
+        f"{source!r} is neither a folder here nor the name of a data set on the hub",
+        expected="a folder that `save_to_disk` wrote, or hf:NAME or hf:ORG/NAME",
+        fix="give a folder or a table without hf:; no script is run to read a data set",
+    )
 
 
 @contextmanager

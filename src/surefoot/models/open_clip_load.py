@@ -15,10 +15,11 @@ from .activation import decide, evidence_of, open_clip_sibling
 from .checkpoints import Checkpoint, read_checkpoint
 from .clip_config import config_of
 from .downloads import hub_file, unavailable
+from .foreign import open_clip as library
 from .heads import Head
 from .model import Model, ModelSpec
 from .names import Source
-from .open_clip import library, split, transform_of, whole
+from .open_clip import split, transform_of, whole
 from .parts import unknown_name
 from .states import check_state, common_prefix, strip_prefix
 

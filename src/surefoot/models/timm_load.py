@@ -12,10 +12,12 @@ from ..errors import CheckpointError, ModelError
 from .activation import decide, evidence_of, timm_sibling
 from .checkpoints import Checkpoint, read_checkpoint
 from .downloads import hub_file, hub_folder, unavailable
+from .foreign import timm as library
+from .foreign import timm_model
 from .model import Model
 from .names import Source
 from .parts import unknown_name
-from .timm import create, fill, finish, library, names
+from .timm import fill, finish, names
 from .timm_names import infer_name, is_self_supervised
 
 __all__ = ["from_checkpoint", "from_folder", "from_hub", "from_name"]
@@ -41,7 +43,7 @@ def from_name(source: Source) -> Model:
     if source.tag == "random":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(source.options.get("seed", "0")))
-            encoder = create(source.name, {})
+            encoder = timm_model(source.name)
         return finish(encoder, source, name, tag, ("random weights, never trained",))
     if source.tag:
         raise ModelError(
@@ -80,7 +82,7 @@ def _pretrained(source: Source, name: str, record: Any) -> Model:
     full = f"{name}.{tag}" if tag else name
     instead = f"timm:{full}@FILE"
     file = _hub_weights(record, instead, full)
-    encoder = create(full, {})
+    encoder = timm_model(full)
     notes = fill(encoder, name, read_checkpoint(file).state, str(file))
     return finish(encoder, source, name, tag, (why, *notes))
 
@@ -131,7 +133,7 @@ def from_checkpoint(found: Checkpoint, source: Source, *, name: str | None, file
         plain = sibling if quick and sibling else plain
         full = f"{plain}.{tag}" if tag else plain
         notes = (*notes, why)
-    encoder = create(full, {})
+    encoder = timm_model(full)
     notes = (*notes, *fill(encoder, plain, state, str(file)))
     return finish(encoder, source, plain, tag, notes)
 
@@ -150,8 +152,8 @@ def from_folder(folder: Path, source: Source) -> Model:
             f"{folder} is not a complete model of timm or transformers",
             expected=f"config.json with an architecture that exists, and {' or '.join(_WEIGHTS)}",
         )
-    timm = library(f"timm:{name}")
-    encoder = timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0)
+    # An older file is the record itself.
+    encoder = timm_model(name, about.get("model_args"), record=about.get("pretrained_cfg", about))
     notes = fill(encoder, name, read_checkpoint(file).state, str(file))
     return finish(encoder, source, name, "", notes)
 
