@@ -23,12 +23,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def requirements() -> list[str]:
-    """Every requirement of the package and of its extras, as it is written, sorted."""
+    """Every requirement of the package and of its extras, as it is written, by name."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     project: dict[str, Any] = tomllib.loads(text)["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     lines = {line for group in groups for line in group}
-    return sorted((r for r in lines if Requirement(r).name != project["name"]), key=str.lower)
+    named = sorted((Requirement(line).name, line) for line in lines)
+    return [line for name, line in named if name != project["name"]]
 
 
 def constraints() -> list[str]:
