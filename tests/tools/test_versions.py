@@ -6,6 +6,7 @@ import re
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from venv import EnvBuilder
 
 import pytest
 from packaging.requirements import Requirement
@@ -57,7 +58,7 @@ def test_check_installs_the_pins_outside_the_checkout(
 ) -> None:
     ran: list[list[str]] = []
     monkeypatch.setattr(lowest.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(lowest.venv.EnvBuilder, "_setup_pip", lambda *_: None)
+    monkeypatch.setattr(lowest.venv, "EnvBuilder", lambda with_pip: EnvBuilder(with_pip=False))
     monkeypatch.setattr(lowest.subprocess, "run", lambda command, **_: ran.append(command))
     python = lowest.prepare()
     assert Path(python).is_relative_to(tmp_path)
