@@ -146,11 +146,17 @@ class Split:
             notes=(*self.notes, note) if note else self.notes,
         )
 
-    def subset(self, n: int, *, seed: int) -> Split:
+    def subset(self, n: int, *, seed: int, every_class: bool = False) -> Split:
         """N images, stratified by class as evenly as the counts allow, seeded.
 
         Every class gives the same share; what rounding leaves is drawn at random. The order of
         the images is kept. ``n`` at or above the size gives the split itself.
+
+        Args:
+            n: How many.
+            seed: Of the draw.
+            every_class: Every class that has an image gives one at least, so that a small class
+                is not left out: first of the n, and more than n where there are more classes.
         """
         if n >= len(self):
             return self
@@ -159,12 +165,16 @@ class Split:
         if self.labels is not None:
             labels = self.labels[order]
             rank = np.zeros(len(self), dtype=np.float64)
-            for label in np.unique(labels):
+            present = np.unique(labels)
+            for label in present:
                 where = np.flatnonzero(labels == label)
                 rank[where] = (np.arange(len(where)) + generator.random()) / len(where)
+                if every_class:
+                    rank[where[0]] = -1.0
+            n = max(n, len(present)) if every_class else n
             order = order[np.argsort(rank, kind="stable")]
         kept = np.sort(order[:n])
-        return self.take(kept, note=f"{n} of {len(self)} images, stratified, seed {seed}")
+        return self.take(kept, note=f"{len(kept)} of {len(self)} images, stratified, seed {seed}")
 
     def manifest(self) -> Manifest:
         """Counts and a hash of ids, labels and captions."""

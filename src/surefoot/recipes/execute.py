@@ -55,7 +55,8 @@ def execute(
     clock = Clock()
     checkpoints = context.checkpoints or run.path / "checkpoints"
     context = replace(context, log=jsonl_log(run.path / "log.jsonl"), checkpoints=checkpoints)
-    marks: dict[str, Any] = {"seed": seed, "recipe": recipe.hash(), "version": task.test.version}
+    # Not the version: every row brings that of its own split.
+    marks: dict[str, Any] = {"seed": seed, "recipe": recipe.hash()}
     try:
         with clock.time("fit"):
             if fitted is not None:
