@@ -15,6 +15,7 @@ from .downloads import hub_file, hub_folder, unavailable
 from .model import Model
 from .names import Source
 from .parts import unknown_name
+from .states import chosen_prefix
 from .timm import create, fill, finish, library, names
 from .timm_names import infer_name, is_self_supervised
 
@@ -81,8 +82,9 @@ def _pretrained(source: Source, name: str, record: Any) -> Model:
     instead = f"timm:{full}@FILE"
     file = _hub_weights(record, instead, full)
     encoder = create(full, {})
-    notes = fill(encoder, name, read_checkpoint(file).state, str(file))
-    return finish(encoder, source, name, tag, (why, *notes))
+    found = read_checkpoint(file)
+    notes = (why, *found.notes, *fill(encoder, name, found.state, str(file)))
+    return finish(encoder, source, name, tag, notes)
 
 
 def _hub_weights(record: Any, instead: str, full: str) -> Path:
@@ -132,7 +134,8 @@ def from_checkpoint(found: Checkpoint, source: Source, *, name: str | None, file
         full = f"{plain}.{tag}" if tag else plain
         notes = (*notes, why)
     encoder = create(full, {})
-    notes = (*notes, *fill(encoder, plain, state, str(file)))
+    _, which = chosen_prefix(state, encoder.state_dict())
+    notes = (*found.notes, *notes, *which, *fill(encoder, plain, state, str(file)))
     return finish(encoder, source, plain, tag, notes)
 
 
@@ -152,7 +155,8 @@ def from_folder(folder: Path, source: Source) -> Model:
         )
     timm = library(f"timm:{name}")
     encoder = timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0)
-    notes = fill(encoder, name, read_checkpoint(file).state, str(file))
+    found = read_checkpoint(file)
+    notes = (*found.notes, *fill(encoder, name, found.state, str(file)))
     return finish(encoder, source, name, "", notes)
 
 
