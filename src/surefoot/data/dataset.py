@@ -26,7 +26,11 @@ Use = Literal["train", "val", "test"]
 
 
 class Images(Protocol):
-    """Where pixels come from: a sequence that decodes when indexed."""
+    """Where pixels come from: a sequence that decodes when indexed.
+
+    One whose images can change under their ids may have ``content(index) -> bytes`` as well, a
+    digest of the image; features are then cached by it.
+    """
 
     def __len__(self) -> int:
         """Number of images."""
