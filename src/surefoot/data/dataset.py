@@ -245,6 +245,7 @@ class Shift:
         *,
         class_map: ClassMap | None = None,
         metric: str = "top1",
+        masked: bool | None = None,
     ) -> Shift:
         """A shift whose labels are translated into the task's classes.
 
@@ -252,11 +253,21 @@ class Shift:
         task's. With one, images of classes that it does not name are left out, and a
         class that leads to several of the task's makes a group of them.
 
+        Args:
+            split: The images, in classes of their own.
+            task_classes: The label order wanted.
+            class_map: Joins the names where they differ.
+            metric: Of the shift.
+            masked: Only classes that the shift can contain count as answers. That makes the
+                question easier, so it is for published sets whose protocol says so, and for class
+                maps; a folder that lacks classes is no such word. None: with a class map.
+
         Raises:
             ClassMismatch: Names differ and no map joins them, or the map is wrong.
         """
         labels = split.require_labels()
         names = list(task_classes)
+        masked = class_map is not None if masked is None else masked
         if class_map is None:
             foreign = [c for c in split.class_names if c not in names]
             if foreign:
@@ -283,7 +294,7 @@ class Shift:
         note = f"{out} images of classes outside the class map are left out" if out else ""
         taken = split.take(kept, note=note) if out else split
         ours = replace(taken, labels=translated[kept], class_names=tuple(names), domain="OOD")
-        every = len(joined.present) == len(names)
+        every = not masked or len(joined.present) == len(names)
         return cls(split.name, ours, metric, None if every else joined.present, joined.groups)
 
 
