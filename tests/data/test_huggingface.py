@@ -153,7 +153,7 @@ def test_a_hub_name_in_the_cache_needs_no_network(silent: str, tmp_path: Path) -
     split = read("some/name")
     assert split.class_names == ("dog", "cat")
     assert split.images.read(2) == encoded(2)
-    assert split.source == "hf:some/name"
+    assert split.source == "hf:some/name:train"
     with pytest.raises(DataError, match="no split 'etra'"):
         read("some/name", split="etra")
 

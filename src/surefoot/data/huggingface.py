@@ -60,7 +60,7 @@ def from_hf(
     """
     library = import_optional("datasets", needed_for="reading a Hugging Face data set")
     source = os.fspath(path_or_name)
-    rows = _rows(library, source, split, use)
+    rows, part = _rows(library, source, split, use)
     image = _image_column(library, rows, image_column, source)
     label = _column(rows, label_column, _labels(library, rows), "label", source)
     caption = _column(rows, caption_column, ("caption", "captions", "text"), "caption", source)
@@ -77,7 +77,7 @@ def from_hf(
     return Split(
         name=name,
         images=_HFImages(
-            rows.select_columns([image]).cast_column(image, library.Image(decode=False))
+            rows.select_columns([image]).cast_column(image, library.Image(decode=False)), part
         ),
         labels=labels,
         class_names=classes,
@@ -87,14 +87,22 @@ def from_hf(
         metadata=_metadata(rows, {image, label, caption}),
         version=str(rows.info.version or "unversioned"),
         licence=rows.info.license or "unknown",
-        source=f"hf:{source}" + (f":{split}" if split else ""),
+        source=f"hf:{source}" + (f":{part}" if part else ""),
         notes=notes,
     )
 
 
 class _HFImages(EncodedImages):
-    def __init__(self, rows: Any) -> None:
+    """Rows of one split.
+
+    Args:
+        rows: A ``datasets.Dataset`` with the image column alone.
+        part: Name of the split, "" where there is one only.
+    """
+
+    def __init__(self, rows: Any, part: str) -> None:
         self._rows, self._column = rows, rows.column_names[0]
+        self._before = f"{part}/" if part else ""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -109,12 +117,12 @@ class _HFImages(EncodedImages):
         return Path(cell["path"]).read_bytes()
 
     def id(self, index: int) -> str:
-        """The row."""
-        return f"row{index}"
+        """Split and row: every split has a first row."""
+        return f"{self._before}row{index}"
 
 
-def _rows(library: Any, source: str, split: str | None, use: Use) -> Any:
-    """One ``datasets.Dataset``."""
+def _rows(library: Any, source: str, split: str | None, use: Use) -> tuple[Any, str]:
+    """One ``datasets.Dataset``, and which split of several it is, else what was asked for."""
     if Path(source).is_dir():
         try:
             found = library.load_from_disk(source)
@@ -131,7 +139,7 @@ def _rows(library: Any, source: str, split: str | None, use: Use) -> Any:
                 f"the data set {source} holds only the split {str(found.split)!r}, not {split!r}",
                 expected=f"hf:{source}",
             )
-        return found
+        return found, split or ""
     wanted = [split] if split is not None else [s for s in _DEFAULT[use] if s in found]
     if not wanted or wanted[0] not in found:
         asked = f"no split {split!r}" if split else f"no split that serves as {use}"
@@ -141,7 +149,7 @@ def _rows(library: Any, source: str, split: str | None, use: Use) -> Any:
             expected=f"one of {', '.join(found)}",
             fix=f"name it: hf:{source}:{next(iter(found))}",
         )
-    return found[wanted[0]]
+    return found[wanted[0]], wanted[0]
 
 
 def _from_hub(library: Any, source: str) -> Any:

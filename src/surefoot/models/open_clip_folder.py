@@ -57,7 +57,8 @@ def _configured(about: Mapping[str, Any], file: Path, source: Source, folder: Pa
     name = folder.resolve().name if folder else source.name.rsplit("/", 1)[-1]
     builder = {"kind": "open_clip", "arch": about.get("architecture", name), "config": config}
     model = whole(builder)
-    notes = fill(model, read_checkpoint(file).state, str(file))
+    found = read_checkpoint(file)
+    notes = (*found.notes, *fill(model, found.state, str(file)))
     files = _tokenizer_files(folder) if config["text_cfg"].get("hf_tokenizer_name") else {}
     return finish(model, builder, source, about.get("preprocess_cfg", {}), notes, files=files)
 

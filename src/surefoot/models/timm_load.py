@@ -17,6 +17,7 @@ from .foreign import timm_model
 from .model import Model
 from .names import Source
 from .parts import unknown_name
+from .states import chosen_prefix
 from .timm import fill, finish, names
 from .timm_names import infer_name, is_self_supervised
 
@@ -83,8 +84,9 @@ def _pretrained(source: Source, name: str, record: Any) -> Model:
     instead = f"timm:{full}@FILE"
     file = _hub_weights(record, instead, full)
     encoder = timm_model(full)
-    notes = fill(encoder, name, read_checkpoint(file).state, str(file))
-    return finish(encoder, source, name, tag, (why, *notes))
+    found = read_checkpoint(file)
+    notes = (why, *found.notes, *fill(encoder, name, found.state, str(file)))
+    return finish(encoder, source, name, tag, notes)
 
 
 def _hub_weights(record: Any, instead: str, full: str) -> Path:
@@ -134,7 +136,8 @@ def from_checkpoint(found: Checkpoint, source: Source, *, name: str | None, file
         full = f"{plain}.{tag}" if tag else plain
         notes = (*notes, why)
     encoder = timm_model(full)
-    notes = (*notes, *fill(encoder, plain, state, str(file)))
+    _, which = chosen_prefix(state, encoder.state_dict())
+    notes = (*found.notes, *notes, *which, *fill(encoder, plain, state, str(file)))
     return finish(encoder, source, plain, tag, notes)
 
 
@@ -154,7 +157,8 @@ def from_folder(folder: Path, source: Source) -> Model:
         )
     # An older file is the record itself.
     encoder = timm_model(name, about.get("model_args"), record=about.get("pretrained_cfg", about))
-    notes = fill(encoder, name, read_checkpoint(file).state, str(file))
+    found = read_checkpoint(file)
+    notes = (*found.notes, *fill(encoder, name, found.state, str(file)))
     return finish(encoder, source, name, "", notes)
 
 
