@@ -71,3 +71,5 @@ def eval_command(
             f"[{100 * r.low:.1f}, {100 * r.high:.1f}] {r.interval}  n={r.n}"
             + (f"  {r.extra['k']}-NN, protocol {r.extra['protocol']}" if "k" in r.extra else "")
         )
+        if r.masked is not None:
+            click.echo(f"{'':<{width}}  {r.masked[1]}: {100 * r.masked[0]:.1f}")

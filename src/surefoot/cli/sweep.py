@@ -56,7 +56,8 @@ def sweep_command(
 ) -> None:
     """The curve of (1 - alpha) * START + alpha * END over the task, each image decoded once.
 
-    START gets a zero-shot head where it has a text tower and no head of its own.
+    START gets a zero-shot head where it has a text tower and no head of its own. Heads are never
+    replaced: classes are matched by name, and a class that END's head does not know is refused.
     """
     from ..context import RunContext
     from ..recipes.ends import resolve_model
@@ -93,6 +94,11 @@ def sweep_command(
         for i, alpha in enumerate(curve.alphas):
             values = "  ".join(f"{100 * curve.scores[n][i].value:10.1f}" for n in names)
             click.echo(f"{alpha:5.2f}  {values}")
+        for name in names:
+            for alpha, score in zip(curve.alphas, curve.scores[name], strict=True):
+                if score.masked is not None:
+                    said = f"{score.masked[1]}: {100 * score.masked[0]:.1f}"
+                    click.echo(f"{name}, {said} at alpha {alpha:.2f}")
         for chosen in selections:
             click.echo(f"{chosen.rule}: alpha = {chosen.alpha:g} ({chosen.reason})")
     if out:

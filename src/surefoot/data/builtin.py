@@ -44,7 +44,8 @@ def pictograms() -> Task:
     """
     classes = _concepts()
     shifts = tuple(
-        Shift.of(pictograms_split(domain, "test"), classes) for domain in _shifted("test")
+        Shift.of(pictograms_split(domain, "test"), classes, masked=True)
+        for domain in _shifted("test")
     )
     return Task(
         name="pictograms",

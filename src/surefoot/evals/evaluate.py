@@ -17,7 +17,7 @@ from .knn import Protocol, knn_predictions, protocol_transform
 from .linear import linear
 from .predict import predict
 from .score import score, value_of
-from .zero_shot import pretrained_end, zero_shot
+from .zero_shot import as_it_answers, zero_shot
 
 __all__ = ["EVALUATORS", "Answer", "Evaluator", "answers", "check_evaluator", "evaluate"]
 
@@ -43,8 +43,9 @@ def evaluate(
     """Predict and score every split of a task.
 
     Args:
-        model: With a head for "head", or with a text tower, which then writes one for a task;
-            with a text tower for "zero_shot".
+        model: With a head for "head", which is never replaced: labels are matched to its classes
+            by name, and all of those count as answers; or with a text tower, which then writes
+            one for a task. With a text tower for "zero_shot".
         task_or_scored: A task, or splits by name (only for "head").
         evaluator: How logits are made: "head", "zero_shot", "linear" or "knn".
         splits: Names to look at ("val", "test", shifts); all when left out.
@@ -59,8 +60,12 @@ def evaluate(
         UnknownName: No such evaluator or split.
         DataError: An evaluator other than "head" without a task.
         ModelError: The model lacks what the evaluator needs.
+        ClassMismatch: Its head does not know a class.
     """
     task = task_or_scored if isinstance(task_or_scored, Task) else None
+    if task is not None and evaluator == "head":
+        model, task = as_it_answers(model, task)
+        task_or_scored = task
     scored = task_or_scored.scored() if isinstance(task_or_scored, Task) else dict(task_or_scored)
     for name in splits or ():
         if name not in scored:
@@ -130,8 +135,6 @@ def answers(
         model, options = linear(model, _whole(task, evaluator), seed=seed, **options), passed
     elif evaluator == "zero_shot":
         model = zero_shot(model, _whole(task, evaluator))
-    elif task is not None:
-        model = pretrained_end(model, task)
     for shift in chosen.values():
         yield predict(model, shift, **options), {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,9 @@ def score(
         samples: Resamples.
 
     Returns:
-        The score; ``n`` counts images, and anchors for pm_k.
+        The score; ``n`` counts images, and anchors for pm_k. Where a test set lacks classes that
+        count as answers, ``extra["masked"]`` says beside it what the value were with only the
+        classes that occur.
 
     Raises:
         UnknownName: No such metric.
@@ -49,6 +52,7 @@ def score(
     chosen, columns, n, value = _reduced(predictions, metric)
     interval = _interval(chosen, columns, n, samples, seed)
     around = _cluster_interval(chosen, columns, predictions, samples, seed)
+    details = {} if chosen.details is None else chosen.details(predictions, chosen.argument)
     kind: IntervalKind = "none"
     if interval.kind in ("clopper-pearson", "bootstrap"):
         kind = interval.kind
@@ -67,7 +71,7 @@ def score(
         cluster_low=min(around.low, value) if around else None,
         cluster_high=max(around.high, value) if around else None,
         synthetic=predictions.synthetic,
-        **{**vars(origin), "extra": {**_details(chosen, predictions), **origin.extra}},
+        **{**vars(origin), "extra": {**details, **_beside(chosen, predictions), **origin.extra}},
     )
 
 
@@ -93,8 +97,17 @@ def _reduced(
     return chosen, columns, n, found
 
 
-def _details(metric: Metric, predictions: Predictions) -> Mapping[str, Any]:
-    return {} if metric.details is None else metric.details(predictions, metric.argument)
+def _beside(metric: Metric, said: Predictions) -> dict[str, Any]:
+    """The value masked to the classes that occur, where that is not what is scored anyway."""
+    there = said.occurring()
+    whole = len(there) == len(said.class_names)
+    if whole or said.classes is not None or said.groups is not None or said.split == "val":
+        return {}
+    columns = metric.of(replace(said, classes=there))
+    value = metric.reduce(columns, np.ones(lines(columns)))
+    if not math.isfinite(value):
+        return {}
+    return {"masked": {"classes": len(there), "of": len(said.class_names), "value": value}}
 
 
 def _interval(

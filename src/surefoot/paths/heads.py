@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-import torch
-
-from ..evals.zero_shot import Prompts, task_head
-from ..models.heads import Head
+from ..evals.zero_shot import Prompts, pretrained_end
 from ..models.model import Model
 
 __all__ = ["HeadPolicy", "Joined", "settle", "text_heads_that_differ"]
@@ -60,42 +57,28 @@ def settle(
     prompts = None if prompts is None else prompts.over(end.head.class_names)
     if asked == "end":
         return Joined(start, "end", prompts, ())
-    begin, notes = _with_classes_of(start, end.head, prompts)
+    begin, notes = _with_classes_of(start, end.head.class_names, prompts)
     if asked == "auto":
-        same = begin.head is not None and begin.head.class_names == end.head.class_names
-        asked = "interpolate" if same else "end"
+        served = begin.head is not None and begin.head.class_names == end.head.class_names
+        asked = "interpolate" if served else "end"
     return Joined(begin, asked, prompts, notes)
 
 
 def _with_classes_of(
-    start: Model, head: Head, prompts: Prompts | None
+    start: Model, names: tuple[str, ...], prompts: Prompts | None
 ) -> tuple[Model, tuple[str, ...]]:
-    """The start with a head for the classes of another head, where it has or can write one."""
-    own, names = start.head, head.class_names
-    if own is not None and own.class_names == names:
-        return start, ()
-    name = start.spec.name
-    if own is not None and sorted(own.class_names) == sorted(names):
-        return start.with_head(_in_order(own, head)), (
-            f"the head of {name} has the end's classes in another order: put into the end's",
-        )
+    """The start with a head for these classes, where it has or can write one; what was done."""
+    own, name = start.head, start.spec.name
+    if own is not None and own.serves(names):
+        same = own.class_names == names
+        told = () if same else (f"the rows of {name}'s head are put into the order of the end's",)
+        return (start if same else start.with_head(own.ordered(names))), told
     if start.text is None or prompts is None:
         why = "no text tower" if start.text is None else "no prompts"
         return start, (f"{name} has no head for the end's classes and {why} to write one: the "
                        "end's head serves the whole path",)  # fmt: skip
-    told = () if own is None else (
-        f"the head of {name} is for other classes than the end's: at alpha 0 stands the zero-shot "
-        "head for those",
-    )  # fmt: skip
-    return start.with_head(task_head(start, prompts)), told
-
-
-def _in_order(own: Head, like: Head) -> Head:
-    """The same rows in the order of another head's classes."""
-    rows = torch.tensor([own.class_names.index(name) for name in like.class_names])
-    rows = rows.to(own.weight.device)
-    return Head(own.weight[rows], own.bias[rows], normalize=own.normalize,
-                class_names=like.class_names, kind=own.kind)  # fmt: skip
+    other = "the start's head is for other classes: alpha 0 has a zero-shot head"
+    return pretrained_end(start, prompts), (() if own is None else (other,))
 
 
 def text_heads_that_differ(start: Model, end: Model, prompts: Prompts | None) -> list[str]:

@@ -196,7 +196,15 @@ def _cell(scores: Sequence[Score]) -> Cell:
         alphas=tuple(s.alpha for s in scores if s.alpha is not None),
         seeds=tuple((s.seed, s.value) for s in scores),
         reported=scores[0].reported,
+        masked=_masked(scores),
     )
+
+
+def _masked(scores: Sequence[Score]) -> tuple[float, str] | None:
+    """The mean over seeds, where all have it."""
+    found = [s.masked for s in scores]
+    kept = [m for m in found if m is not None]
+    return (_mean(v for v, _ in kept), kept[0][1]) if len(kept) == len(found) else None
 
 
 def mean_cell(cells: Sequence[Cell], synthetic: Sequence[bool]) -> Cell:

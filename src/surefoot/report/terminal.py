@@ -95,7 +95,9 @@ def _sentence(item: Finding) -> Text:
 def _plan(columns: Sequence[Column], room: int) -> list[list[_Plan]]:
     """Tables, each a list of columns that fit side by side."""
     for shift, other in (("interval", "interval"), ("bare", "interval"), ("bare", "half")):
-        forms = [shift if c.kind == "shift" else other for c in columns]
+        forms = [
+            "bare" if c.kind == "masked" else shift if c.kind == "shift" else other for c in columns
+        ]
         plans = [
             _Plan(i, max(_WIDTHS[form], min(_head(c), 12)), form)
             for i, (c, form) in enumerate(zip(columns, forms, strict=True))
