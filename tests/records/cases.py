@@ -95,9 +95,11 @@ class _Stops(io.StringIO):
 def interrupted(recipe: Path, out: str, word: str) -> None:
     """``surefoot fit``, stopped where it says a word: before the checkpoint of that epoch."""
     status: Any = None
+    command = ["fit", str(recipe), "--out", out]
+    sys.argv[:] = ["surefoot", *command]
     with redirect_stdout(io.StringIO()), redirect_stderr(_Stops(word)):
         try:
-            main(["fit", str(recipe), "--out", out])
+            main(command)
         except SystemExit as stop:
             status = stop.code
     assert status == 130, f"it was not stopped: {status}"
@@ -215,4 +217,4 @@ def _run(out: Path, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    _run(Path(sys.argv[1]), sys.argv[2:] or list(CASES))
+    _run(Path(sys.argv[1]), list(sys.argv[2:]) or list(CASES))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shlex
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from typing import NamedTuple
@@ -48,6 +49,7 @@ def surefoot(*words: object, typed: Callable[[list[str]], Said] | None = None) -
 
 def _typed(command: list[str]) -> Said:
     out, err, status = io.StringIO(), io.StringIO(), 0
+    sys.argv[:] = ["surefoot", *command]  # a run keeps the command as it was typed
     with redirect_stdout(out), redirect_stderr(err):
         try:
             main(command)
