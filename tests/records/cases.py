@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -213,7 +214,14 @@ def _run(out: Path, names: list[str]) -> None:
     for name in names:
         for record, numbers in CASES[name]().items():
             about = {"versions": versions(), "case": name, "numbers": numbers}
-            (out / f"{record}.json").write_text(json.dumps(about, indent=1) + "\n")
+            (out / f"{record}.json").write_text(_written(about))
+
+
+def _written(record: dict[str, Any]) -> str:
+    """JSON with a line for each list of plain values, so that a changed row is a changed line."""
+    plain = re.compile(r"\[\n\s+((?:[^\[\]{}]|\{\})*?)\n\s+\]")
+    text = json.dumps(record, indent=1)
+    return plain.sub(lambda found: "[" + re.sub(r"\n *", " ", found[1]) + "]", text) + "\n"
 
 
 if __name__ == "__main__":

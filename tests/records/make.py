@@ -1,7 +1,7 @@
 """Writes the artefacts, then the results: ``python -m tests.records.make [artefacts|results]``.
 
-Run by the commit that README.md names, and by no later one: a record that is made again by the code
-that it is to guard guards nothing.
+The artefacts by the commit that README.md names, and by no later one: what is made again by the
+code that it is to guard guards nothing. A result only where a change of it is meant.
 """
 
 from __future__ import annotations
