@@ -42,15 +42,27 @@ def other_versions(kept: Mapping[str, str], here: Mapping[str, str]) -> list[str
 def roughly(kept: Any, found: Any) -> Iterator[str]:
     """Differences that another version of a library does not explain.
 
-    Of every table of scores: the rows that no rule chose must be there, and their values may
-    differ by ``IMAGES`` images at most. What a rule chose, hashes and losses are not compared.
+    Every key must be there, but for files of predictions, which an adaptive sweep names by what it
+    chose. Of every table of scores the rows that no rule chose must be there, and their values may
+    differ by ``IMAGES`` images at most. What a rule chose, hashes, losses and the answers of the
+    claims study are not compared.
     """
+    yield from _missing(kept, found)
     before, after = list(_scored(kept)), dict(_scored(found))
     for key, (value, n) in before:
         if key not in after:
             yield f"{key}: is missing"
         elif abs(after[key][0] - value) * n > IMAGES + 1e-9:
             yield f"{key}: {value} was recorded, {after[key][0]} came out, of {n} images"
+
+
+def _missing(kept: Any, found: Any, where: str = "") -> Iterator[str]:
+    if isinstance(kept, Mapping) and isinstance(found, Mapping):
+        for key in kept:
+            if key not in found:
+                yield f"{where}/{key}: is missing"
+            elif key != "predictions":
+                yield from _missing(kept[key], found[key], f"{where}/{key}")
 
 
 def _scored(record: Any, where: str = "") -> Iterator[tuple[str, tuple[float, int]]]:

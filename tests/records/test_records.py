@@ -79,6 +79,9 @@ def test_what_is_roughly_the_same() -> None:
     assert told.startswith("/s test head none 1 top1: 0.5 was recorded")
     assert list(roughly({"s": table(0.5, 0.3, "id_val")}, {"s": table(0.9, 0.7, "id_val")})) == []
     assert next(roughly({"s": table(0.5, 1)}, {"s": {}})).endswith("is missing")
+    assert list(roughly({"a": {"b": 1}}, {"a": {"c": 1}})) == ["/a/b: is missing"]
+    chosen = [{"predictions": {f"test@{alpha}.npz": 1}} for alpha in (0.3, 0.7)]
+    assert list(roughly(*chosen)) == []
     assert other_versions({"torch": "1"}, {"torch": "2"}) == ["torch 1 (here 2)"]
 
 
