@@ -10,6 +10,9 @@ __all__ = ["IMAGES", "differences", "other_versions", "roughly"]
 IMAGES = 3
 """By how many images an accuracy may differ where another version of a library computed it."""
 
+_NAMED = ("method", "seed", "split", "evaluator", "selection", "alpha", "metric")
+"""What tells one score of a table from another."""
+
 
 def differences(kept: Any, found: Any, where: str = "") -> Iterator[str]:
     """Every place at which two records differ; what was added since is no difference.
@@ -78,5 +81,4 @@ def _scored(record: Any, where: str = "") -> Iterator[tuple[str, tuple[float, in
 def _unchosen(row: Mapping[str, Any], where: str) -> Iterator[tuple[str, tuple[float, int]]]:
     # At an alpha between the ends an adaptive sweep scores only what it chose.
     if row["selection"] in ("none", "end") and row["alpha"] in (None, 0, 1):
-        names = [str(row[k]) for k in ("split", "evaluator", "selection", "alpha", "metric")]
-        yield f"{where} {' '.join(names)}", (row["value"], row["n"])
+        yield f"{where} {' '.join(str(row[k]) for k in _NAMED)}", (row["value"], row["n"])
