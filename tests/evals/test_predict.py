@@ -14,9 +14,8 @@ import torch
 from surefoot.data.dataset import Shift, Task
 from surefoot.errors import ClassMismatch, DataError, ModelError, UnknownName
 from surefoot.evals.evaluate import evaluate
-from surefoot.evals.predict import predict, predict_from_features
+from surefoot.evals.predict import predict
 from surefoot.evals.score import score
-from surefoot.features import extract
 from surefoot.metrics import METRICS, get_metric
 from surefoot.models.heads import Head
 from surefoot.models.model import Model
@@ -81,14 +80,6 @@ def test_progress_counts_every_image(model: Model, task: Task) -> None:
         model, task.test, batch_size=16, progress=lambda done, total: said.append((done, total))
     )
     assert said == [(16, 40), (32, 40), (40, 40)]
-
-
-def test_from_features_equals_from_images(model: Model, task: Task) -> None:
-    features = extract(model, task.test)
-    ahead = predict_from_features(model.require_head(), features, task.test, batch_size=7)
-    np.testing.assert_allclose(ahead.logits, predict(model, task.test).logits, rtol=1e-5, atol=1e-6)
-    with pytest.raises(DataError, match=r"\(39, 6\)"):
-        predict_from_features(model.require_head(), features[1:], task.test)
 
 
 def test_a_head_for_other_classes(model: Model, task: Task) -> None:
