@@ -83,8 +83,8 @@ def by_probes(
     if task is None:
         raise DataError("a probe at every alpha needs a whole task, and got splits only",
                         expected="a Task, with its training split")  # fmt: skip
-    own = {n: options.pop(n) for n in ("c_path", "max_iter", "patience") if n in options}
-    own |= {n: options[n] for n in ("batch_size", "workers") if n in options}
+    own: dict[str, Any] = {n: options[n] for n in ("batch_size", "workers") if n in options}
+    own |= {n: options.pop(n) for n in ("c_path", "max_iter", "patience") if n in options}
 
     def probe(model: Model, alpha: float) -> Head:
         return linear(model, task, device=device, **own).require_head()
