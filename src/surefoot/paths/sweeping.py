@@ -23,7 +23,7 @@ from ..records import Curve, Origin, Score
 from ..weights import check_alpha, fingerprint
 from .adaptive import narrowed
 from .path import Path
-from .walk import Progress, by_heads, by_neighbours, by_probes
+from .walk import Progress, Walk
 
 __all__ = ["Along", "alpha_grid", "output_ensemble", "sweep"]
 
@@ -164,15 +164,10 @@ class _Asked:
         key = self._key(shifts) if grid[0] == 0 else None
         known = {} if key is None or self.memo is None else self.memo.get(key, {})
         rest = grid[1:] if known else grid
-        given = (self.path, shifts, rest, known, self.progress, self.device)
-        if self.evaluator == "knn":
-            found = by_neighbours(*given, self.task, **self.options)
-        elif self.evaluator == "linear":
-            found = by_probes(*given, self.task, **self.options)
-        else:
-            found = by_heads(*given, **self.options)
+        walk = Walk(self.path, self.task, shifts, rest, known, self.progress, self.device)
+        ask = {"head": walk.heads, "linear": walk.probes, "knn": walk.neighbours}[self.evaluator]
         new: dict[str, Answer] = {}
-        for alpha, answer in found:
+        for alpha, answer in ask(**self.options):
             if alpha == 0:
                 new[answer[0].split] = answer
             yield alpha, answer

@@ -1,12 +1,9 @@
-"""What is said at every alpha of a path, with each image decoded once for all of them.
-
-Each walk takes the path, splits by name, ascending alphas, what is known of alpha 0 by split, a
-callable for progress and a device, and gives (alpha, answer).
-"""
+"""What is said at every alpha of a path, with each image decoded once for all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -29,91 +26,89 @@ from ..predictions import Predictions
 from .batchnorm import chunks
 from .path import Path
 
-__all__ = ["Progress", "by_heads", "by_neighbours", "by_probes"]
+__all__ = ["Progress", "Walk"]
 
 Progress = Callable[[int, int], None]
 Refit = Callable[[Model, float], Head]
-Known = Mapping[str, Answer]
-Device = torch.device | str | None
 
 _IN_MEMORY = 8 * 2**20
 """Bytes of logits held in memory; more go to a temporary file."""
 
 
-def by_heads(
-    path: Path,
-    shifts: Mapping[str, Shift],
-    grid: tuple[float, ...],
-    known: Known,
-    progress: Progress | None,
-    device: Device,
-    *,
-    batch_size: int = 256,
-    workers: int = 0,
-    decode_budget: int = 16 * 2**20,
-    refit: Refit | None = None,
-) -> Iterator[tuple[float, Answer]]:
-    """Split by split: every image goes through all models while it is there."""
-    walk = _Walk(path, grid, device, refit, workers)
-    walk.require_classes(shifts)
-    ticker = _Ticker(progress, sum(_mine(s.split) for s in shifts.values()) * len(grid))
-    for name, shift in shifts.items():
-        loader = make_loader(
-            shift.split, walk.model.spec.transform.eval(), workers=workers,
-            batches=processes.my_batches(len(shift.split), batch_size), device=walk.model.device,
-        )  # fmt: skip
-        images = (batch["image"] for batch in loader)
-        if name in known:
-            yield 0.0, known[name]
-        for alpha, said in walk.predictions(shift, images, decode_budget, ticker):
-            yield alpha, (said, {})
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """Splits by name, asked at ascending alphas; each evaluator gives (alpha, answer).
 
+    Attributes:
+        path: From start to end.
+        task: Whose training split neighbours and probes learn from.
+        shifts: The splits.
+        alphas: Ascending.
+        known: What is known of alpha 0 already, split by split.
+        progress: Called with (done, in all).
+        device: Where to compute; the end's device when None.
+    """
 
-def by_probes(
-    path: Path,
-    shifts: Mapping[str, Shift],
-    grid: tuple[float, ...],
-    known: Known,
-    progress: Progress | None,
-    device: Device,
-    task: Task | None,
-    **options: Any,
-) -> Iterator[tuple[float, Answer]]:
-    """As :func:`by_heads`, with a probe that is fitted on the task's training split first."""
-    if task is None:
-        raise DataError("a probe at every alpha needs a whole task, and got splits only",
-                        expected="a Task, with its training split")  # fmt: skip
-    own: dict[str, Any] = {n: options[n] for n in ("batch_size", "workers") if n in options}
-    own |= {n: options.pop(n) for n in ("c_path", "max_iter", "patience") if n in options}
+    path: Path
+    task: Task | None
+    shifts: Mapping[str, Shift]
+    alphas: tuple[float, ...]
+    known: Mapping[str, Answer]
+    progress: Progress | None
+    device: torch.device | str | None
 
-    def probe(model: Model, alpha: float) -> Head:
-        return linear(model, task, device=device, **own).require_head()
+    def heads(
+        self,
+        *,
+        batch_size: int = 256,
+        workers: int = 0,
+        decode_budget: int = 16 * 2**20,
+        refit: Refit | None = None,
+    ) -> Iterator[tuple[float, Answer]]:
+        """Split by split: every image goes through all models while it is there."""
+        mixed = _Mixed(self.path, self.alphas, self.device, refit, workers)
+        mixed.require_classes(self.shifts)
+        total = sum(_mine(s.split) for s in self.shifts.values()) * len(self.alphas)
+        ticker = _Ticker(self.progress, total)
+        for name, shift in self.shifts.items():
+            loader = make_loader(
+                shift.split, mixed.model.spec.transform.eval(), workers=workers,
+                batches=processes.my_batches(len(shift.split), batch_size),
+                device=mixed.model.device,
+            )  # fmt: skip
+            images = (batch["image"] for batch in loader)
+            if name in self.known:
+                yield 0.0, self.known[name]
+            for alpha, said in mixed.predictions(shift, images, decode_budget, ticker):
+                yield alpha, (said, {})
 
-    yield from by_heads(path, shifts, grid, known, progress, device, refit=probe, **options)
+    def probes(self, **options: Any) -> Iterator[tuple[float, Answer]]:
+        """As :meth:`heads`, by a probe that is fitted at every alpha first."""
+        task, device = self.task, self.device
+        if task is None:
+            raise DataError("a probe at every alpha needs a whole task, and got splits only",
+                            expected="a Task, with its training split")  # fmt: skip
+        own: dict[str, Any] = {n: options[n] for n in ("batch_size", "workers") if n in options}
+        own |= {n: options.pop(n) for n in ("c_path", "max_iter", "patience") if n in options}
 
+        def probe(model: Model, alpha: float) -> Head:
+            return linear(model, task, device=device, **own).require_head()
 
-def by_neighbours(
-    path: Path,
-    shifts: Mapping[str, Shift],
-    grid: tuple[float, ...],
-    known: Known,
-    progress: Progress | None,
-    device: Device,
-    task: Task | None,
-    **options: Any,
-) -> Iterator[tuple[float, Answer]]:
-    """Alpha by alpha: bank and queries are embedded at each."""
-    there = path.on(path.end.device if device is None else device)
-    there.calibrate(grid, workers=options.get("workers", 0))
-    mixed, options = there.working_copy(), {"ks": KS, **options, "device": device}
-    yield from ((0.0, known[name]) for name in shifts if name in known)
-    for done, alpha in enumerate(grid, 1):
-        # The plain start: an adapter as it is initialised would only cost time.
-        model = path.origin if alpha == 0 else there.mix_(mixed, alpha)
-        for answer in answers(model, task, shifts, "knn", **options):
-            yield alpha, answer
-        if progress is not None:
-            progress(done, len(grid))
+        yield from self.heads(refit=probe, **options)
+
+    def neighbours(self, **options: Any) -> Iterator[tuple[float, Answer]]:
+        """Alpha by alpha: bank and queries are embedded at each."""
+        path = self.path.on(self.path.end.device if self.device is None else self.device)
+        path.calibrate(self.alphas, workers=options.get("workers", 0))
+        mixed, options = path.working_copy(), {"ks": KS, **options, "device": self.device}
+        yield from ((0.0, self.known[name]) for name in self.shifts if name in self.known)
+        for done, alpha in enumerate(self.alphas, 1):
+            # The plain start: an adapter as it is initialised would only cost time.
+            model = self.path.origin if alpha == 0 else path.mix_(mixed, alpha)
+            for answer in answers(model, self.task, self.shifts, "knn", **options):
+                yield alpha, answer
+            if self.progress is not None:
+                self.progress(done, len(self.alphas))
 
 
 def _mine(split: Split) -> int:
@@ -122,7 +117,7 @@ def _mine(split: Split) -> int:
     return int(share.stop - share.start)
 
 
-class _Walk:
+class _Mixed:
     """One working model that is set to each alpha in turn, chunk after chunk."""
 
     def __init__(
