@@ -28,7 +28,7 @@ def test_a_run_that_is_stopped_is_interrupted(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert (run.status, run.done) == ("interrupted", False)
     assert set(run.facts["seconds"]) == {"fit"}
-    with pytest.raises(RunError, match="run folder .* exists already"):
+    with pytest.raises(RunError, match=r"run folder .* exists already"):
         Run.create(tmp_path / "run", {})
     again = Run.create(tmp_path / "run", {}, resume=True)
     assert again.status == "running"
