@@ -219,6 +219,18 @@ def test_a_room_does_not_hide_the_function_of_its_name():
     assert done.stdout.strip() == "True", done.stderr
 
 
+def test_old_names_work_with_a_warning():
+    import surefoot
+
+    with pytest.warns(DeprecationWarning, match=r"surefoot\.run_recipe"):
+        assert surefoot.carry_out is surefoot.run_recipe
+    with pytest.warns(DeprecationWarning, match=r"surefoot\.Path\.between"):
+        assert surefoot.wise_path == surefoot.Path.between
+    assert not {"carry_out", "wise_path"} & set(dir(surefoot))
+    with pytest.raises(AttributeError, match="no attribute 'wise_paht'"):
+        _ = surefoot.wise_paht
+
+
 def test_help_does_not_load_torch():
     done = run(
         "import sys, atexit\n"
