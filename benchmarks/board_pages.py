@@ -29,11 +29,11 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from surefoot.board import Board, Entry, Source, Store
-from surefoot.board.entries import make_result
 from surefoot.board.pages import Cache, Face, Links
 from surefoot.board.pages.render import ASSETS, asset
 from surefoot.board.pages.site import _rows
 from surefoot.board.pages.views import board_html, rows_file
+from surefoot.board.store.entries import make_result
 from surefoot.board.web.app import create_app
 from surefoot.board.web.limits import Limits
 from surefoot.records import write_atomic

@@ -11,8 +11,8 @@ from surefoot.board.pages.charts import Dot, best_chart
 from surefoot.board.pages.links import Links, file_of, web
 from surefoot.board.pages.scatter import scatter_chart
 from surefoot.board.pages.words import day, interval, signed, tidy
-from surefoot.board.rows import Result
-from surefoot.board.text import slugify
+from surefoot.board.store.rows import Result
+from surefoot.board.store.text import slugify
 
 
 @pytest.mark.parametrize(

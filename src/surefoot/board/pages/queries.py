@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..database import Database
-from ..entries import Curves
-from ..rows import Curve, Dataset, Method, Paper
-from ..store import Store
+from ..store.database import Database
+from ..store.entries import Curves
+from ..store.rows import Curve, Dataset, Method, Paper
+from ..store.store import Store
 
 __all__ = [
     "board_names",

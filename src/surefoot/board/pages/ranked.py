@@ -12,10 +12,10 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..metrics_registry import Metric
-from ..ranking import ORACLE, Standing, rank_pairs
-from ..rows import Board
-from ..store import Store
+from ..store.metrics import Metric
+from ..store.ranking import ORACLE, Standing, rank_pairs
+from ..store.rows import Board
+from ..store.store import Store
 
 __all__ = ["BoardRows", "Cache", "board_rows"]
 

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..ranking import Agreement, Standing
-from ..rows import Board, Entry, Result, Revision, Source
-from .face import Face
+from ..store.ranking import Agreement, Standing
+from ..store.rows import Board, Entry, Result, Revision, Source
 from .headings import heading, metric_facts
 from .links import web
+from .page_context import PageContext
 from .words import KIND_WORDS, alpha_words, count, day, interval, number, signed, tidy
 
 __all__ = ["row_page"]
@@ -27,19 +27,19 @@ _QUALITY = {
 }
 
 
-def row_page(face: Face, entry: Entry) -> dict[str, Any]:
+def row_page(context: PageContext, entry: Entry) -> dict[str, Any]:
     """A row's page as plain data."""
-    store = face.store
+    store = context.store
     board = store.boards.by_id(entry.board_id)
     paper = None
     if entry.paper_id is not None:
         cited = store.papers.by_id(entry.paper_id)
-        paper = {"title": tidy(cited.title), "href": face.links.paper(cited.id, cited.slug)
+        paper = {"title": tidy(cited.title), "href": context.links.paper(cited.id, cited.slug)
                  or web(cited.url_abs)}  # fmt: skip
     elif entry.paper_title:
         paper = {"title": tidy(entry.paper_title, 300), "href": web(entry.paper_url)}
     method = store.methods.by_id(entry.method_id) if entry.method_id is not None else None
-    head = heading(face, board)
+    head = heading(context, board)
     return {
         "title": f"{tidy(entry.model_name, 160)} on {head['dataset']}",
         "board": head,
@@ -47,23 +47,23 @@ def row_page(face: Face, entry: Entry) -> dict[str, Any]:
         "kind_words": KIND_WORDS[entry.kind],
         "deleted": day(entry.deleted),
         "toy": entry.toy,
-        "facts": _facts(face, entry),
+        "facts": _facts(context, entry),
         "paper": paper,
         "method": None if method is None else {
-            "name": tidy(method.name), "href": face.links("methods", method.slug)},
+            "name": tidy(method.name), "href": context.links("methods", method.slug)},
         "code": _links(entry.code_links),
         "models": _links(entry.model_links),
-        "results": [_result(face, r, _place(face, board, entry, r)) for r in entry.results],
-        "checks": _checks(face, entry),
+        "results": [_result(context, r, _place(context, board, entry, r)) for r in entry.results],
+        "checks": _checks(context, entry),
         "source": _source(entry.source),
         "also": [tidy(a, 200) for a in entry.source.also],
         "licence": entry.licence,
-        "history": [_line(r) for r in _history(face, entry)],
+        "history": [_line(r) for r in _history(context, entry)],
         "key": entry.row_key,
     }  # fmt: skip
 
 
-def _facts(face: Face, entry: Entry) -> list[tuple[str, str]]:
+def _facts(context: PageContext, entry: Entry) -> list[tuple[str, str]]:
     facts = [
         ("Backbone", tidy(entry.backbone, 300)),
         ("Setting", tidy(entry.setting, 300)),
@@ -80,14 +80,14 @@ def _links(data: Any) -> list[dict[str, str]]:
     return [{"url": u, "title": tidy(t or u, 120)} for u, t in found if u]
 
 
-def _place(face: Face, board: Board, entry: Entry, result: Result) -> str:
+def _place(context: PageContext, board: Board, entry: Entry, result: Result) -> str:
     """Where a number stands on its board, in words."""
 
     def make() -> dict[int, str]:
-        return _places(face.rows(board, result.metric).rows)
+        return _places(context.rows(board, result.metric).rows)
 
-    key = ("places", board.id, result.metric, face.toy)
-    found: dict[int, str] = face.cache.get(key, make, lambda p: 1 + len(p) // 8)
+    key = ("places", board.id, result.metric, context.toy)
+    found: dict[int, str] = context.cache.get(key, make, lambda p: 1 + len(p) // 8)
     return "" if entry.deleted else found.get(entry.id, "")
 
 
@@ -106,7 +106,7 @@ def _places(rows: Sequence[Standing]) -> dict[int, str]:
     return found
 
 
-def _result(face: Face, result: Result, place: str) -> dict[str, Any]:
+def _result(context: PageContext, result: Result, place: str) -> dict[str, Any]:
     parts = [
         ("interval", f"95 % interval {interval(result)} ({result.interval})"
          if result.low is not None else interval(result)),
@@ -118,7 +118,7 @@ def _result(face: Face, result: Result, place: str) -> dict[str, Any]:
          if result.manifest != "unknown" else ""),
     ]  # fmt: skip
     return {
-        "metric": metric_facts(face.store.metrics.get(result.metric)),
+        "metric": metric_facts(context.store.metrics.get(result.metric)),
         "raw": tidy(result.raw, 200),
         "told": [words for _, words in parts if words],
         "place": place,
@@ -132,8 +132,8 @@ def _seeds(seeds: int | None) -> str:
     return "one seed" if seeds == 1 else f"mean of {seeds} seeds"
 
 
-def _checks(face: Face, entry: Entry) -> list[dict[str, Any]]:
-    store = face.store
+def _checks(context: PageContext, entry: Entry) -> list[dict[str, Any]]:
+    store = context.store
     if entry.kind == "reproduced":
         ids = [r.reproduces_id for r in entry.results if r.reproduces_id is not None]
         firsts = {store.results.by_id(i).entry_id for i in ids}
@@ -145,14 +145,14 @@ def _checks(face: Face, entry: Entry) -> list[dict[str, Any]]:
         ]
     else:
         pairs = store.agreements(entry)
-    return [_check(face, other, verdict) for other, verdict in pairs]
+    return [_check(context, other, verdict) for other, verdict in pairs]
 
 
-def _check(face: Face, other: Entry, verdict: Agreement) -> dict[str, Any]:
+def _check(context: PageContext, other: Entry, verdict: Agreement) -> dict[str, Any]:
     return {
         "model": tidy(other.model_name, 120),
         "kind": other.kind,
-        "href": face.links("rows", other.id),
+        "href": context.links("rows", other.id),
         "verdict": verdict.verdict,
         "difference": "" if verdict.difference is None else signed(verdict.difference, 2),
         "reason": tidy(verdict.reason, 300),
@@ -170,10 +170,10 @@ def _source(source: Source) -> list[tuple[str, str]]:
     return found
 
 
-def _history(face: Face, entry: Entry) -> list[Revision]:
-    lines = face.store.history("entry", entry.id)
+def _history(context: PageContext, entry: Entry) -> list[Revision]:
+    lines = context.store.history("entry", entry.id)
     for result in entry.results:
-        lines += face.store.history("result", result.id)
+        lines += context.store.history("result", result.id)
     return sorted(lines, key=lambda r: r.id)
 
 

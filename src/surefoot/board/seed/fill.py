@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..archive_format import OWN_LICENCE as LICENCE
-from ..rows import CodeLink, Dataset, Method, Paper, Protocol
-from ..store import Store
+from ..archive.format import OWN_LICENCE as LICENCE
+from ..store.rows import CodeLink, Dataset, Method, Paper, Protocol
+from ..store.store import Store
 from .numbers import fill_curves, fill_numbers
 from .read import protocol_plans, seed_rows
 

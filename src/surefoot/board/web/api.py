@@ -9,9 +9,9 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from ..pages.queries import board_names
 from ..pages.table import Query as TableQuery
 from ..pages.table import select
-from ..submit import SubmissionForm, submit
+from ..store.submit import SubmissionForm, submit
 from .convert import board_out, dataset_out, method_out, paper_out, row_out, task_out
-from .pages import desk
+from .pages import state
 from .shapes import (
     BoardOut,
     BoardRowsOut,
@@ -60,18 +60,18 @@ Words = Annotated[str, Query(max_length=300)]
 @router.get("/tasks", tags=["tasks"])
 def tasks(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[TaskOut]:
     """Tasks, in the order in which they came."""
-    with desk(request).face() as face:
-        table = face.store.tasks
-        counts = face.task_counts()
-        items = [task_out(face, t, counts) for t in table.all(limit=limit, offset=offset)]
+    with state(request).context() as context:
+        table = context.store.tasks
+        counts = context.task_counts()
+        items = [task_out(context, t, counts) for t in table.all(limit=limit, offset=offset)]
         return PartOut(total=table.count(), offset=offset, items=items)
 
 
 @router.get("/tasks/{slug}", tags=["tasks"])
 def task(request: Request, slug: str) -> TaskOut:
     """One task."""
-    with desk(request).face() as face:
-        return task_out(face, _alive(face.store.tasks.get(slug)), face.task_counts())
+    with state(request).context() as context:
+        return task_out(context, _alive(context.store.tasks.get(slug)), context.task_counts())
 
 
 def _alive(row: Any) -> Any:
@@ -83,11 +83,11 @@ def _alive(row: Any) -> Any:
 @router.get("/boards", tags=["boards"])
 def boards(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[BoardOut]:
     """Boards, in the order in which they came."""
-    with desk(request).face() as face:
-        table = face.store.boards
-        names = board_names(face.store.db)
+    with state(request).context() as context:
+        table = context.store.boards
+        names = board_names(context.store.db)
         rows = [b for b in table.all(limit=limit, offset=offset) if b.id in names]
-        items = [board_out(face, b) for b in rows]
+        items = [board_out(context, b) for b in rows]
         return PartOut(total=table.count(), offset=offset, items=items)
 
 
@@ -97,17 +97,17 @@ def board(
     extra_data: Words = "", offset: Offset = 0, limit: Limit = 100,
 ) -> BoardRowsOut:  # fmt: skip
     """A board with its rows in order of a metric (the first by default)."""
-    with desk(request).face() as face:
-        row = _alive(face.store.boards.get(slug))
+    with state(request).context() as context:
+        row = _alive(context.store.boards.get(slug))
         if metric and metric not in row.metrics:
             raise HTTPException(404, f"the board has no metric {metric!r}")
-        found = face.rows(row, metric or None)
+        found = context.rows(row, metric or None)
         query = TableQuery(text=q, kind=kind, extra=extra_data)
         kept = select(found.rows, query, lambda _: True)
         part = kept[offset : offset + limit]
-        whole = face.store.entries.several([r.entry.id for r in part])
+        whole = context.store.entries.several([r.entry.id for r in part])
         return BoardRowsOut(
-            board=board_out(face, row),
+            board=board_out(context, row),
             metric=found.metric.name,
             direction=found.metric.direction,
             direction_known_from=found.metric.known_from,
@@ -120,19 +120,19 @@ def board(
 @router.get("/rows/{row}", tags=["rows"])
 def row(request: Request, row: int) -> RowOut:
     """One row, with its rank on its board; one that was taken off says when (``deleted``)."""
-    with desk(request).face() as face:
-        entry = face.store.entries.full(row)
-        board = face.store.boards.by_id(entry.board_id)
-        ranked = next((r for r in face.rows(board).rows if r.entry.id == entry.id), None)
+    with state(request).context() as context:
+        entry = context.store.entries.full(row)
+        board = context.store.boards.by_id(entry.board_id)
+        ranked = next((r for r in context.rows(board).rows if r.entry.id == entry.id), None)
         return row_out(board.slug, entry, ranked)
 
 
 @router.get("/rows/{row}/history", tags=["rows"])
 def history(request: Request, row: int) -> list[RevisionOut]:
     """Every change of a row, oldest first; empty for one that an import brought."""
-    with desk(request).face() as face:
-        entry = face.store.entries.by_id(row)
-        lines = face.store.history("entry", entry.id)
+    with state(request).context() as context:
+        entry = context.store.entries.by_id(row)
+        lines = context.store.history("entry", entry.id)
         return [
             RevisionOut(
                 at=r.at,
@@ -151,24 +151,24 @@ def history(request: Request, row: int) -> list[RevisionOut]:
 @router.get("/datasets", tags=["data sets"])
 def datasets(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[DatasetOut]:
     """Data sets, in the order in which they came."""
-    with desk(request).face() as face:
-        table = face.store.datasets
-        items = [dataset_out(face, d) for d in table.all(limit=limit, offset=offset)]
+    with state(request).context() as context:
+        table = context.store.datasets
+        items = [dataset_out(context, d) for d in table.all(limit=limit, offset=offset)]
         return PartOut(total=table.count(), offset=offset, items=items)
 
 
 @router.get("/datasets/{slug}", tags=["data sets"])
 def dataset(request: Request, slug: str) -> DatasetOut:
     """One data set."""
-    with desk(request).face() as face:
-        return dataset_out(face, _alive(face.store.datasets.get(slug)))
+    with state(request).context() as context:
+        return dataset_out(context, _alive(context.store.datasets.get(slug)))
 
 
 @router.get("/methods", tags=["methods"])
 def methods(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[MethodOut]:
     """Methods, in the order in which they came."""
-    with desk(request).face() as face:
-        table = face.store.methods
+    with state(request).context() as context:
+        table = context.store.methods
         items = [method_out(m) for m in table.all(limit=limit, offset=offset)]
         return PartOut(total=table.count(), offset=offset, items=items)
 
@@ -176,33 +176,33 @@ def methods(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut
 @router.get("/methods/{slug}", tags=["methods"])
 def method(request: Request, slug: str) -> MethodOut:
     """One method."""
-    with desk(request).face() as face:
-        return method_out(_alive(face.store.methods.get(slug)))
+    with state(request).context() as context:
+        return method_out(_alive(context.store.methods.get(slug)))
 
 
 @router.get("/papers", tags=["papers"])
 def papers(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[PaperOut]:
     """Papers, newest first."""
-    with desk(request).face() as face:
-        table = face.store.papers
-        items = [paper_out(face, p) for p in table.newest(limit=limit, offset=offset)]
+    with state(request).context() as context:
+        table = context.store.papers
+        items = [paper_out(context, p) for p in table.newest(limit=limit, offset=offset)]
         return PartOut(total=table.count(), offset=offset, items=items)
 
 
 @router.get("/papers/{slug}", tags=["papers"])
 def paper(request: Request, slug: str) -> PaperOut:
     """One paper."""
-    with desk(request).face() as face:
-        return paper_out(face, _alive(face.store.papers.get(slug)))
+    with state(request).context() as context:
+        return paper_out(context, _alive(context.store.papers.get(slug)))
 
 
 @router.get("/papers/{slug}/results", tags=["papers"])
 def paper_results(request: Request, slug: str) -> list[RowOut]:
     """Rows that cite a paper; ranks stand on their boards."""
-    with desk(request).face() as face:
-        found = _alive(face.store.papers.get(slug))
-        slugs = {b.id: b.slug for b in face.store.boards.all()}
-        rows = face.store.entries.of_paper(found.id)
+    with state(request).context() as context:
+        found = _alive(context.store.papers.get(slug))
+        slugs = {b.id: b.slug for b in context.store.boards.all()}
+        rows = context.store.entries.of_paper(found.id)
         return [row_out(slugs[e.board_id], e) for e in rows if e.board_id in slugs]
 
 
@@ -212,18 +212,18 @@ def search(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> list[HitOut]:  # fmt: skip
     """What holds every word, the last as a beginning; best first."""
-    with desk(request).face() as face:
+    with state(request).context() as context:
         return [
             HitOut(kind=h.kind, slug=h.slug, title=h.title, excerpt=h.excerpt or "")
-            for h in face.store.search(q, limit=limit)
+            for h in context.store.search(q, limit=limit)
         ]
 
 
 @router.get("/submissions/{number}", tags=["submissions"])
 def submission(request: Request, number: int) -> SubmissionOut:
     """What became of a submission."""
-    with desk(request).face() as face:
-        found = _alive(face.store.submissions.by_id(number))
+    with state(request).context() as context:
+        found = _alive(context.store.submissions.by_id(number))
         return SubmissionOut(
             id=found.id,
             status=found.status,
@@ -236,7 +236,7 @@ def submission(request: Request, number: int) -> SubmissionOut:
 @router.post("/submissions", status_code=201, tags=["submissions"], responses=_WRITES)
 def send(request: Request, form: SubmissionForm) -> SubmissionOut:
     """Put a result into the queue; it is shown as submitted until somebody runs it again."""
-    at, told = desk(request), request.headers
+    at, told = state(request), request.headers
     if at.read_only:
         raise HTTPException(403, "this board is read-only")
     if foreign(told.get("origin"), told.get("sec-fetch-site"), told.get("host")):

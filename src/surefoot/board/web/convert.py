@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from ..entries import write_source
-from ..pages.face import Face
-from ..ranking import Standing
-from ..rows import Board, Dataset, Entry, Method, Paper, Result, Task
+from ..pages.page_context import PageContext
+from ..store.entries import write_source
+from ..store.ranking import Standing
+from ..store.rows import Board, Dataset, Entry, Method, Paper, Result, Task
 from .shapes import BoardOut, DatasetOut, MethodOut, PaperOut, ResultOut, RowOut, TaskOut
 
 __all__ = [
@@ -21,23 +21,23 @@ __all__ = [
 ]
 
 
-def task_out(face: Face, row: Task, counts: dict[int, tuple[int, int]]) -> TaskOut:
+def task_out(context: PageContext, row: Task, counts: dict[int, tuple[int, int]]) -> TaskOut:
     """A task, with its counts of boards and papers."""
     boards, papers = counts.get(row.id, (0, 0))
     return TaskOut(
         slug=row.slug,
         name=row.name,
         description=row.description,
-        parents=[p.slug for p in face.store.tasks.parents(row.id)],
+        parents=[p.slug for p in context.store.tasks.parents(row.id)],
         boards=boards,
         papers=papers,
         licence=row.licence,
     )
 
 
-def board_out(face: Face, row: Board) -> BoardOut:
+def board_out(context: PageContext, row: Board) -> BoardOut:
     """A board."""
-    name = face.names()[row.id]
+    name = context.names()[row.id]
     return BoardOut(
         slug=row.slug,
         task=name.task,
@@ -45,7 +45,7 @@ def board_out(face: Face, row: Board) -> BoardOut:
         split=row.split,
         protocol=row.protocol,
         metrics=list(row.metrics),
-        rows=face.sizes().get(row.id, 0),
+        rows=context.sizes().get(row.id, 0),
         notable=row.notable,
         licence=row.licence,
     )
@@ -97,7 +97,7 @@ def result_out(r: Result) -> ResultOut:
     )
 
 
-def dataset_out(face: Face, row: Dataset) -> DatasetOut:
+def dataset_out(context: PageContext, row: Dataset) -> DatasetOut:
     """A data set."""
     return DatasetOut(
         slug=row.slug,
@@ -108,7 +108,7 @@ def dataset_out(face: Face, row: Dataset) -> DatasetOut:
         licence_name=row.licence_name,
         modalities=[str(m) for m in row.modalities],
         splits=[dict(s) for s in row.splits],
-        boards=[b.slug for b in face.store.boards.of_dataset(row.id)],
+        boards=[b.slug for b in context.store.boards.of_dataset(row.id)],
         toy=row.toy,
         licence=row.licence,
     )
@@ -127,7 +127,7 @@ def method_out(row: Method) -> MethodOut:
     )
 
 
-def paper_out(face: Face, row: Paper) -> PaperOut:
+def paper_out(context: PageContext, row: Paper) -> PaperOut:
     """A paper."""
     return PaperOut(
         slug=row.slug,
@@ -139,7 +139,7 @@ def paper_out(face: Face, row: Paper) -> PaperOut:
         abstract=row.abstract,
         url_abs=row.url_abs,
         url_pdf=row.url_pdf,
-        tasks=[t.slug for t in face.store.tasks.of_paper(row.id)],
-        code=[c.url for c in face.store.code.of_paper(row.id)],
+        tasks=[t.slug for t in context.store.tasks.of_paper(row.id)],
+        code=[c.url for c in context.store.code.of_paper(row.id)],
         licence=row.licence,
     )

@@ -1,4 +1,4 @@
-"""HTML routes: the pages of the live face."""
+"""HTML routes: the pages of the live server."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..pages.render import ASSETS, asset, render
 from ..pages.table import SORTS
 from ..pages.table import Query as TableQuery
 from ..pages.views import LISTS, board_html, compare_html, list_html, row_html, thing_html
-from ..submit import SubmissionForm, submit
-from .desk import Desk
+from ..store.submit import SubmissionForm, submit
+from .state import AppState
 from .tokens import COOKIE, foreign
 
 __all__ = ["router"]
@@ -29,17 +29,17 @@ Page = Annotated[int, Query(ge=1, le=1_000_000)]
 Words = Annotated[str, Query(max_length=300)]
 
 
-def desk(request: Request) -> Desk:
+def state(request: Request) -> AppState:
     """The served board."""
-    found: Desk = request.app.state.desk
+    found: AppState = request.app.state.board
     return found
 
 
 @router.api_route("/", methods=GET)
 def front(request: Request) -> HTMLResponse:
     """The front page."""
-    with desk(request).face() as face:
-        return HTMLResponse(list_html(face, "")[0])
+    with state(request).context() as context:
+        return HTMLResponse(list_html(context, "")[0])
 
 
 @router.api_route("/assets/{name}", methods=GET)
@@ -55,9 +55,9 @@ def assets(name: str) -> Response:
 @router.api_route("/search", methods=GET)
 def search(request: Request, q: Words = "") -> HTMLResponse:
     """Search."""
-    with desk(request).face() as face:
+    with state(request).context() as context:
         return HTMLResponse(
-            render(face, "search", search_page(face, q), title="Search", robots=False)
+            render(context, "search", search_page(context, q), title="Search", robots=False)
         )
 
 
@@ -72,24 +72,24 @@ def board(
     query = TableQuery(
         sort if sort in SORTS else "rank", bool(down), q, kind, extra, number, bool(code)
     )
-    with desk(request).face() as face:
+    with state(request).context() as context:
         return HTMLResponse(
-            board_html(face, slug, metric=metric or None, query=query, page=page)[0]
+            board_html(context, slug, metric=metric or None, query=query, page=page)[0]
         )
 
 
 @router.api_route("/rows/{row}", methods=GET)
 def row(request: Request, row: int) -> HTMLResponse:
     """One row."""
-    with desk(request).face() as face:
-        return HTMLResponse(row_html(face, row))
+    with state(request).context() as context:
+        return HTMLResponse(row_html(context, row))
 
 
 @router.api_route("/compare/{across}-{up}", methods=GET)
 def compare(request: Request, across: int, up: int) -> HTMLResponse:
     """One board against another."""
-    with desk(request).face() as face:
-        return HTMLResponse(compare_html(face, across, up))
+    with state(request).context() as context:
+        return HTMLResponse(compare_html(context, across, up))
 
 
 _FILLED = ("task", "dataset", "split", "protocol", "metric")
@@ -104,11 +104,11 @@ def form(request: Request, sent: Annotated[int | None, Query(ge=1, le=2**62)] = 
 
 def _form(request: Request, status: int = 200, **more: Any) -> Response:
     """The form with a token that belongs to the visitor's cookie."""
-    at = desk(request)
+    at = state(request)
     visitor = at.tokens.visitor(request.cookies.get(COOKIE))
-    with at.face() as face:
-        data = submit_page(face, token=at.tokens.token(visitor), **more)
-        html = render(face, "submit", data, section="submit", title="Submit", robots=False)
+    with at.context() as context:
+        data = submit_page(context, token=at.tokens.token(visitor), **more)
+        html = render(context, "submit", data, section="submit", title="Submit", robots=False)
     answer = HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
     if not at.read_only:
         answer.set_cookie(
@@ -120,7 +120,7 @@ def _form(request: Request, status: int = 200, **more: Any) -> Response:
 @router.post("/submit")
 async def send(request: Request) -> Response:
     """Take a form."""
-    at = desk(request)
+    at = state(request)
     if at.read_only:
         raise HTTPException(403, "this board is read-only")
     told = request.headers
@@ -141,7 +141,7 @@ def _take(request: Request, sent: FormData) -> Response:
               and isinstance(v, str)}  # fmt: skip
     texts = {k: v.replace("\r\n", "\n") for k, v in values.items()}
     payload = {k: v for k, v in texts.items() if v.strip()}
-    at = desk(request)
+    at = state(request)
     try:
         with at.writing() as store:
             done = submit(store, payload, who="web", check_recipe=at.check_recipe)
@@ -160,8 +160,8 @@ def lists(request: Request, name: str, page: Page = 1) -> HTMLResponse:
     """Pages that stand by themselves."""
     if name not in LISTS or not name:
         raise NotOnBoard(f"there is no page {name!r}")
-    with desk(request).face() as face:
-        return HTMLResponse(list_html(face, name, page)[0])
+    with state(request).context() as context:
+        return HTMLResponse(list_html(context, name, page)[0])
 
 
 @router.api_route("/{kind}/{slug}", methods=GET)
@@ -169,5 +169,5 @@ def thing(request: Request, kind: str, slug: str) -> HTMLResponse:
     """A task, a data set, a method, a paper."""
     if kind not in _THINGS:
         raise NotOnBoard(f"there is no page {kind}/{slug}")
-    with desk(request).face() as face:
-        return HTMLResponse(thing_html(face, kind, slug))
+    with state(request).context() as context:
+        return HTMLResponse(thing_html(context, kind, slug))

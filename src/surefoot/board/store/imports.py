@@ -1,0 +1,113 @@
+"""The book of imported files and quarantined records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import BoardError
+from .database import Database
+from .rows import ImportRecord, Quarantined
+from .text import canonical, now
+
+__all__ = ["Imports"]
+
+_KEEP = 20_000  # characters of a quarantined record
+
+
+class Imports:
+    """Imported files.
+
+    Args:
+        db: The open file.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def begin(self, file: str, sha256: str, kind: str, licence: str) -> ImportRecord:
+        """Note that an import begins; one that was cut off goes on under its old number."""
+        found = self.find(sha256, kind)
+        if found is not None:
+            return found
+        with self.db.transaction():
+            cursor = self.db.connection.execute(
+                "INSERT INTO import (file, sha256, kind, licence, started) VALUES (?, ?, ?, ?, ?)",
+                (file, sha256, kind, licence, now()),
+            )
+            number = int(cursor.lastrowid or 0)
+            facts = {"file": file, "sha256": sha256, "kind": kind, "licence": licence}
+            self.db.record("import", "import", number, None, facts)
+        return self.by_id(number)
+
+    def finish(
+        self, number: int, *, complete: bool, note: str, added: int, updated: int, unchanged: int
+    ) -> ImportRecord:
+        """Note what an import did; its line of history stands for the rows that it added."""
+        counted = {"added": added, "updated": updated, "unchanged": unchanged}
+        with self.db.transaction():
+            self.db.connection.execute(
+                "UPDATE import SET finished = ?, complete = ?, note = ?, added = added + ?, "
+                "updated = updated + ?, unchanged = ?, quarantined = "
+                "(SELECT count(*) FROM quarantine WHERE import_id = import.id) WHERE id = ?",
+                (now(), int(complete), note, added, updated, unchanged, number),
+            )
+            self.db.record("import", "import", number, None, {**counted, "complete": complete},
+                           note)  # fmt: skip
+        return self.by_id(number)
+
+    def find(self, sha256: str, kind: str) -> ImportRecord | None:
+        """The import of a file with this hash."""
+        row = self.db.one("SELECT * FROM import WHERE sha256 = ? AND kind = ?", sha256, kind)
+        return None if row is None else self._read(row)
+
+    def by_id(self, number: int) -> ImportRecord:
+        """One import.
+
+        Raises:
+            BoardError: There is none.
+        """
+        row = self.db.one("SELECT * FROM import WHERE id = ?", number)
+        if row is None:
+            raise BoardError(f"there is no import number {number}")
+        return self._read(row)
+
+    def all(self) -> list[ImportRecord]:
+        """Every import, oldest first."""
+        return [self._read(r) for r in self.db.all("SELECT * FROM import ORDER BY id")]
+
+    def _read(self, row: Any) -> ImportRecord:
+        values = dict(row)
+        return ImportRecord(**{**values, "complete": bool(values["complete"])})
+
+    def quarantine(self, number: int, json_path: str, reason: str, record: Any) -> None:
+        """Set a record aside, with the reason."""
+        text = record if isinstance(record, str) else canonical(record)
+        text = text.encode("utf-8", "replace").decode("utf-8")[:_KEEP]
+        with self.db.transaction():
+            self.db.connection.execute(
+                "INSERT OR IGNORE INTO quarantine (import_id, json_path, reason, raw) "
+                "VALUES (?, ?, ?, ?)",
+                (number, json_path, reason, text),
+            )
+
+    def quarantined(
+        self, number: int | None = None, *, limit: int = 1000, offset: int = 0
+    ) -> list[Quarantined]:
+        """Records that were set aside, of one import or of all."""
+        rows = self.db.all(
+            "SELECT * FROM quarantine WHERE import_id IS coalesce(?, import_id) ORDER BY id "
+            "LIMIT ? OFFSET ?",
+            number,
+            limit,
+            offset,
+        )
+        return [Quarantined(**dict(r)) for r in rows]
+
+    def reasons(self, number: int) -> dict[str, int]:
+        """Reason -> how many records of an import, most frequent first."""
+        rows = self.db.all(
+            "SELECT reason, count(*) AS n FROM quarantine WHERE import_id = ? GROUP BY reason "
+            "ORDER BY n DESC, reason",
+            number,
+        )
+        return {r["reason"]: int(r["n"]) for r in rows}

@@ -1,0 +1,248 @@
+"""Rows of one table as dataclasses: add, get, list, change, mark deleted, look at the history."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, replace
+from operator import itemgetter
+from typing import Any, ClassVar, Generic, TypeVar
+
+from ..errors import NotOnBoard
+from .database import Database
+from .rows import Revision
+from .text import fold, now, slugify
+
+__all__ = ["Table", "revisions"]
+
+T = TypeVar("T")
+_Reader = tuple[Callable[[sqlite3.Row], tuple[Any, ...]], list[tuple[int, Callable[[Any], Any]]]]
+
+
+class Table(Generic[T]):
+    """One kind of row.
+
+    Args:
+        db: The open file.
+
+    Class attributes that a table sets: ``name`` of the SQL table, ``row`` (its dataclass),
+    ``json`` (columns that hold JSON), ``flags`` (columns that hold true or false), ``parsed``
+    (columns that hold something else again, and how to read it), ``label`` (the column that names
+    a row to people).
+    """
+
+    name: ClassVar[str]
+    row: ClassVar[type[Any]]
+    json: ClassVar[frozenset[str]] = frozenset()
+    flags: ClassVar[frozenset[str]] = frozenset()
+    parsed: ClassVar[Mapping[str, Callable[[str], Any]]] = {}
+    label: ClassVar[str] = "name"
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self._readers: dict[tuple[str, ...], _Reader] = {}
+
+    # from and to SQL
+
+    def _read(self, row: sqlite3.Row, *more: Any) -> T:
+        """A row as the dataclass; ``more`` are values of its last fields, which are no columns."""
+        columns = tuple(row.keys())
+        pick, convert = self._readers.get(columns) or self._reader(columns)
+        values = list(pick(row))
+        for place, function in convert:
+            values[place] = function(values[place])
+        one: T = self.row(*values, *more)
+        return one
+
+    def _reader(self, columns: tuple[str, ...]) -> _Reader:
+        """How a row becomes values in the order of the dataclass's fields, and which are converted.
+
+        Worked out once per query: 10,000 rows may be read while somebody waits.
+        """
+        names = [f.name for f in fields(self.row) if f.name in columns]
+        convert: dict[str, Callable[[Any], Any]] = {
+            **dict.fromkeys(self.json, _json), **dict.fromkeys(self.flags, _flag), **self.parsed
+        }  # fmt: skip
+        made: _Reader = (
+            itemgetter(*(columns.index(n) for n in names)),
+            [(names.index(n), function) for n, function in convert.items()],
+        )
+        self._readers[columns] = made
+        return made
+
+    def _write(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        out = dict(values)
+        for column in self.json & out.keys():
+            out[column] = json.dumps(out[column], ensure_ascii=False)
+        for column in self.flags & out.keys():
+            out[column] = None if out[column] is None else int(out[column])
+        return out
+
+    def _values(self, row: T) -> dict[str, Any]:
+        columns = self.db.columns(self.name)
+        values = {f.name: getattr(row, f.name) for f in fields(self.row) if f.name in columns}
+        del values["id"]
+        return values
+
+    # the public side
+
+    def add(self, row: T, *, why: str = "") -> T:
+        """Add a row; ``id``, ``slug`` and ``fold`` are filled in. ``why`` goes into the history.
+
+        Returns:
+            The row as stored.
+        """
+        values = self._values(row)
+        label = str(values.get(self.label) or "")
+        if "fold" in values:
+            values["fold"] = fold(label)
+        if "slug" in values and not values["slug"]:
+            values["slug"] = self.db.free_slug(self.name, label, self._distinct(row))
+        row_id = self.db.insert(self.name, self._write(values), note=why)
+        known = {k: values[k] for k in ("slug", "fold") if k in values}
+        stored: T = replace(row, id=row_id, **known)  # type: ignore[type-var]
+        return stored
+
+    def _distinct(self, row: T) -> str:
+        """What tells two rows of one name apart in their addresses."""
+        return ""
+
+    def by_id(self, row_id: int) -> T:
+        """The row with this id, deleted or not.
+
+        Raises:
+            NotOnBoard: There is none.
+        """
+        fits = -(2**63) <= row_id < 2**63
+        row = self.db.one(f"SELECT * FROM {self.name} WHERE id = ?", row_id) if fits else None
+        if row is None:
+            raise NotOnBoard(f"there is no {self.name} number {row_id} on this board")
+        return self._read(row)
+
+    def find(self, column: str, value: Any) -> T | None:
+        """The first row with this value in a column, deleted or not; None without one."""
+        self.db._check_columns(self.name, [column])
+        row = self.db.one(
+            f"SELECT * FROM {self.name} WHERE {column} IS ? ORDER BY id LIMIT 1", value
+        )
+        return None if row is None else self._read(row)
+
+    def get(self, slug: str) -> T:
+        """The row with this slug, or, for people's sake, this name; deleted or not.
+
+        Raises:
+            NotOnBoard: There is none; slugs that begin alike are named.
+        """
+        slug = slug.encode("utf-8", "replace").decode("utf-8")  # an address may hold anything
+        found = self.find("slug", slug)
+        if found is None and "fold" in self.db.columns(self.name):
+            found = self.find("fold", fold(slug))
+        if found is None:
+            near = self.db.all(
+                f"SELECT slug FROM {self.name} WHERE slug >= ? AND deleted IS NULL "
+                "ORDER BY slug LIMIT 3",
+                slugify(slug)[:4],
+            )
+            raise NotOnBoard(
+                f"there is no {self.name} {slug!r} on this board",
+                expected=f"its slug; near it are {', '.join(r['slug'] for r in near)}"
+                if near
+                else "",
+                fix="search for it: `Store.search`",
+            )
+        return found
+
+    def all(self, *, limit: int | None = None, offset: int = 0, deleted: bool = False) -> list[T]:
+        """Rows in the order in which they came; tombstones only where asked for."""
+        rows = self.db.all(
+            f"SELECT * FROM {self.name} {'' if deleted else 'WHERE deleted IS NULL'} "
+            "ORDER BY id LIMIT ? OFFSET ?",
+            -1 if limit is None else limit,
+            offset,
+        )
+        return [self._read(r) for r in rows]
+
+    def each(self) -> Iterator[T]:
+        """Every living row, one at a time, in bounded memory."""
+        last = 0
+        while True:
+            rows = self.db.all(
+                f"SELECT * FROM {self.name} WHERE id > ? AND deleted IS NULL ORDER BY id "
+                "LIMIT 1000",
+                last,
+            )
+            if not rows:
+                return
+            last = rows[-1]["id"]
+            yield from (self._read(r) for r in rows)
+
+    def count(self) -> int:
+        """How many are alive."""
+        return self.db.count(f"SELECT count(*) FROM {self.name} WHERE deleted IS NULL")
+
+    def update(self, row_id: int, *, why: str = "", **changes: Any) -> bool:
+        """Change columns; history keeps what they were, and why. False where nothing differed."""
+        if self.label in changes and "fold" in self.db.columns(self.name):
+            changes["fold"] = fold(str(changes[self.label]))
+        return self.db.update(self.name, row_id, self._write(changes), note=why)
+
+    def delete(self, row_id: int, *, why: str) -> bool:
+        """Put up a tombstone: the row is hidden, stays in the file, and can be restored."""
+        return self.db.update(self.name, row_id, {"deleted": now()}, note=why, action="delete")
+
+    def restore(self, row_id: int, *, why: str) -> bool:
+        """Take the tombstone away."""
+        return self.db.update(self.name, row_id, {"deleted": None}, note=why, action="restore")
+
+    def history(self, row_id: int) -> list[Revision]:
+        """Every change of a row, oldest first."""
+        return revisions(self.db, self.name, row_id)
+
+    def aliases(self, row_id: int) -> list[str]:
+        """Other spellings under which the sources name it."""
+        rows = self.db.all(
+            "SELECT name FROM alias WHERE entity = ? AND entity_id = ? ORDER BY name",
+            self.name,
+            row_id,
+        )
+        return [r["name"] for r in rows]
+
+    def add_alias(self, row_id: int, name: str) -> None:
+        """Keep another spelling."""
+        with self.db.transaction():
+            self.db.connection.execute(
+                "INSERT OR IGNORE INTO alias VALUES (?, ?, ?)", (self.name, row_id, name)
+            )
+
+
+def revisions(
+    db: Database, entity: str | None = None, row_id: int | None = None, limit: int = 1000
+) -> list[Revision]:
+    """History: of one row oldest first, or the newest ``limit`` lines of everything."""
+    if entity is not None:
+        rows = db.all(
+            "SELECT * FROM revision WHERE entity = ? AND entity_id IS coalesce(?, entity_id) "
+            "ORDER BY id LIMIT ?",
+            entity,
+            row_id,
+            limit,
+        )
+    else:
+        rows = db.all("SELECT * FROM revision ORDER BY id DESC LIMIT ?", limit)
+    return [
+        Revision(**{**dict(r), **{k: json.loads(r[k]) if r[k] else None for k in ("old", "new")}})
+        for r in rows
+    ]
+
+
+def _flag(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _json(text: str) -> Any:
+    """JSON with its lists, at the top, as tuples: dataclasses hold no lists."""
+    if text == "[]":
+        return ()
+    data = json.loads(text)
+    return tuple(data) if isinstance(data, list) else data

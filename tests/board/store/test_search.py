@@ -1,0 +1,84 @@
+"""Full-text search."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from surefoot.board import Entry, Paper, Source
+
+
+def kinds(hits):
+    return [(h.kind, h.title) for h in hits]
+
+
+def test_finds_every_kind(seeded):
+    assert ("paper", "Robust fine-tuning of zero-shot models") in kinds(
+        seeded.search("robust fine tuning zero shot")
+    )
+    assert ("task", "Image Classification") in kinds(seeded.search("image class"))
+    assert ("dataset", "ObjectNet") in kinds(seeded.search("objectnet"))
+    assert ("method", "WiSE-FT") in kinds(seeded.search("weight-space ensembles"))
+    model = next(h for h in seeded.search("wise-ft basic-l", kinds=["model"]))
+    assert model.title == "WiSE-FT"
+    assert seeded.boards.get(model.slug).metrics
+
+
+def test_the_last_word_may_be_a_beginning_and_accents_do_not_matter(store):
+    store.papers.add(Paper("Über Générateurs"))
+    assert kinds(store.search("uber gener")) == [("paper", "Über Générateurs")]
+    assert kinds(store.search("u\u0308ber")) == [("paper", "Über Générateurs")]
+    assert store.search("ub generateurs") == []
+
+
+def test_a_name_weighs_more_than_a_description(store):
+    store.papers.add(Paper("Other", abstract="wise " * 3))
+    store.papers.add(Paper("Wise"))
+    assert [h.title for h in store.search("wise")] == ["Wise", "Other"]
+
+
+def test_changes_are_found_at_once(store):
+    paper = store.papers.add(Paper("first"))
+    store.papers.update(paper.id, title="second")
+    assert store.search("first") == []
+    assert kinds(store.search("second")) == [("paper", "second")]
+    integrity = "INSERT INTO paper_fts (paper_fts, rank) VALUES ('integrity-check', 1)"
+    store.db.connection.execute(integrity)
+
+
+def test_models_are_listed_once_with_their_data_sets(store):
+    task = store.tasks.ensure("T")
+    for i, name in enumerate("DDEFGG"):
+        board = store.boards.ensure(task.id, store.datasets.ensure(name).id)
+        source = Source("paper", row=str(i))
+        store.entries.add(Entry(board.id, "published", "ViT", source, backbone="B/16"))
+    other = Entry(board.id, "published", "ViT", Source("paper", row="x"))
+    store.entries.add(other)
+    found = {h.excerpt for h in store.search("vit", kinds=["model"])}
+    assert found == {"B/16 · on D, E, F and 1 more", "on G"}
+
+
+def test_nothing_to_look_for_finds_nothing(seeded):
+    assert seeded.search("") == []
+    assert seeded.search('"*()^-:') == []
+    assert len(seeded.search("a", limit=3)) <= 15
+
+
+@given(query=st.text(st.characters(), max_size=40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_text_is_syntax(seeded, query):
+    hits = seeded.search(query)
+    assert all(h.kind in ("paper", "task", "dataset", "method", "model") for h in hits)
+
+
+def test_of_very_many_those_with_the_words_in_their_titles_come_first(store, monkeypatch):
+    monkeypatch.setattr("surefoot.board.store.search._MANY", 5)
+    with store.transaction():
+        for i in range(20):
+            store.papers.add(Paper(f"other {i}", abstract="about learning"))
+        store.papers.add(Paper("On learning", abstract="short"))
+    hits = store.search("learning", limit=3)
+    assert hits[0].title == "On learning"
+    assert len(hits) == 3
+    assert len({h.id for h in hits}) == 3
+    assert len(store.search("learn", limit=50)) <= 6
