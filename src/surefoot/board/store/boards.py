@@ -19,8 +19,6 @@ class Boards(Table[Board]):
 
     name = "board"
     row = Board
-    json = frozenset({"metrics", "dataset_links", "dataset_citations"})
-    flags = frozenset({"notable"})
     label = "split"
 
     def ensure(
@@ -28,17 +26,9 @@ class Boards(Table[Board]):
         protocol: str = "unspecified",
     ) -> Board:  # fmt: skip
         """The board of these four, added where it is missing."""
-        row = self.db.one(
-            "SELECT * FROM board WHERE task_id = ? AND dataset_id = ? AND split = ? "
-            "AND protocol = ?",
-            task_id,
-            dataset_id,
-            split,
-            protocol,
-        )
-        if row is not None:
-            return self._read(row)
-        return self.add(Board(task_id, dataset_id, split, protocol))
+        one = (task_id, dataset_id, split, protocol)
+        found = self.select("WHERE (task_id, dataset_id, split, protocol) = (?, ?, ?, ?)", *one)
+        return found[0] if found else self.add(Board(*one))
 
     def add(self, row: Board, *, why: str = "") -> Board:
         """Add a board; its address is made of the names of its task and its data set."""
@@ -84,13 +74,11 @@ class Boards(Table[Board]):
         return self._where("notable = ?", 1)
 
     def _where(self, condition: str, value: Any) -> list[Board]:
-        rows = self.db.all(
-            f"SELECT * FROM board WHERE {condition} AND deleted IS NULL ORDER BY "
-            "(SELECT count(*) FROM entry WHERE board_id = board.id AND entry.deleted IS NULL) "
-            "DESC, id",
+        return self.select(
+            f"WHERE {condition} AND deleted IS NULL ORDER BY (SELECT count(*) FROM entry "
+            "WHERE board_id = board.id AND entry.deleted IS NULL) DESC, id",
             value,
         )
-        return [self._read(r) for r in rows]
 
     def sizes(self) -> dict[int, int]:
         """Board id -> number of living entries."""

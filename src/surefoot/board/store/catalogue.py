@@ -16,7 +16,6 @@ class Tasks(Table[Task]):
 
     name = "task"
     row = Task
-    json = frozenset({"categories", "synonyms", "source_link"})
 
     def ensure(self, name: str) -> Task:
         """The task of this name, in whatever case; added where it is missing."""
@@ -45,11 +44,10 @@ class Tasks(Table[Task]):
 
     def roots(self) -> list[Task]:
         """Tasks that hang under none, by name."""
-        rows = self.db.all(
-            "SELECT * FROM task WHERE deleted IS NULL AND id NOT IN "
-            "(SELECT child_id FROM task_parent) ORDER BY name COLLATE NOCASE"
+        return self.select(
+            "WHERE deleted IS NULL AND id NOT IN (SELECT child_id FROM task_parent) "
+            "ORDER BY name COLLATE NOCASE"
         )
-        return [self._read(r) for r in rows]
 
     def children(self, task_id: int) -> list[Task]:
         """Tasks right under one, by name."""
@@ -60,30 +58,24 @@ class Tasks(Table[Task]):
         return self._linked("task.id = parent_id WHERE child_id = ?", task_id)
 
     def _linked(self, on: str, task_id: int) -> list[Task]:
-        rows = self.db.all(
-            f"SELECT task.* FROM task JOIN task_parent ON {on} AND deleted IS NULL "
-            "ORDER BY name COLLATE NOCASE",
-            task_id,
+        return self.select(
+            f"JOIN task_parent ON {on} AND deleted IS NULL ORDER BY name COLLATE NOCASE", task_id
         )
-        return [self._read(r) for r in rows]
 
     def of_paper(self, paper_id: int) -> list[Task]:
         """Task tags of a paper, in the order in which they were added."""
-        rows = self.db.all(
-            "SELECT task.* FROM task JOIN paper_task ON task.id = task_id "
-            "WHERE paper_id = ? AND deleted IS NULL ORDER BY task.id",
-            paper_id,
-        )
-        return [self._read(r) for r in rows]
+        return self._tagging("paper", paper_id)
 
     def of_dataset(self, dataset_id: int) -> list[Task]:
         """Tasks that a data set is tagged with."""
-        rows = self.db.all(
-            "SELECT task.* FROM task JOIN dataset_task ON task.id = task_id "
-            "WHERE dataset_id = ? AND deleted IS NULL ORDER BY task.id",
-            dataset_id,
+        return self._tagging("dataset", dataset_id)
+
+    def _tagging(self, kind: str, row_id: int) -> list[Task]:
+        return self.select(
+            f"JOIN {kind}_task ON task.id = task_id WHERE {kind}_id = ? AND deleted IS NULL "
+            "ORDER BY task.id",
+            row_id,
         )
-        return [self._read(r) for r in rows]
 
     def counts(self) -> dict[int, tuple[int, int]]:
         """Task id -> (boards, papers), of its own and not of what hangs under it."""
@@ -102,15 +94,11 @@ class Datasets(Table[Dataset]):
 
     name = "dataset"
     row = Dataset
-    json = frozenset({"modalities", "splits", "extra"})
-    flags = frozenset({"toy"})
 
     def named(self, name: str, parent_id: int | None = None) -> Dataset | None:
         """The data set of this name, in whatever case, under this parent (None: of its own)."""
-        row = self.db.one(
-            "SELECT * FROM dataset WHERE fold = ? AND parent_id IS ?", fold(name), parent_id
-        )
-        return None if row is None else self._read(row)
+        found = self.select("WHERE fold = ? AND parent_id IS ?", fold(name), parent_id)
+        return found[0] if found else None
 
     def ensure(self, name: str, parent_id: int | None = None) -> Dataset:
         """As :meth:`named`, added where it is missing."""
@@ -123,10 +111,7 @@ class Datasets(Table[Dataset]):
 
     def parts(self, dataset_id: int) -> list[Dataset]:
         """Parts of a data set."""
-        rows = self.db.all(
-            "SELECT * FROM dataset WHERE parent_id = ? AND deleted IS NULL ORDER BY id", dataset_id
-        )
-        return [self._read(r) for r in rows]
+        return self.select("WHERE parent_id = ? AND deleted IS NULL ORDER BY id", dataset_id)
 
     def path(self, dataset_id: int) -> tuple[str, ...]:
         """Names from the outermost data set down to this one."""
@@ -144,21 +129,17 @@ class Datasets(Table[Dataset]):
 
     def of_task(self, task_id: int, *, limit: int = 100) -> list[Dataset]:
         """Data sets that serve a task, those with most boards first."""
-        rows = self.db.all(
-            "SELECT dataset.* FROM dataset JOIN dataset_task ON dataset.id = dataset_id "
-            "WHERE task_id = ? AND deleted IS NULL ORDER BY (SELECT count(*) FROM board "
-            "WHERE board.dataset_id = dataset.id) DESC, dataset.id LIMIT ?",
+        return self.select(
+            "JOIN dataset_task ON dataset.id = dataset_id WHERE task_id = ? AND deleted IS NULL "
+            "ORDER BY (SELECT count(*) FROM board WHERE board.dataset_id = dataset.id) DESC, "
+            "dataset.id LIMIT ?",
             task_id,
             limit,
         )
-        return [self._read(r) for r in rows]
 
     def of_paper(self, paper_id: int) -> list[Dataset]:
         """Data sets that a paper introduced."""
-        rows = self.db.all(
-            "SELECT * FROM dataset WHERE paper_id = ? AND deleted IS NULL ORDER BY id", paper_id
-        )
-        return [self._read(r) for r in rows]
+        return self.select("WHERE paper_id = ? AND deleted IS NULL ORDER BY id", paper_id)
 
     def _distinct(self, row: Dataset) -> str:
         return "" if row.parent_id is None else self.by_id(row.parent_id).name
@@ -169,8 +150,6 @@ class Methods(Table[Method]):
 
     name = "method"
     row = Method
-    json = frozenset({"collections", "extra"})
-    flags = frozenset({"reading"})
 
     def named(self, name: str) -> Method | None:
         """The first method of this name, in whatever case."""
@@ -182,13 +161,11 @@ class Methods(Table[Method]):
 
     def of_paper(self, paper_id: int) -> list[Method]:
         """Methods that a paper introduces or uses."""
-        rows = self.db.all(
-            "SELECT * FROM method WHERE deleted IS NULL AND (paper_id = ? OR id IN "
-            "(SELECT method_id FROM paper_method WHERE paper_id = ?)) ORDER BY id",
-            paper_id,
+        return self.select(
+            "WHERE deleted IS NULL AND (paper_id = ?1 OR id IN "
+            "(SELECT method_id FROM paper_method WHERE paper_id = ?1)) ORDER BY id",
             paper_id,
         )
-        return [self._read(r) for r in rows]
 
 
 class Protocols(Table[Protocol]):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from ..errors import BoardError
 from .boards import Boards
-from .rows import Board, Brief, Curve, CurvePoint, Entry, Kind, Result, Source
+from .rows import Board, Brief, Curve, Entry, Kind, Result, write_source
 from .tables import Table
 from .text import digest, fold, now
 from .values import parse_value
 
-__all__ = ["Curves", "Entries", "PaperResult", "Results", "make_result"]
+__all__ = ["Curves", "Entries", "PaperResult", "Results", "make_result", "write_source"]
 
 
 class Results(Table[Result]):
@@ -22,7 +22,6 @@ class Results(Table[Result]):
 
     name = "result"
     row = Result
-    flags = frozenset({"percent", "headline"})
     label = "metric"
 
     def of_entries(self, entry_ids: Sequence[int]) -> dict[int, tuple[Result, ...]]:
@@ -36,7 +35,7 @@ class Results(Table[Result]):
                 *block,
             )
             for r in rows:
-                found[r["entry_id"]].append(self._read(r))
+                found[r["entry_id"]].append(self.read(r))
         return {i: tuple(v) for i, v in found.items()}
 
     def of_row(self, row_key: str, metric: str) -> int | None:
@@ -51,13 +50,11 @@ class Results(Table[Result]):
 
     def reproductions(self, result_id: int) -> list[Result]:
         """Results that repeat a published one."""
-        rows = self.db.all(
-            "SELECT result.* FROM result JOIN entry ON entry.id = entry_id "
-            "WHERE reproduces_id = ? AND result.deleted IS NULL AND entry.deleted IS NULL "
-            "ORDER BY result.id",
+        return self.select(
+            "JOIN entry ON entry.id = entry_id WHERE reproduces_id = ? AND result.deleted IS NULL "
+            "AND entry.deleted IS NULL ORDER BY result.id",
             result_id,
         )
-        return [self._read(r) for r in rows]
 
 
 def make_result(metric: str, raw: Any, **known: Any) -> Result:
@@ -117,14 +114,7 @@ class Entries(Table[Entry]):
 
     name = "entry"
     row = Entry
-    json = frozenset({"code_links", "model_links", "source"})
-    flags = frozenset({"toy"})
-    parsed: ClassVar = {"source": lambda text: read_source(json.loads(text))}
     label = "model_name"
-
-    def _values(self, row: Entry) -> dict[str, Any]:
-        values = super()._values(row)
-        return {**values, "source": write_source(row.source)}
 
     def add(self, row: Entry, *, why: str = "") -> Entry:
         """Add an entry with its results, and their metrics to the board's columns.
@@ -145,7 +135,7 @@ class Entries(Table[Entry]):
 
     def _add_result(self, results: Results, entry_id: int, one: Result) -> Result:
         # An entry's own line of history stands for the results that it came with.
-        values = results._write(results._values(replace(one, entry_id=entry_id)))
+        values = results.write(results.values(replace(one, entry_id=entry_id)))
         names = ", ".join(values)
         cursor = self.db.connection.execute(
             f"INSERT INTO result ({names}) VALUES ({', '.join('?' * len(values))})",
@@ -183,12 +173,12 @@ class Entries(Table[Entry]):
             "ORDER BY result.id",
             value,
         ):
-            results.setdefault(r["entry_id"], []).append(table._read(r))
+            results.setdefault(r["entry_id"], []).append(table.read(r))
         rows = self.db.all(
             f"SELECT * FROM entry WHERE {condition} AND deleted IS NULL ORDER BY id", value
         )
         return [
-            self._read(r, tuple(results.get(r["id"], ())))
+            self.read(r, tuple(results.get(r["id"], ())))
             for r in rows
             if kinds is None or r["kind"] in kinds
         ]
@@ -201,7 +191,7 @@ class Entries(Table[Entry]):
             block = entry_ids[start : start + 500]
             marks = ", ".join("?" * len(block))
             for r in self.db.all(f"SELECT * FROM entry WHERE id IN ({marks})", *block):
-                found[r["id"]] = self._read(r, results[r["id"]])
+                found[r["id"]] = self.read(r, results[r["id"]])
         return found
 
     def briefs(self, board: Board, metric: str) -> list[Brief]:
@@ -246,17 +236,7 @@ class Curves(Table[Curve]):
 
     name = "curve"
     row = Curve
-    json = frozenset({"points", "source"})
-    flags = frozenset({"toy"})
-    parsed: ClassVar = {
-        "source": lambda text: read_source(json.loads(text)),
-        "points": lambda text: tuple(CurvePoint(**p) for p in json.loads(text)),
-    }
     label = "title"
-
-    def _values(self, row: Curve) -> dict[str, Any]:
-        points = [asdict(p) for p in row.points]
-        return {**super()._values(row), "source": write_source(row.source), "points": points}
 
     def add(self, row: Curve, *, why: str = "") -> Curve:
         """Add a curve."""
@@ -268,23 +248,8 @@ class Curves(Table[Curve]):
 
     def of_method(self, method_id: int) -> list[Curve]:
         """Curves of a method."""
-        rows = self.db.all(
-            "SELECT * FROM curve WHERE method_id = ? AND deleted IS NULL ORDER BY id", method_id
-        )
-        return [self._read(r) for r in rows]
+        return self.select("WHERE method_id = ? AND deleted IS NULL ORDER BY id", method_id)
 
-
-def write_source(source: Source) -> dict[str, Any]:
-    """A source as JSON, without what is empty."""
-    return {k: v for k, v in asdict(source).items() if v}
-
-
-_SOURCE = frozenset(f.name for f in fields(Source))
-
-
-def read_source(data: dict[str, Any]) -> Source:
-    """The inverse of :func:`write_source`; unknown fields are left out."""
-    known = {k: v for k, v in data.items() if k in _SOURCE}
-    if "also" in known:
-        known["also"] = tuple(known["also"])
-    return Source(**known)
+    def of_paper(self, paper_id: int) -> list[Curve]:
+        """Curves that a paper publishes."""
+        return self.select("WHERE paper_id = ? AND deleted IS NULL ORDER BY id", paper_id)

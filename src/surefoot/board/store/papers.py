@@ -23,7 +23,6 @@ class Papers(Table[Paper]):
 
     name = "paper"
     row = Paper
-    json = frozenset({"authors", "extra"})
     label = "title"
 
     def add(self, row: Paper, *, why: str = "") -> Paper:
@@ -45,10 +44,8 @@ class Papers(Table[Paper]):
         if found is None and archive_url:
             found = self.find("archive_url", archive_url)
         if found is None and title:
-            rows = self.db.all(
-                "SELECT * FROM paper WHERE fold = ? AND deleted IS NULL LIMIT 2", fold(title)
-            )
-            found = self._read(rows[0]) if len(rows) == 1 else None
+            some = self.select("WHERE fold = ? AND deleted IS NULL LIMIT 2", fold(title))
+            found = some[0] if len(some) == 1 else None
         return found
 
     def tag(self, paper_id: int, *, tasks: Sequence[int] = (), methods: Sequence[int] = ()) -> None:
@@ -149,22 +146,13 @@ class CodeLinks(Table[CodeLink]):
 
     name = "code_link"
     row = CodeLink
-    json = frozenset({"extra"})
-    flags = frozenset({"official"})
     label = "url"
 
     def of_paper(self, paper_id: int) -> list[CodeLink]:
         """A paper's code, official first."""
-        rows = self.db.all(
-            "SELECT * FROM code_link WHERE paper_id = ? AND deleted IS NULL "
-            "ORDER BY official IS NOT 1, id",
-            paper_id,
-        )
-        return [self._read(r) for r in rows]
+        rest = "WHERE paper_id = ? AND deleted IS NULL ORDER BY official IS NOT 1, id"
+        return self.select(rest, paper_id)
 
     def has(self, paper_id: int | None, url: str) -> bool:
         """Whether a paper has this link already."""
-        return (
-            self.db.one("SELECT 1 FROM code_link WHERE paper_id IS ? AND url = ?", paper_id, url)
-            is not None
-        )
+        return bool(self.select("WHERE paper_id IS ? AND url = ?", paper_id, url))

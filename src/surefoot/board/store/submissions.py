@@ -17,7 +17,6 @@ class Submissions(Table[Submission]):
 
     name = "submission"
     row = Submission
-    json = frozenset({"payload"})
     label = "who"
 
     def send(self, payload: dict[str, Any], who: str, entry_id: int | None = None) -> Submission:
@@ -37,12 +36,8 @@ class Submissions(Table[Submission]):
 
     def queue(self, status: str | None = "queued") -> list[Submission]:
         """Submissions of a status, oldest first; None: of any."""
-        rows = self.db.all(
-            "SELECT * FROM submission WHERE deleted IS NULL AND status IS coalesce(?, status) "
-            "ORDER BY id",
-            status,
-        )
-        return [self._read(r) for r in rows]
+        rest = "WHERE deleted IS NULL AND status IS coalesce(?, status) ORDER BY id"
+        return self.select(rest, status)
 
     def decide(self, submission_id: int, status: str, *, note: str) -> bool:
         """Set a submission's status: "verified", "differs", "rejected" or back to "queued"."""

@@ -5,38 +5,37 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
+from functools import cache
 from operator import itemgetter
-from typing import Any, ClassVar, Generic, TypeVar
+from types import NoneType
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
 
 from ..errors import NotOnBoard
 from .database import Database
-from .rows import Revision
+from .rows import CurvePoint, Revision, Source, read_source, write_source
 from .text import fold, now, slugify
 
 __all__ = ["Table", "revisions"]
 
 T = TypeVar("T")
-_Reader = tuple[Callable[[sqlite3.Row], tuple[Any, ...]], list[tuple[int, Callable[[Any], Any]]]]
+_Convert = Callable[[Any], Any]
+_Reader = tuple[Callable[[sqlite3.Row], tuple[Any, ...]], list[tuple[int, _Convert]]]
 
 
 class Table(Generic[T]):
     """One kind of row.
 
+    How a column is stored follows from the type of its field (:func:`_columns`); a table sets only
+    ``name`` of the SQL table, ``row`` (its dataclass) and ``label`` (the column that names a row to
+    people).
+
     Args:
         db: The open file.
-
-    Class attributes that a table sets: ``name`` of the SQL table, ``row`` (its dataclass),
-    ``json`` (columns that hold JSON), ``flags`` (columns that hold true or false), ``parsed``
-    (columns that hold something else again, and how to read it), ``label`` (the column that names
-    a row to people).
     """
 
     name: ClassVar[str]
     row: ClassVar[type[Any]]
-    json: ClassVar[frozenset[str]] = frozenset()
-    flags: ClassVar[frozenset[str]] = frozenset()
-    parsed: ClassVar[Mapping[str, Callable[[str], Any]]] = {}
     label: ClassVar[str] = "name"
 
     def __init__(self, db: Database) -> None:
@@ -45,7 +44,7 @@ class Table(Generic[T]):
 
     # from and to SQL
 
-    def _read(self, row: sqlite3.Row, *more: Any) -> T:
+    def read(self, row: sqlite3.Row, *more: Any) -> T:
         """A row as the dataclass; ``more`` are values of its last fields, which are no columns."""
         columns = tuple(row.keys())
         pick, convert = self._readers.get(columns) or self._reader(columns)
@@ -61,29 +60,27 @@ class Table(Generic[T]):
         Worked out once per query: 10,000 rows may be read while somebody waits.
         """
         names = [f.name for f in fields(self.row) if f.name in columns]
-        convert: dict[str, Callable[[Any], Any]] = {
-            **dict.fromkeys(self.json, _json), **dict.fromkeys(self.flags, _flag), **self.parsed
-        }  # fmt: skip
         made: _Reader = (
             itemgetter(*(columns.index(n) for n in names)),
-            [(names.index(n), function) for n, function in convert.items()],
+            [(names.index(n), read) for n, (read, _) in _columns(self.row).items() if n in names],
         )
         self._readers[columns] = made
         return made
 
-    def _write(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        out = dict(values)
-        for column in self.json & out.keys():
-            out[column] = json.dumps(out[column], ensure_ascii=False)
-        for column in self.flags & out.keys():
-            out[column] = None if out[column] is None else int(out[column])
-        return out
+    def write(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of fields as their columns hold them."""
+        known = _columns(self.row)
+        return {k: known[k][1](v) if k in known else v for k, v in values.items()}
 
-    def _values(self, row: T) -> dict[str, Any]:
-        columns = self.db.columns(self.name)
-        values = {f.name: getattr(row, f.name) for f in fields(self.row) if f.name in columns}
-        del values["id"]
-        return values
+    def values(self, row: T) -> dict[str, Any]:
+        """Values of a row's columns, but for its id."""
+        columns = self.db.columns(self.name) - {"id"}
+        return {f.name: getattr(row, f.name) for f in fields(self.row) if f.name in columns}
+
+    def select(self, rest: str, *values: Any) -> list[T]:
+        """Rows of a query, given as SQL from behind the table's name on: ``WHERE ... ORDER BY``."""
+        rows = self.db.all(f"SELECT {self.name}.* FROM {self.name} {rest}", *values)
+        return [self.read(r) for r in rows]
 
     # the public side
 
@@ -93,13 +90,13 @@ class Table(Generic[T]):
         Returns:
             The row as stored.
         """
-        values = self._values(row)
+        values = self.values(row)
         label = str(values.get(self.label) or "")
         if "fold" in values:
             values["fold"] = fold(label)
         if "slug" in values and not values["slug"]:
             values["slug"] = self.db.free_slug(self.name, label, self._distinct(row))
-        row_id = self.db.insert(self.name, self._write(values), note=why)
+        row_id = self.db.insert(self.name, self.write(values), note=why)
         known = {k: values[k] for k in ("slug", "fold") if k in values}
         stored: T = replace(row, id=row_id, **known)  # type: ignore[type-var]
         return stored
@@ -118,15 +115,12 @@ class Table(Generic[T]):
         row = self.db.one(f"SELECT * FROM {self.name} WHERE id = ?", row_id) if fits else None
         if row is None:
             raise NotOnBoard(f"there is no {self.name} number {row_id} on this board")
-        return self._read(row)
+        return self.read(row)
 
     def find(self, column: str, value: Any) -> T | None:
         """The first row with this value in a column, deleted or not; None without one."""
         self.db._check_columns(self.name, [column])
-        row = self.db.one(
-            f"SELECT * FROM {self.name} WHERE {column} IS ? ORDER BY id LIMIT 1", value
-        )
-        return None if row is None else self._read(row)
+        return next(iter(self.select(f"WHERE {column} IS ? ORDER BY id LIMIT 1", value)), None)
 
     def get(self, slug: str) -> T:
         """The row with this slug, or, for people's sake, this name; deleted or not.
@@ -155,27 +149,21 @@ class Table(Generic[T]):
 
     def all(self, *, limit: int | None = None, offset: int = 0, deleted: bool = False) -> list[T]:
         """Rows in the order in which they came; tombstones only where asked for."""
-        rows = self.db.all(
-            f"SELECT * FROM {self.name} {'' if deleted else 'WHERE deleted IS NULL'} "
-            "ORDER BY id LIMIT ? OFFSET ?",
-            -1 if limit is None else limit,
-            offset,
-        )
-        return [self._read(r) for r in rows]
+        which = "" if deleted else "WHERE deleted IS NULL"
+        most = -1 if limit is None else limit
+        return self.select(f"{which} ORDER BY id LIMIT ? OFFSET ?", most, offset)
 
     def each(self) -> Iterator[T]:
         """Every living row, one at a time, in bounded memory."""
         last = 0
         while True:
-            rows = self.db.all(
-                f"SELECT * FROM {self.name} WHERE id > ? AND deleted IS NULL ORDER BY id "
-                "LIMIT 1000",
-                last,
+            rows: list[Any] = self.select(
+                "WHERE id > ? AND deleted IS NULL ORDER BY id LIMIT 1000", last
             )
             if not rows:
                 return
-            last = rows[-1]["id"]
-            yield from (self._read(r) for r in rows)
+            last = rows[-1].id
+            yield from rows
 
     def count(self) -> int:
         """How many are alive."""
@@ -185,7 +173,7 @@ class Table(Generic[T]):
         """Change columns; history keeps what they were, and why. False where nothing differed."""
         if self.label in changes and "fold" in self.db.columns(self.name):
             changes["fold"] = fold(str(changes[self.label]))
-        return self.db.update(self.name, row_id, self._write(changes), note=why)
+        return self.db.update(self.name, row_id, self.write(changes), note=why)
 
     def delete(self, row_id: int, *, why: str) -> bool:
         """Put up a tombstone: the row is hidden, stays in the file, and can be restored."""
@@ -201,12 +189,8 @@ class Table(Generic[T]):
 
     def aliases(self, row_id: int) -> list[str]:
         """Other spellings under which the sources name it."""
-        rows = self.db.all(
-            "SELECT name FROM alias WHERE entity = ? AND entity_id = ? ORDER BY name",
-            self.name,
-            row_id,
-        )
-        return [r["name"] for r in rows]
+        sql = "SELECT name FROM alias WHERE entity = ? AND entity_id = ? ORDER BY name"
+        return [r["name"] for r in self.db.all(sql, self.name, row_id)]
 
     def add_alias(self, row_id: int, name: str) -> None:
         """Keep another spelling."""
@@ -234,6 +218,37 @@ def revisions(
         Revision(**{**dict(r), **{k: json.loads(r[k]) if r[k] else None for k in ("old", "new")}})
         for r in rows
     ]
+
+
+@cache
+def _columns(row: type[Any]) -> dict[str, tuple[_Convert, _Convert]]:
+    """Field -> how its column is read and written, of those that SQL holds otherwise.
+
+    True and false are 1 and 0; everything but texts and numbers is JSON.
+    """
+    found: dict[str, tuple[_Convert, _Convert]] = {}
+    for name, kind in get_type_hints(row).items():
+        kinds = set(get_args(kind) or [kind]) - {NoneType}
+        if kinds == {bool}:
+            found[name] = (_flag, lambda value: None if value is None else int(value))
+        elif kind is Source:
+            found[name] = (lambda text: read_source(json.loads(text)), _written)
+        elif kind == tuple[CurvePoint, ...]:
+            found[name] = (
+                lambda text: tuple(CurvePoint(**p) for p in json.loads(text)),
+                _written,
+            )
+        elif not all(isinstance(k, str) or k in (str, int, float) for k in kinds):
+            found[name] = (_json, _written)
+    return found
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return write_source(value) if isinstance(value, Source) else asdict(value)
 
 
 def _flag(value: int | None) -> bool | None:

@@ -11,7 +11,17 @@ from __future__ import annotations
 from .brief import Brief
 from .entities import CodeLink, Dataset, Method, Paper, Task
 from .history import Hit, ImportRecord, Quarantined, Revision, Submission
-from .results import Board, Curve, CurvePoint, Entry, Protocol, Result, Source
+from .results import (
+    Board,
+    Curve,
+    CurvePoint,
+    Entry,
+    Protocol,
+    Result,
+    Source,
+    read_source,
+    write_source,
+)
 from .types import ExtraData, Kind
 
 __all__ = [
@@ -35,4 +45,6 @@ __all__ = [
     "Source",
     "Submission",
     "Task",
+    "read_source",
+    "write_source",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from .types import ExtraData, Kind
 
-__all__ = ["Board", "Curve", "CurvePoint", "Entry", "Protocol", "Result", "Source"]
+__all__ = ["Board", "Curve", "CurvePoint", "Entry", "Protocol", "Result", "Source", "read_source",
+           "write_source"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,22 @@ class Source:
     date: str = ""
     note: str = ""
     also: tuple[str, ...] = ()
+
+
+def write_source(source: Source) -> dict[str, Any]:
+    """A source as JSON, without what is empty."""
+    return {k: v for k, v in asdict(source).items() if v}
+
+
+_SOURCE = frozenset(f.name for f in fields(Source))
+
+
+def read_source(data: dict[str, Any]) -> Source:
+    """The inverse of :func:`write_source`; unknown fields are left out."""
+    known = {k: v for k, v in data.items() if k in _SOURCE}
+    if "also" in known:
+        known["also"] = tuple(known["also"])
+    return Source(**known)
 
 
 @dataclass(frozen=True, slots=True)
