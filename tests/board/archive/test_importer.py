@@ -511,7 +511,7 @@ def test_other_files_are_refused(store, tmp_path, text, message):
     path.write_bytes(text)
     with pytest.raises(BoardError, match=message):
         import_file(store, path)
-    assert store.imports.all() == []
+    assert store.imports.every() == []
 
 
 def test_a_missing_file_and_a_wrong_kind_are_named(store, tmp_path):

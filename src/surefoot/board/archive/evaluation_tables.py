@@ -16,8 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..store.entries import write_source
-from ..store.rows import Board, Entry, Kind, Result, Task
+from ..store.rows import Board, Entry, Kind, Result, Task, write_source
 from ..store.store import Store
 from .disk_map import DiskMap, json_items
 from .format import KNOWN, LICENCE, NOTICE, OWN_LICENCE, from_archive, row_id

@@ -13,8 +13,7 @@ from typing import IO, Any
 import yaml
 
 from ...records import write_atomic, written
-from ..store.entries import write_source
-from ..store.rows import Board, Dataset, Entry, Kind, Result
+from ..store.rows import Board, Dataset, Entry, Kind, Result, write_source
 from ..store.store import Store
 from ..store.text import slugify
 from .disk_map import DiskMap, json_items

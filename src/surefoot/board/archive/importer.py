@@ -108,7 +108,7 @@ def import_file(
     kind = kind or kind_of(file) or _kind_by_content(file)
     if kind not in HANDLERS:
         raise BoardError(f"{kind!r} is no kind of archive file", expected=", ".join(KINDS))
-    before = store.imports.find(sha256, kind)
+    before = store.imports.of_file(sha256, kind)
     if before is not None and before.complete:
         return ImportReport(before, 0, store.imports.reasons(before.id), 0.0, skipped=True)
     record = store.imports.begin(file.name, sha256, kind, licence)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..store.entries import make_result, read_source
-from ..store.rows import Board, Dataset, Entry, ImportRecord, Result, Source
+from ..store.entries import make_result
+from ..store.rows import Board, Dataset, Entry, ImportRecord, Result, Source, read_source
 from ..store.store import Store
 from ..store.text import canonical
 from .fields import Rejected, as_flag, as_list, as_record, as_storable, as_text

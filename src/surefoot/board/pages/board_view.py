@@ -128,8 +128,7 @@ def _over_time(context: PageContext, found: BoardRows) -> Markup | None:
         context.live,
         context.links.depth,
     )
-    drawn: Markup | None = context.cache.get(key, make, lambda _: 20)
-    return drawn
+    return context.cache.get(key, make, lambda _: 20)
 
 
 def _is_day(text: str) -> bool:

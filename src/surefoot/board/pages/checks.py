@@ -9,7 +9,7 @@ from ..store.rows import Entry, Result
 from .page_context import PageContext
 from .words import signed, tidy
 
-__all__ = ["check_of"]
+__all__ = ["check_of", "verdict_facts"]
 
 
 def check_of(
@@ -26,34 +26,26 @@ def check_of(
     Returns:
         None where there is no other side.
     """
-    store = context.store
-    if entry.kind == "reproduced" and result.reproduces_id is not None:
-        theirs = store.results.by_id(result.reproduces_id)
-        first = store.entries.full(theirs.entry_id)
-        unknown = Agreement("not comparable", reason="")
-        verdict = next((v for e, v in store.agreements(first) if e.id == entry.id), unknown)
-        return _check(context, first.id, theirs.raw, result.raw, verdict)
-    if reproduced:
-        found = [(e, v) for e, v in store.agreements(entry) if _repeats(e, result)]
-        if found:
-            mine, verdict = found[-1]
-            raw = next(r.raw for r in mine.results if r.reproduces_id == result.id)
-            return _check(context, mine.id, result.raw, raw, verdict)
+    again = entry.kind == "reproduced" and result.reproduces_id is not None
+    if not again and not reproduced:
+        return None
+    for other, verdict in reversed(context.store.agreements(entry)):
+        for one in other.results:
+            if one.id == result.reproduces_id if again else one.reproduces_id == result.id:
+                first, second = (one, result) if again else (result, one)
+                return {
+                    "published": tidy(first.raw, 40),
+                    "reproduced": tidy(second.raw, 40),
+                    **verdict_facts(context, other, verdict),
+                }
     return None
 
 
-def _repeats(entry: Entry, result: Result) -> bool:
-    return any(r.reproduces_id == result.id for r in entry.results)
-
-
-def _check(
-    context: PageContext, other: int, published: str, reproduced: str, verdict: Agreement
-) -> dict[str, Any]:
+def verdict_facts(context: PageContext, other: Entry, verdict: Agreement) -> dict[str, Any]:
+    """A verdict for a page, with the way to the other row."""
     return {
-        "published": tidy(published, 40),
-        "reproduced": tidy(reproduced, 40),
         "verdict": verdict.verdict,
         "difference": "" if verdict.difference is None else signed(verdict.difference, 2),
-        "reason": verdict.reason,
-        "href": context.links("rows", other),
+        "reason": tidy(verdict.reason, 300),
+        "href": context.links("rows", other.id),
     }

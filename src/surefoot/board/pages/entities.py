@@ -13,7 +13,6 @@ from .links import web
 from .lists import board_line
 from .page_context import PageContext
 from .queries import (
-    curves_of_paper,
     datasets_page,
     method_counts,
     methods_page,
@@ -250,7 +249,7 @@ def _paper(context: PageContext, paper: Paper, counts: tuple[int, int]) -> dict[
 
 def facts_of_curves(context: PageContext, paper_id: int) -> list[dict[str, Any]]:
     """Curves that a paper publishes, drawn."""
-    curves = [c for c in curves_of_paper(context.store, paper_id) if context.toy or not c.toy]
+    curves = [c for c in context.store.curves.of_paper(paper_id) if context.toy or not c.toy]
     return [curve_facts(c, i) for i, c in enumerate(curves[:6])]
 
 

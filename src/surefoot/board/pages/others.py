@@ -169,7 +169,7 @@ def about_page(context: PageContext) -> dict[str, Any]:
         {"file": tidy(i.file, 120), "licence": tidy(i.licence, 60), "sha256": i.sha256[:16],
          "started": day(i.started), "added": i.added, "quarantined": i.quarantined,
          "complete": i.complete}
-        for i in store.imports.all()
+        for i in store.imports.every()
     ]  # fmt: skip
     return {
         "kinds": [(k, w) for k, w in KIND_WORDS.items()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +12,7 @@ from ..store.store import Store
 from .links import Links
 from .queries import board_names, only_submitted, reproduced_ids, site_papers
 from .ranked import BoardRows, Cache, board_rows
+from .words import count
 
 __all__ = ["BoardName", "PageContext"]
 
@@ -40,12 +42,26 @@ class Places:
     """Where the rows of a board stand.
 
     Attributes:
-        rows: Row id -> its rank, and why it has none.
-        of: How many are ranked.
+        rows: Row id -> its rank, why it has none, whether it cannot be told from the best.
+        ranks: Rank -> how many rows have it.
     """
 
-    rows: dict[int, tuple[int | None, str]]
-    of: int
+    rows: dict[int, tuple[int | None, str, bool]]
+    ranks: Counter[int]
+
+    @property
+    def of(self) -> int:
+        """How many are ranked."""
+        return self.ranks.total()
+
+    def words(self, row_id: int) -> str:
+        """Where a row stands, as a sentence."""
+        rank, reason, tied = self.rows.get(row_id, (None, "", False))
+        if rank is None:
+            return f"Not ranked: {reason}." if reason else ""
+        shared = ", shared" if self.ranks[rank] > 1 else ""
+        alike = ", cannot be told from the best" if tied and rank != 1 else ""
+        return f"Rank {rank} of {count(self.of)}{shared}{alike}."
 
 
 @dataclass(frozen=True)
@@ -92,8 +108,7 @@ class PageContext:
                 apart |= {i: _sent(rows[i][5], rows[i][6]) for i in some if i in waiting}
             return {i: BoardName(*n[:4], apart.get(i, "")) for i, n in rows.items()}
 
-        found: dict[int, BoardName] = self.cache.get("names", make, len)
-        return found
+        return self.cache.get("names", make, len)
 
     def rows(self, board: Board, metric: str | None = None) -> BoardRows:
         """A board's rows in order."""
@@ -105,14 +120,12 @@ class PageContext:
         def make() -> Places:
             rows = self.rows(board, metric).rows
             return Places(
-                {r.entry.id: (r.rank, r.reason) for r in rows},
-                sum(r.rank is not None for r in rows),
+                {r.entry.id: (r.rank, r.reason, bool(r.ties_best)) for r in rows},
+                Counter(r.rank for r in rows if r.rank is not None),
             )
 
-        found: Places = self.cache.get(
-            ("standing", board.id, metric, self.toy), make, lambda p: 1 + len(p.rows) // 8
-        )
-        return found
+        key = ("places", board.id, metric, self.toy)
+        return self.cache.get(key, make, lambda p: 1 + len(p.rows) // 8)
 
     def shown(self, boards: list[Board]) -> list[Board]:
         """Boards that have rows here: toy ones only where toy data are shown, none empty."""
@@ -122,42 +135,33 @@ class PageContext:
     def reproduced(self, board_id: int) -> set[int]:
         """Ids of results of a board's rows that a run repeats."""
         key = ("reproduced", board_id)
-        found: set[int] = self.cache.get(key, lambda: reproduced_ids(self.store, board_id), len)
-        return found
+        return self.cache.get(key, lambda: reproduced_ids(self.store, board_id), len)
 
     def boards(self) -> list[Board]:
         """All boards that have rows here."""
-        found: list[Board] = self.cache.get(
+        return self.cache.get(
             ("boards", self.toy), lambda: self.shown(self.store.boards.all()), len
         )
-        return found
 
     def totals(self) -> dict[str, int]:
         """How many of everything there are."""
-        found: dict[str, int] = self.cache.get("totals", self.store.totals, len)
-        return found
+        return self.cache.get("totals", self.store.totals, len)
 
     def task_counts(self) -> dict[int, tuple[int, int]]:
         """Task id -> (boards, papers)."""
-        found: dict[int, tuple[int, int]] = self.cache.get("tasks", self.store.tasks.counts, len)
-        return found
+        return self.cache.get("tasks", self.store.tasks.counts, len)
 
     def metrics(self) -> list[Metric]:
         """Every metric that a result has."""
-        found: list[Metric] = self.cache.get("metrics", self.store.metrics.used, len)
-        return found
+        return self.cache.get("metrics", self.store.metrics.used, len)
 
     def listed_papers(self) -> list[int]:
         """Ids of the papers of a site, newest first; twenty of them weigh as much as a row."""
-        found: list[int] = self.cache.get(
-            "listed", lambda: site_papers(self.store), lambda ids: len(ids) // 20
-        )
-        return found
+        return self.cache.get("listed", lambda: site_papers(self.store), lambda ids: len(ids) // 20)
 
     def sizes(self) -> dict[int, int]:
         """Board id -> rows."""
-        found: dict[int, int] = self.cache.get("sizes", self.store.boards.sizes, len)
-        return found
+        return self.cache.get("sizes", self.store.boards.sizes, len)
 
     def _toy_boards(self) -> set[int]:
         def make() -> set[int]:
@@ -168,8 +172,7 @@ class PageContext:
             )
             return {r[0] for r in rows}
 
-        found: set[int] = self.cache.get("toys", make, len)
-        return found
+        return self.cache.get("toys", make, len)
 
 
 def _sent(protocol: str, title: str) -> str:

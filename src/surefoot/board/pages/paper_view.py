@@ -105,7 +105,7 @@ def _model(one: PaperResult) -> tuple[str, str, str]:
 
 def _line(context: PageContext, one: PaperResult) -> dict[str, Any]:
     places = context.places(one.board, one.metric)
-    rank, reason = places.rows.get(one.entry.id, (None, ""))
+    rank, reason, _ = places.rows.get(one.entry.id, (None, "", False))
     return {
         "task": tidy(one.task, 80),
         "task_href": context.links("tasks", context.names()[one.board.id].task_slug),

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from ..store.database import Database
-from ..store.entries import Curves
-from ..store.rows import Curve, Dataset, Method, Paper
+from ..store.rows import Dataset, Method, Paper
 from ..store.store import Store
 
 __all__ = [
     "board_names",
-    "curves",
-    "curves_of_paper",
     "datasets_page",
     "method_counts",
     "methods_page",
@@ -25,7 +22,6 @@ __all__ = [
     "without_toy",
 ]
 
-_BY_NAME = "ORDER BY name COLLATE NOCASE, id LIMIT ? OFFSET ?"
 _SITE_PAPERS = (
     "SELECT paper_id FROM entry WHERE deleted IS NULL AND paper_id IS NOT NULL "
     "UNION SELECT paper_id FROM method WHERE deleted IS NULL AND paper_id IS NOT NULL "
@@ -104,51 +100,33 @@ def paper_counts(store: Store, paper_ids: list[int]) -> dict[int, tuple[int, int
 
 def methods_page(store: Store, limit: int, offset: int) -> list[Method]:
     """Methods: those with curves or results first, then by name."""
-    rows = store.db.all(
-        "SELECT method.* FROM method LEFT JOIN (SELECT method_id, count(*) AS n FROM entry "
-        "WHERE deleted IS NULL GROUP BY method_id) AS used ON used.method_id = method.id "
-        "WHERE deleted IS NULL ORDER BY coalesce(n, 0) DESC, name COLLATE NOCASE, id "
-        "LIMIT ? OFFSET ?",
+    return store.methods.select(
+        "LEFT JOIN (SELECT method_id, count(*) AS n FROM entry WHERE deleted IS NULL "
+        "GROUP BY method_id) AS used ON used.method_id = method.id WHERE deleted IS NULL "
+        "ORDER BY coalesce(n, 0) DESC, name COLLATE NOCASE, id LIMIT ? OFFSET ?",
         limit,
         offset,
     )
-    return [store.methods._read(r) for r in rows]
 
 
 def method_counts(store: Store) -> dict[int, tuple[int, int]]:
     """Method id -> (results, curves), where there are any."""
-    found: dict[int, tuple[int, int]] = {}
-    for r in store.db.all(
+    rows = store.db.all(
         "SELECT method_id, sum(results), sum(curves) FROM (SELECT method_id, 1 AS results, "
         "0 AS curves FROM entry WHERE deleted IS NULL UNION ALL SELECT method_id, 0, 1 FROM curve "
         "WHERE deleted IS NULL) WHERE method_id IS NOT NULL GROUP BY method_id"
-    ):
-        found[r[0]] = (int(r[1]), int(r[2]))
-    return found
+    )
+    return {r[0]: (int(r[1]), int(r[2])) for r in rows}
 
 
 def datasets_page(store: Store, limit: int, offset: int) -> list[Dataset]:
     """Data sets of their own (no parts) by name."""
-    rows = store.db.all(
-        f"SELECT * FROM dataset WHERE deleted IS NULL AND parent_id IS NULL {_BY_NAME}",
+    return store.datasets.select(
+        "WHERE deleted IS NULL AND parent_id IS NULL ORDER BY name COLLATE NOCASE, id "
+        "LIMIT ? OFFSET ?",
         limit,
         offset,
     )
-    return [store.datasets._read(r) for r in rows]
-
-
-def curves(store: Store, row_id: int) -> Curve:
-    """One curve."""
-    table: Curves = store.curves
-    return table.by_id(row_id)
-
-
-def curves_of_paper(store: Store, paper_id: int) -> list[Curve]:
-    """Curves that a paper publishes."""
-    rows = store.db.all(
-        "SELECT * FROM curve WHERE paper_id = ? AND deleted IS NULL ORDER BY id", paper_id
-    )
-    return [store.curves._read(r) for r in rows]
 
 
 def reproduced_ids(store: Store, board_id: int) -> set[int]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from ..store.ranking import Agreement, Standing
+from ..store.ranking import Agreement
 from ..store.rows import Board, Entry, Result, Revision, Source
+from .checks import verdict_facts
 from .headings import heading, metric_facts
 from .links import web
 from .page_context import PageContext
-from .words import KIND_WORDS, alpha_words, count, day, interval, number, signed, tidy
+from .words import KIND_WORDS, alpha_words, count, day, interval, number, tidy
 
 __all__ = ["row_page"]
 
@@ -53,8 +53,8 @@ def row_page(context: PageContext, entry: Entry) -> dict[str, Any]:
             "name": tidy(method.name), "href": context.links("methods", method.slug)},
         "code": _links(entry.code_links),
         "models": _links(entry.model_links),
-        "results": [_result(context, r, _place(context, board, entry, r)) for r in entry.results],
-        "checks": _checks(context, entry),
+        "results": [_result(context, board, entry, r) for r in entry.results],
+        "checks": [_check(context, *one) for one in store.agreements(entry)],
         "source": _source(entry.source),
         "also": [tidy(a, 200) for a in entry.source.also],
         "licence": entry.licence,
@@ -80,33 +80,7 @@ def _links(data: Any) -> list[dict[str, str]]:
     return [{"url": u, "title": tidy(t or u, 120)} for u, t in found if u]
 
 
-def _place(context: PageContext, board: Board, entry: Entry, result: Result) -> str:
-    """Where a number stands on its board, in words."""
-
-    def make() -> dict[int, str]:
-        return _places(context.rows(board, result.metric).rows)
-
-    key = ("places", board.id, result.metric, context.toy)
-    found: dict[int, str] = context.cache.get(key, make, lambda p: 1 + len(p) // 8)
-    return "" if entry.deleted else found.get(entry.id, "")
-
-
-def _places(rows: Sequence[Standing]) -> dict[int, str]:
-    """Entry id -> its place; of all rows at once, since every row of a board has a page."""
-    times = Counter(r.rank for r in rows if r.rank is not None)
-    of = count(times.total())
-    found = {}
-    for r in rows:
-        if r.rank is None:
-            found[r.entry.id] = f"Not ranked: {r.reason}." if r.reason else ""
-            continue
-        shared = ", shared" if times[r.rank] > 1 else ""
-        tied = ", cannot be told from the best" if r.ties_best and r.rank != 1 else ""
-        found[r.entry.id] = f"Rank {r.rank} of {of}{shared}{tied}."
-    return found
-
-
-def _result(context: PageContext, result: Result, place: str) -> dict[str, Any]:
+def _result(context: PageContext, board: Board, entry: Entry, result: Result) -> dict[str, Any]:
     parts = [
         ("interval", f"95 % interval {interval(result)} ({result.interval})"
          if result.low is not None else interval(result)),
@@ -121,7 +95,7 @@ def _result(context: PageContext, result: Result, place: str) -> dict[str, Any]:
         "metric": metric_facts(context.store.metrics.get(result.metric)),
         "raw": tidy(result.raw, 200),
         "told": [words for _, words in parts if words],
-        "place": place,
+        "place": "" if entry.deleted else context.places(board, result.metric).words(entry.id),
         "unread": result.value is None,
     }
 
@@ -132,31 +106,12 @@ def _seeds(seeds: int | None) -> str:
     return "one seed" if seeds == 1 else f"mean of {seeds} seeds"
 
 
-def _checks(context: PageContext, entry: Entry) -> list[dict[str, Any]]:
-    store = context.store
-    if entry.kind == "reproduced":
-        ids = [r.reproduces_id for r in entry.results if r.reproduces_id is not None]
-        firsts = {store.results.by_id(i).entry_id for i in ids}
-        pairs = [
-            (first, verdict)
-            for first in map(store.entries.full, sorted(firsts))
-            for other, verdict in store.agreements(first)
-            if other.id == entry.id
-        ]
-    else:
-        pairs = store.agreements(entry)
-    return [_check(context, other, verdict) for other, verdict in pairs]
-
-
 def _check(context: PageContext, other: Entry, verdict: Agreement) -> dict[str, Any]:
     return {
         "model": tidy(other.model_name, 120),
         "kind": other.kind,
-        "href": context.links("rows", other.id),
-        "verdict": verdict.verdict,
-        "difference": "" if verdict.difference is None else signed(verdict.difference, 2),
-        "reason": tidy(verdict.reason, 300),
         "numbers": ", ".join(tidy(r.raw, 40) for r in other.results),
+        **verdict_facts(context, other, verdict),
     }
 
 

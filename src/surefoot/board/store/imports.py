@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import BoardError
-from .database import Database
 from .rows import ImportRecord, Quarantined
+from .tables import Table
 from .text import canonical, now
 
 __all__ = ["Imports"]
@@ -14,19 +13,16 @@ __all__ = ["Imports"]
 _KEEP = 20_000  # characters of a quarantined record
 
 
-class Imports:
-    """Imported files.
+class Imports(Table[ImportRecord]):
+    """Imported files."""
 
-    Args:
-        db: The open file.
-    """
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
+    name = "import"
+    row = ImportRecord
+    label = "file"
 
     def begin(self, file: str, sha256: str, kind: str, licence: str) -> ImportRecord:
         """Note that an import begins; one that was cut off goes on under its old number."""
-        found = self.find(sha256, kind)
+        found = self.of_file(sha256, kind)
         if found is not None:
             return found
         with self.db.transaction():
@@ -55,29 +51,14 @@ class Imports:
                            note)  # fmt: skip
         return self.by_id(number)
 
-    def find(self, sha256: str, kind: str) -> ImportRecord | None:
+    def of_file(self, sha256: str, kind: str) -> ImportRecord | None:
         """The import of a file with this hash."""
-        row = self.db.one("SELECT * FROM import WHERE sha256 = ? AND kind = ?", sha256, kind)
-        return None if row is None else self._read(row)
+        found = self.select("WHERE sha256 = ? AND kind = ?", sha256, kind)
+        return found[0] if found else None
 
-    def by_id(self, number: int) -> ImportRecord:
-        """One import.
-
-        Raises:
-            BoardError: There is none.
-        """
-        row = self.db.one("SELECT * FROM import WHERE id = ?", number)
-        if row is None:
-            raise BoardError(f"there is no import number {number}")
-        return self._read(row)
-
-    def all(self) -> list[ImportRecord]:
+    def every(self) -> list[ImportRecord]:
         """Every import, oldest first."""
-        return [self._read(r) for r in self.db.all("SELECT * FROM import ORDER BY id")]
-
-    def _read(self, row: Any) -> ImportRecord:
-        values = dict(row)
-        return ImportRecord(**{**values, "complete": bool(values["complete"])})
+        return self.select("ORDER BY id")
 
     def quarantine(self, number: int, json_path: str, reason: str, record: Any) -> None:
         """Set a record aside, with the reason."""

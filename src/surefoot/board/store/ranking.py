@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from .metrics import Metric
 from .rows import Board, Brief, Entry, Result
@@ -34,48 +34,11 @@ MAX_STDERR = 0.5
 """Points: a reproduction that is less sure than this says nothing about a published number."""
 
 
-class Dated(Protocol):
-    """What ranking asks of a row: an :class:`Entry` or a :class:`Brief`."""
+Scored = Result | Brief
+"""What has a number: a whole result, or the short form of a row and its number."""
 
-    @property
-    def id(self) -> int:
-        """Of the row."""
-
-    @property
-    def dated(self) -> str:
-        """ISO day; "" unknown."""
-
-
-class Scored(Protocol):
-    """What ranking asks of a number: a :class:`Result` or a :class:`Brief`."""
-
-    @property
-    def value(self) -> float | None:
-        """Parsed."""
-
-    @property
-    def bound(self) -> str:
-        """Of a value that is no number."""
-
-    @property
-    def selection(self) -> str:
-        """How alpha was chosen."""
-
-    @property
-    def stderr(self) -> float | None:
-        """In the unit of the value."""
-
-    @property
-    def low(self) -> float | None:
-        """Of the interval."""
-
-    @property
-    def high(self) -> float | None:
-        """Of the interval."""
-
-
-E = TypeVar("E", bound=Dated)
-R = TypeVar("R", bound=Scored)
+E = TypeVar("E", Entry, Brief)
+R = TypeVar("R", Result, Brief)
 
 
 @dataclass(frozen=True, slots=True)

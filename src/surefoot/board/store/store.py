@@ -167,32 +167,32 @@ class Store:
         rows = self.ranking(board, metric) if ranked is None else ranked
         return best_so_far(rows, self.metrics.get(metric))
 
-    def agreements(self, published: Entry) -> list[tuple[Entry, Agreement]]:
-        """Every reproduction of an entry's numbers with the verdict, in order of the results."""
-        board = self.boards.by_id(published.board_id)
+    def agreements(self, entry: Entry) -> list[tuple[Entry, Agreement]]:
+        """What an entry's numbers are compared with: their reproductions, or what they reproduce.
+
+        Returns:
+            (the other entry, the verdict), in order of the results.
+        """
+        again = entry.kind == "reproduced"
         found = []
-        for theirs in published.results:
-            for mine in self.results.reproductions(theirs.id):
-                ours = self.entries.full(mine.entry_id)
-                verdict = agreement(
-                    (board, published, theirs),
-                    (self.boards.by_id(ours.board_id), ours, mine),
-                    self.metrics.get(theirs.metric),
-                )
-                found.append((ours, verdict))
+        for mine in entry.results:
+            if not again:
+                others = self.results.reproductions(mine.id)
+            elif mine.reproduces_id is None or entry.deleted:
+                others = []
+            else:
+                others = [self.results.by_id(mine.reproduces_id)]
+            for theirs in others:
+                other = self.entries.full(theirs.entry_id)
+                here = (self.boards.by_id(entry.board_id), entry, mine)
+                there = (self.boards.by_id(other.board_id), other, theirs)
+                first, second = (there, here) if again else (here, there)
+                metric = self.metrics.get(first[2].metric)
+                found.append((other, agreement(first, second, metric)))
         return found
 
     def totals(self) -> dict[str, int]:
         """How many of each are alive: tasks, data sets, papers, methods, boards, results, ..."""
-        return {
-            "tasks": self.tasks.count(),
-            "datasets": self.datasets.count(),
-            "papers": self.papers.count(),
-            "methods": self.methods.count(),
-            "boards": self.boards.count(),
-            "entries": self.entries.count(),
-            "results": self.results.count(),
-            "code links": self.code.count(),
-            "curves": self.curves.count(),
-            "submissions": self.submissions.count(),
-        }
+        names = ("tasks", "datasets", "papers", "methods", "boards", "entries", "results",
+                 "code links", "curves", "submissions")  # fmt: skip
+        return {name: getattr(self, name.partition(" ")[0]).count() for name in names}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 from ..pages.page_context import PageContext
-from ..store.entries import write_source
 from ..store.ranking import Standing
-from ..store.rows import Board, Dataset, Entry, Method, Paper, Result, Task
+from ..store.rows import Board, Dataset, Entry, Method, Paper, Result, Task, write_source
 from .shapes import BoardOut, DatasetOut, MethodOut, PaperOut, ResultOut, RowOut, TaskOut
 
 __all__ = [
