@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
+from ..pages.page_context import PageContext
 from ..pages.queries import board_names
 from ..pages.table import Query as TableQuery
 from ..pages.table import select
@@ -57,27 +59,43 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 Words = Annotated[str, Query(max_length=300)]
 
 
-@router.get("/tasks", tags=["tasks"])
-def tasks(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[TaskOut]:
-    """Tasks, in the order in which they came."""
-    with state(request).context() as context:
-        table = context.store.tasks
-        counts = context.task_counts()
-        items = [task_out(context, t, counts) for t in table.all(limit=limit, offset=offset)]
-        return PartOut(total=table.count(), offset=offset, items=items)
-
-
-@router.get("/tasks/{slug}", tags=["tasks"])
-def task(request: Request, slug: str) -> TaskOut:
-    """One task."""
-    with state(request).context() as context:
-        return task_out(context, _alive(context.store.tasks.get(slug)), context.task_counts())
-
-
 def _alive(row: Any) -> Any:
     if row.deleted:
         raise HTTPException(404, f"it was taken off the board on {row.deleted[:10]}")
     return row
+
+
+def _collection(name: str, tag: str, shape: Any, out: Callable[[PageContext, Any], Any]) -> None:
+    """Routes to a part of a list, and to one of it by its slug."""
+    newest = name == "papers"
+
+    def some(request: Request, offset: Offset = 0, limit: Limit = 100) -> Any:
+        with state(request).context() as context:
+            table: Any = getattr(context.store, name)
+            rows = (table.newest if newest else table.all)(limit=limit, offset=offset)
+            items = [out(context, r) for r in rows]
+            return PartOut(total=table.count(), offset=offset, items=items)
+
+    def one(request: Request, slug: str) -> Any:
+        with state(request).context() as context:
+            return out(context, _alive(getattr(context.store, name).get(slug)))
+
+    order = "newest first" if newest else "in the order in which they came"
+    listed: Any = PartOut
+    router.add_api_route(
+        f"/{name}", some, name=name, response_model=listed[shape], tags=[tag],
+        description=f"{tag.capitalize()}, {order}.",
+    )  # fmt: skip
+    router.add_api_route(
+        f"/{name}/{{slug}}", one, name=name[:-1], response_model=shape, tags=[tag],
+        description=f"One {tag[:-1]}.",
+    )  # fmt: skip
+
+
+_collection("tasks", "tasks", TaskOut, task_out)
+_collection("datasets", "data sets", DatasetOut, dataset_out)
+_collection("methods", "methods", MethodOut, method_out)
+_collection("papers", "papers", PaperOut, paper_out)
 
 
 @router.get("/boards", tags=["boards"])
@@ -133,67 +151,7 @@ def history(request: Request, row: int) -> list[RevisionOut]:
     with state(request).context() as context:
         entry = context.store.entries.by_id(row)
         lines = context.store.history("entry", entry.id)
-        return [
-            RevisionOut(
-                at=r.at,
-                who=r.who,
-                action=r.action,
-                entity=r.entity,
-                entity_id=r.entity_id,
-                old=None if r.old is None else dict(r.old),
-                new=None if r.new is None else dict(r.new),
-                note=r.note,
-            )
-            for r in lines
-        ]
-
-
-@router.get("/datasets", tags=["data sets"])
-def datasets(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[DatasetOut]:
-    """Data sets, in the order in which they came."""
-    with state(request).context() as context:
-        table = context.store.datasets
-        items = [dataset_out(context, d) for d in table.all(limit=limit, offset=offset)]
-        return PartOut(total=table.count(), offset=offset, items=items)
-
-
-@router.get("/datasets/{slug}", tags=["data sets"])
-def dataset(request: Request, slug: str) -> DatasetOut:
-    """One data set."""
-    with state(request).context() as context:
-        return dataset_out(context, _alive(context.store.datasets.get(slug)))
-
-
-@router.get("/methods", tags=["methods"])
-def methods(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[MethodOut]:
-    """Methods, in the order in which they came."""
-    with state(request).context() as context:
-        table = context.store.methods
-        items = [method_out(m) for m in table.all(limit=limit, offset=offset)]
-        return PartOut(total=table.count(), offset=offset, items=items)
-
-
-@router.get("/methods/{slug}", tags=["methods"])
-def method(request: Request, slug: str) -> MethodOut:
-    """One method."""
-    with state(request).context() as context:
-        return method_out(_alive(context.store.methods.get(slug)))
-
-
-@router.get("/papers", tags=["papers"])
-def papers(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[PaperOut]:
-    """Papers, newest first."""
-    with state(request).context() as context:
-        table = context.store.papers
-        items = [paper_out(context, p) for p in table.newest(limit=limit, offset=offset)]
-        return PartOut(total=table.count(), offset=offset, items=items)
-
-
-@router.get("/papers/{slug}", tags=["papers"])
-def paper(request: Request, slug: str) -> PaperOut:
-    """One paper."""
-    with state(request).context() as context:
-        return paper_out(context, _alive(context.store.papers.get(slug)))
+        return [RevisionOut.of(r) for r in lines]
 
 
 @router.get("/papers/{slug}/results", tags=["papers"])
@@ -213,10 +171,8 @@ def search(
 ) -> list[HitOut]:  # fmt: skip
     """What holds every word, the last as a beginning; best first."""
     with state(request).context() as context:
-        return [
-            HitOut(kind=h.kind, slug=h.slug, title=h.title, excerpt=h.excerpt or "")
-            for h in context.store.search(q, limit=limit)
-        ]
+        hits = context.store.search(q, limit=limit)
+        return [HitOut.of(h, excerpt=h.excerpt or "") for h in hits]
 
 
 @router.get("/submissions/{number}", tags=["submissions"])
@@ -224,13 +180,7 @@ def submission(request: Request, number: int) -> SubmissionOut:
     """What became of a submission."""
     with state(request).context() as context:
         found = _alive(context.store.submissions.by_id(number))
-        return SubmissionOut(
-            id=found.id,
-            status=found.status,
-            created=found.created,
-            row=found.entry_id,
-            note=found.note,
-        )
+        return SubmissionOut.of(found, row=found.entry_id)
 
 
 @router.post("/submissions", status_code=201, tags=["submissions"], responses=_WRITES)
@@ -243,6 +193,4 @@ def send(request: Request, form: SubmissionForm) -> SubmissionOut:
         raise HTTPException(403, "this was sent from another site's page")
     with at.writing() as store:
         done = submit(store, form.model_dump(), who="web", check_recipe=at.check_recipe)
-    return SubmissionOut(
-        id=done.id, status=done.status, created=done.created, row=done.entry_id, note=done.note
-    )
+    return SubmissionOut.of(done, row=done.entry_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -11,6 +12,7 @@ from starlette.datastructures import FormData
 
 from ..errors import BoardError, NotOnBoard, SubmissionError
 from ..pages.others import search_page, submit_page
+from ..pages.page_context import PageContext
 from ..pages.render import ASSETS, asset, render
 from ..pages.table import SORTS
 from ..pages.table import Query as TableQuery
@@ -35,11 +37,16 @@ def state(request: Request) -> AppState:
     return found
 
 
+def _html(request: Request, make: Callable[[PageContext], str]) -> HTMLResponse:
+    """A page of an open board."""
+    with state(request).context() as context:
+        return HTMLResponse(make(context))
+
+
 @router.api_route("/", methods=GET)
 def front(request: Request) -> HTMLResponse:
     """The front page."""
-    with state(request).context() as context:
-        return HTMLResponse(list_html(context, "")[0])
+    return _html(request, lambda context: list_html(context, "")[0])
 
 
 @router.api_route("/assets/{name}", methods=GET)
@@ -55,10 +62,10 @@ def assets(name: str) -> Response:
 @router.api_route("/search", methods=GET)
 def search(request: Request, q: Words = "") -> HTMLResponse:
     """Search."""
-    with state(request).context() as context:
-        return HTMLResponse(
-            render(context, "search", search_page(context, q), title="Search", robots=False)
-        )
+    return _html(
+        request,
+        lambda c: render(c, "search", search_page(c, q), title="Search", robots=False),
+    )
 
 
 @router.api_route("/boards/{slug}", methods=GET)
@@ -72,24 +79,21 @@ def board(
     query = TableQuery(
         sort if sort in SORTS else "rank", bool(down), q, kind, extra, number, bool(code)
     )
-    with state(request).context() as context:
-        return HTMLResponse(
-            board_html(context, slug, metric=metric or None, query=query, page=page)[0]
-        )
+    return _html(
+        request, lambda c: board_html(c, slug, metric=metric or None, query=query, page=page)[0]
+    )
 
 
 @router.api_route("/rows/{row}", methods=GET)
 def row(request: Request, row: int) -> HTMLResponse:
     """One row."""
-    with state(request).context() as context:
-        return HTMLResponse(row_html(context, row))
+    return _html(request, lambda context: row_html(context, row))
 
 
 @router.api_route("/compare/{across}-{up}", methods=GET)
 def compare(request: Request, across: int, up: int) -> HTMLResponse:
     """One board against another."""
-    with state(request).context() as context:
-        return HTMLResponse(compare_html(context, across, up))
+    return _html(request, lambda context: compare_html(context, across, up))
 
 
 _FILLED = ("task", "dataset", "split", "protocol", "metric")
@@ -160,8 +164,7 @@ def lists(request: Request, name: str, page: Page = 1) -> HTMLResponse:
     """Pages that stand by themselves."""
     if name not in LISTS or not name:
         raise NotOnBoard(f"there is no page {name!r}")
-    with state(request).context() as context:
-        return HTMLResponse(list_html(context, name, page)[0])
+    return _html(request, lambda context: list_html(context, name, page)[0])
 
 
 @router.api_route("/{kind}/{slug}", methods=GET)
@@ -169,5 +172,4 @@ def thing(request: Request, kind: str, slug: str) -> HTMLResponse:
     """A task, a data set, a method, a paper."""
     if kind not in _THINGS:
         raise NotOnBoard(f"there is no page {kind}/{slug}")
-    with state(request).context() as context:
-        return HTMLResponse(thing_html(context, kind, slug))
+    return _html(request, lambda context: thing_html(context, kind, slug))
