@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ...report.charts import Series
 from ..store.rows import Curve, Dataset, Method, Paper
-from .alpha_charts import LinePoints, alpha_chart
+from .alpha_charts import alpha_chart
 from .headings import metric_facts
 from .links import web
 from .lists import board_line
@@ -182,10 +183,10 @@ def curve_facts(curve: Curve, index: int) -> dict[str, Any]:
     for p in curve.points:
         series.setdefault((p.metric, p.dataset), []).append((p.alpha, p.value, p.raw))
     lines = [
-        LinePoints(tidy(dataset, 60), tuple(p[0] for p in points), tuple(p[1] for p in points))
+        Series(tidy(dataset, 60), tuple(p[0] for p in points), tuple(p[1] for p in points))
         for (_, dataset), points in ((k, sorted(v)) for k, v in series.items())
     ]
-    lines = [replace(one, hue=i % 8, strong=i == 0) for i, one in enumerate(lines[:12])]
+    lines = [replace(one, hue=i % 8) for i, one in enumerate(lines[:12])]
     alphas = sorted({p.alpha for p in curve.points})
     cells = {(p.metric, p.dataset, p.alpha): tidy(p.raw, 20) for p in curve.points}
     metrics = list(dict.fromkeys(m for m, _ in series))
@@ -206,7 +207,7 @@ def curve_facts(curve: Curve, index: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _told(one: LinePoints) -> dict[str, Any]:
+def _told(one: Series) -> dict[str, Any]:
     top = max(range(len(one.y)), key=lambda i: one.y[i])
     return {
         "label": one.label,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from ...drawing.svg import Node
+from ...report.charts import Dot, Trail, plane_chart
 from ..store.ranking import in_time
 from ..store.rows import Board, Dataset, Task
-from .alpha_charts import plane_chart
 from .charts import spark
 from .headings import heading, metric_facts
 from .page_context import PageContext
@@ -43,33 +45,46 @@ def front_page(context: PageContext) -> dict[str, Any]:
 
 def _picture(context: PageContext) -> dict[str, Any] | None:
     """The first published sweep over alpha, as a path in the plane of two of its data sets."""
-    rows = context.store.db.all(
-        "SELECT id FROM curve WHERE deleted IS NULL AND kind = 'published' AND toy = 0 "
-        "ORDER BY id LIMIT 5"
-    )
-    for r in rows:
-        curve = context.store.curves.by_id(r["id"])
+    store = context.store
+    for curve in store.curves.select(
+        "WHERE deleted IS NULL AND kind = 'published' AND toy = 0 ORDER BY id LIMIT 5"
+    ):
         series: dict[str, dict[float, float]] = {}
         for p in curve.points:
-            series.setdefault(p.dataset, {})[p.alpha] = p.value
+            if store.metrics.get(p.metric).unit == "%" and 0 < p.value < 100:
+                series.setdefault(p.dataset, {})[p.alpha] = p.value / 100
         names = sorted(series, key=lambda n: ("shifts" in n, n == "ImageNet"), reverse=True)
-        if len(names) < 2 or len(series[names[0]]) < 5 or curve.method_id is None:
+        if len(names) < 2 or curve.method_id is None:
             continue
-        up, across = names[0], next((n for n in names if n == "ImageNet"), names[1])
-        alphas = sorted(series[up].keys() & series[across].keys())
-        if len(alphas) < 5 or up == across:
+        up, across = names[0], next((n for n in names[1:] if n == "ImageNet"), names[1])
+        alphas = tuple(sorted(series[up].keys() & series[across].keys()))
+        if len(alphas) < 5:
             continue
-        points = [(a, series[across][a], series[up][a]) for a in alphas]
-        title = tidy(curve.title, 100)
-        method = context.store.methods.by_id(curve.method_id)
+        title, method = tidy(curve.title, 100), store.methods.by_id(curve.method_id)
+        x, y = (tuple(series[n][a] for a in alphas) for n in (across, up))
         return {
-            "chart": plane_chart("hero", title, (tidy(across, 40), tidy(up, 40)), points),
+            "chart": _path_chart(title, (tidy(across, 40), tidy(up, 40)), Trail("", alphas, x, y)),
             "title": title,
             "kind": curve.kind,
             "href": context.links("methods", method.slug),
             "method": tidy(method.name, 60),
         }
     return None
+
+
+def _path_chart(title: str, axes: tuple[str, str], path: Trail) -> Node:
+    """A path between two models with its ends, as the report draws it."""
+    ends = [
+        Dot(name, (path.x[i],) * 3, (path.y[i],) * 3, hue=hue)
+        for name, i, hue in (("pretrained", 0, 0), ("fine-tuned", -1, 2))
+    ]
+    told = "; ".join(
+        f"{100 * x:g} and {100 * y:g} at α = {a:g}"
+        for a, x, y in zip(path.alphas, path.x, path.y, strict=True)
+    )
+    desc = f"{axes[0]} and {axes[1]}: {told}."
+    return plane_chart("hero", title, desc, ends, [replace(path, label="path", hue=2)], axes=axes,
+                       width=440, height=330)  # fmt: skip
 
 
 def _fullest(context: PageContext, boards: list[Board]) -> list[Board]:
