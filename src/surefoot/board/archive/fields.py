@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from ..store.rows.types import Json
+
 __all__ = [
+    "Json",
     "Rejected",
     "as_flag",
     "as_list",
@@ -22,7 +25,6 @@ __all__ = [
     "rest_of",
 ]
 
-Json = Mapping[str, Any]
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _PHONE = re.compile(r"(?<![\d.])(?:\+?1\W{0,4})?\(?[2-9]\d{2}\)?\W{0,4}\d{3}\W{0,4}\d{4}(?![\d.])")
 _TELEPHONES = re.compile("[\u260e\u260f\u2706\U0001f4de\U0001f4f1]")

@@ -9,7 +9,6 @@ from ..store.text import digest, fold
 
 __all__ = [
     "FIELDS",
-    "KINDS",
     "KNOWN",
     "LICENCE",
     "NOTICE",
@@ -33,8 +32,6 @@ NOTICE = (
 )
 """Shown wherever rows of the archive are."""
 
-KINDS = ("papers-with-abstracts", "links-between-papers-and-code", "evaluation-tables",
-         "datasets", "methods")  # fmt: skip
 TABLES = "evaluation-tables.json"
 PROVENANCE = "evaluation-tables.provenance.json"
 

@@ -21,11 +21,23 @@ from ...registry import import_optional
 from ..errors import BoardError
 from ..store.rows import ImportRecord
 from ..store.store import Store
+from .catalogue import DatasetHandler, MethodHandler
 from .fields import Rejected
-from .format import KINDS, LICENCE
-from .handlers import HANDLERS, Handler, relink
+from .format import LICENCE
+from .papers import LinkHandler, PaperHandler
+from .records import Handler, relink
+from .tables import TableHandler
 
 __all__ = ["ImportReport", "import_file", "kind_of"]
+
+HANDLERS: dict[str, type[Handler]] = {
+    "papers-with-abstracts": PaperHandler,
+    "links-between-papers-and-code": LinkHandler,
+    "evaluation-tables": TableHandler,
+    "datasets": DatasetHandler,
+    "methods": MethodHandler,
+}
+"""Kind of file -> what takes its records in."""
 
 _BATCH = 5_000
 _WITH_PAPERS = ("papers-with-abstracts", "links-between-papers-and-code")
@@ -74,7 +86,7 @@ class ImportReport:
 def kind_of(path: str | Path) -> str | None:
     """Which of the archive's files this is, by its name; None where the name does not say."""
     name = Path(path).name.lower()
-    return next((k for k in KINDS if name.startswith(k)), None)
+    return next((k for k in HANDLERS if name.startswith(k)), None)
 
 
 def import_file(
@@ -90,8 +102,7 @@ def import_file(
     Args:
         store: Where to.
         path: JSON, gzipped or not.
-        kind: One of :data:`~.archive_format.KINDS`; by default the file's name or its first
-            record tells.
+        kind: One of :data:`HANDLERS`; by default the file's name or its first record tells.
         licence: Of the rows.
         progress: Called now and then with (records, bytes of the file read so far).
 
@@ -107,7 +118,7 @@ def import_file(
     sha256 = _sha256(file)
     kind = kind or kind_of(file) or _kind_by_content(file)
     if kind not in HANDLERS:
-        raise BoardError(f"{kind!r} is no kind of archive file", expected=", ".join(KINDS))
+        raise BoardError(f"{kind!r} is no kind of archive file", expected=", ".join(HANDLERS))
     before = store.imports.of_file(sha256, kind)
     if before is not None and before.complete:
         return ImportReport(before, 0, store.imports.reasons(before.id), 0.0, skipped=True)
@@ -242,6 +253,6 @@ def _kind_by_content(file: Path) -> str:
             return kind
     raise BoardError(
         f"what kind of archive file {file.name} is cannot be told from its name or first record",
-        expected=f"one of {', '.join(KINDS)}",
+        expected=f"one of {', '.join(HANDLERS)}",
         fix="say so with --kind",
     )

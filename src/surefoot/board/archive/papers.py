@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, ClassVar
 
 from ..store.text import arxiv_id, canonical, fold
 from .fields import (
+    Json,
     Rejected,
     as_flag,
     as_list,
@@ -13,7 +15,6 @@ from .fields import (
     as_web_address,
     is_date,
     looks_like_spam,
-    rest_of,
 )
 from .records import Outcome, RecordHandler
 
@@ -23,50 +24,40 @@ __all__ = ["LinkHandler", "PaperHandler"]
 class PaperHandler(RecordHandler):
     """``papers-with-abstracts``."""
 
-    _TAKEN = ("paper_url", "arxiv_id", "title", "abstract", "url_abs", "url_pdf", "proceeding",
-              "authors", "tasks", "date", "methods")  # fmt: skip
+    table = "paper"
+    texts: ClassVar = {
+        "title": "title", "date": "date", "venue": "proceeding", "abstract": "abstract",
+        "url_abs": "url_abs", "url_pdf": "url_pdf",
+    }  # fmt: skip
+    lists: ClassVar = {"authors": "authors"}
+    taken = ("paper_url", "arxiv_id", "tasks", "methods")
 
-    def one(self, record: Any, path: str) -> Outcome:
+    def one(self, record: Json, path: str) -> Outcome:
         """One paper with its tags."""
         tasks = [t for t in as_list(record, "tasks") if isinstance(t, str) and t.strip()]
         methods = as_list(record, "methods")
-        values = self._values(record)
+        values = self.values(record)
         row = self._find(values)
-        if row is None:
-            values["slug"] = self._slug(values)
-            paper_id = self.store.db.insert("paper", values)
-            outcome: Outcome = "added"
-        else:
-            paper_id, outcome = row["id"], self.merge("paper", row, values)
+        slug = "" if row else self._slug(values)
+        paper_id, outcome = self.put(row, values, slug=slug)
         self._tag(paper_id, tasks, methods)
         return outcome
 
-    def _values(self, record: Any) -> dict[str, Any]:
+    def values(self, record: Json) -> dict[str, Any]:
+        """As they are, but for dates and numbers that are none: these stay in ``extra``."""
         title = as_text(record, "title", required=True)
-        authors = as_list(record, "authors")
-        if not all(isinstance(a, str) for a in authors):
+        if not all(isinstance(a, str) for a in as_list(record, "authors")):
             raise Rejected("authors holds something other than names")
-        extra = rest_of(record, *self._TAKEN)
-        date = as_text(record, "date")
-        if date and not is_date(date):
-            extra["date"], date = date, ""
+        values = {**super().values(record), "fold": fold(title)}
         number = as_text(record, "arxiv_id")
-        if number and arxiv_id(number) is None:
-            extra["arxiv_id"] = number
-        return {
-            "title": title,
-            "fold": fold(title),
-            "authors": canonical(authors),
-            "date": date,
-            "venue": as_text(record, "proceeding"),
-            "arxiv_id": arxiv_id(number),
-            "archive_url": as_web_address(record, "paper_url") or None,
-            "abstract": as_text(record, "abstract"),
-            "url_abs": as_text(record, "url_abs"),
-            "url_pdf": as_text(record, "url_pdf"),
-            "extra": canonical(extra),
-            "licence": self.licence,
-        }
+        values["arxiv_id"] = arxiv_id(number)
+        values["archive_url"] = as_web_address(record, "paper_url") or None
+        if values["date"] and not is_date(values["date"]):
+            _aside(values, date=values["date"])
+            values["date"] = ""
+        if number and values["arxiv_id"] is None:
+            _aside(values, arxiv_id=number)
+        return values
 
     def _find(self, values: dict[str, Any]) -> Any:
         db = self.store.db
@@ -79,10 +70,7 @@ class PaperHandler(RecordHandler):
                 if row is None and same["archive_url"] in (None, values["archive_url"]):
                     return same
                 # The archive has the number twice: the first keeps it.
-                values["extra"] = values["extra"][:-1] + (
-                    ("," if values["extra"] != "{}" else "")
-                    + f'"arxiv_id":{canonical(values["arxiv_id"])}}}'
-                )
+                _aside(values, arxiv_id=values["arxiv_id"])
                 values["arxiv_id"] = None
         if row is None and not values["archive_url"] and not values["arxiv_id"]:
             row = db.one(
@@ -99,45 +87,38 @@ class PaperHandler(RecordHandler):
     def _tag(self, paper_id: int, tasks: list[str], methods: list[Any]) -> None:
         names = [m.get("name") for m in methods if isinstance(m, dict)]
         good = [n for n in names if isinstance(n, str) and n.strip() and not looks_like_spam(n)]
-        run = self.store.db.connection.executemany
-        if tasks:
-            run(
-                "INSERT OR IGNORE INTO paper_task VALUES (?, ?)",
-                [(paper_id, self.named("task", t)) for t in tasks],
+        for tag, some in (("task", tasks), ("method", good)):
+            self.store.db.connection.executemany(
+                f"INSERT OR IGNORE INTO paper_{tag} VALUES (?, ?)",
+                [(paper_id, self.named(tag, name)) for name in some],
             )
-        if good:
-            run(
-                "INSERT OR IGNORE INTO paper_method VALUES (?, ?)",
-                [(paper_id, self.named("method", n)) for n in good],
-            )
+
+
+def _aside(values: dict[str, Any], **more: str) -> None:
+    """Put what has no column into ``extra``."""
+    values["extra"] = canonical({**json.loads(values["extra"]), **more})
 
 
 class LinkHandler(RecordHandler):
     """``links-between-papers-and-code``."""
 
-    _TAKEN = ("repo_url", "is_official", "framework", "paper_url", "paper_title",
-              "paper_arxiv_id", "paper_url_abs", "paper_url_pdf")  # fmt: skip
+    table = "code_link"
+    texts: ClassVar = {"framework": "framework"}
+    taken = ("repo_url", "is_official", "paper_url", "paper_title", "paper_arxiv_id",
+             "paper_url_abs", "paper_url_pdf")  # fmt: skip
 
-    def one(self, record: Any, path: str) -> Outcome:
+    def one(self, record: Json, path: str) -> Outcome:
         """One link; its paper is added, with what the link says of it, where it is missing."""
         url = as_web_address(record, "repo_url", required=True)
         official = as_flag(record, "is_official")
-        values = {
-            "official": None if official is None else int(official),
-            "framework": as_text(record, "framework"),
-            "extra": canonical(rest_of(record, *self._TAKEN)),
-            "licence": self.licence,
-        }
+        values = {**self.values(record), "official": None if official is None else int(official)}
         paper_id = self._paper(record)
         row = self.store.db.one(
             "SELECT * FROM code_link WHERE paper_id = ? AND url = ?", paper_id, url
         )
-        if row is not None:
-            return self.merge("code_link", row, values)
-        self.store.db.insert("code_link", {"paper_id": paper_id, "url": url, **values})
-        return "added"
+        return self.put(row, values, paper_id=paper_id, url=url)[1]
 
-    def _paper(self, record: Any) -> int:
+    def _paper(self, record: Json) -> int:
         db = self.store.db
         url = as_web_address(record, "paper_url")
         number = arxiv_id(as_text(record, "paper_arxiv_id"))

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..store.entries import make_result
-from ..store.rows import Board, Dataset, Entry, ImportRecord, Result, Source, read_source
-from ..store.store import Store
+from ..store.rows import Board, Dataset, Entry, Result, Source, read_source
 from ..store.text import canonical
 from .fields import Rejected, as_flag, as_list, as_record, as_storable, as_text
 from .format import KNOWN, joined, row_id
-from .sidecar import Sidecar
+from .records import Handler
+from .sidecar import read_sidecar
 
-__all__ = ["TableReader"]
+__all__ = ["TableHandler"]
 
 _DEEPEST = 40
 
 
-class TableReader:
-    """Takes one task of the file in.
+class TableHandler(Handler):
+    """Takes tasks with their tables in; rows are counted, rather than tasks.
 
-    Args:
-        store: Where to.
-        record: The import.
-        licence: Of the rows.
-        sidecar: What the provenance file says, if there is one.
-
-    Attributes:
-        counts: Rows added and unchanged.
+    A provenance file beside the file that is read is read too.
     """
 
-    def __init__(self, store: Store, record: ImportRecord, licence: str, sidecar: Sidecar) -> None:
-        self.store, self.record, self.licence = store, record, licence
-        self.sidecar = sidecar
-        self.counts: Counter[str] = Counter()
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.sidecar = read_sidecar(self.file)
+
+    def take(self, item: Any, path: str) -> None:
+        """One task with its data sets, rows and subtasks."""
+        self.task(item, path, None)
 
     def task(self, record: Any, path: str, parent: int | None, depth: int = 0) -> None:
         """A task and everything below it.
