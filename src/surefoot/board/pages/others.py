@@ -7,11 +7,13 @@ from itertools import islice
 from typing import Any
 
 from ..store.rows import Hit, Revision
+from ..store.search import findable
 from ..store.submit import SubmissionForm, template
 from .entities import declared
 from .links import web
 from .page_context import PageContext
-from .queries import site_models
+from .queries import SITE_PAPERS
+from .search_files import Line
 from .words import KIND_WORDS, day, plural, tidy
 
 __all__ = ["about_page", "hit_line", "search_index", "search_page", "submit_page"]
@@ -33,25 +35,21 @@ _LABELS = {
 _ACTIONS = {"create": "added", "update": "changed", "delete": "took off", "restore": "restored",
             "import": "imported", "migrate": "brought up to date"}  # fmt: skip
 _ENTITIES = {"entry": ("row",), "dataset": ("data set",), "code_link": ("code link",)}
-_PATHS = {"task": "tasks", "dataset": "datasets", "method": "methods", "model": "boards"}
 _WORDS = {"task": "Task", "dataset": "Data set", "method": "Method", "paper": "Paper",
-          "model": "Model"}  # fmt: skip
+          "model": "Model", "board": "Board"}  # fmt: skip
 
 
 def hit_line(context: PageContext, hit: Hit) -> dict[str, Any]:
     """A search result with its address."""
+    links, text = context.links, hit.excerpt or ""
     if hit.kind == "paper":
-        href = context.links.paper(hit.id, hit.slug)
-    elif hit.kind == "model":
-        href = context.links("rows", hit.id)
+        href = links.paper(hit.id, hit.slug)
     else:
-        href = context.links(_PATHS[hit.kind], hit.slug)
-    return {
-        "kind": _WORDS[hit.kind],
-        "title": tidy(hit.title, 200),
-        "text": tidy(hit.excerpt or "", 200),
-        "href": href,
-    }
+        href = links("rows", hit.id) if hit.kind == "model" else links(f"{hit.kind}s", hit.slug)
+    if hit.kind == "board":
+        text = ", ".join(w for w in (text, context.names()[hit.id].apart) if w)
+    return {"kind": _WORDS[hit.kind], "title": tidy(hit.title, 200), "text": tidy(text, 200),
+            "href": href}  # fmt: skip
 
 
 def search_page(context: PageContext, query: str = "") -> dict[str, Any]:
@@ -65,32 +63,14 @@ def search_page(context: PageContext, query: str = "") -> dict[str, Any]:
     return {"query": words, "groups": groups, "count": len(hits)}
 
 
-def search_index(context: PageContext) -> Iterator[tuple[str, str, str, str]]:
-    """(kind, title, more words, address) of everything that the static search finds."""
-    store = context.store
-    for task in store.tasks.each():
-        yield "Task", tidy(task.name, 160), "", context.links("tasks", task.slug)
-    for data in store.datasets.each():
-        if context.toy or not data.toy:
-            more = tidy(data.full_name, 120)
-            yield "Data set", tidy(data.name, 160), more, context.links("datasets", data.slug)
-    for method in store.methods.each():
-        more = tidy(method.full_name, 120)
-        yield "Method", tidy(method.name, 160), more, context.links("methods", method.slug)
-    for paper_id in context.listed_papers():
-        paper = store.papers.by_id(paper_id)
-        href = context.links.paper(paper.id, paper.slug)
-        if href:
-            more = tidy(", ".join(paper.authors), 300)
-            yield "Paper", tidy(paper.title, 200), more, href
-    for row_id, model, backbone in site_models(store, toy=context.toy):
-        yield "Model", tidy(model, 160), tidy(backbone, 120), context.links("rows", row_id)
-    names = context.names()
-    for board in context.boards():
-        name = names[board.id]
-        title = f"{tidy(name.task)} on {tidy(name.dataset)}"
-        more = ", ".join(w for w in (tidy(board.split, 60), tidy(name.apart, 60)) if w)
-        yield "Board", title, more, context.links("boards", board.slug)
+def search_index(context: PageContext) -> Iterator[tuple[Hit, Line]]:
+    """Everything that the static search finds, as :func:`~.search_files.search_files` takes it."""
+    boards = {b.id for b in context.boards()}
+    for hit in findable(context.store.db, toy=context.toy, papers=SITE_PAPERS):
+        if hit.kind != "board" or hit.id in boards:
+            line = hit_line(context, hit)
+            if line["href"]:
+                yield hit, (line["kind"], line["title"], line["text"], line["href"])
 
 
 def submit_page(

@@ -7,6 +7,7 @@ from ..store.rows import Dataset, Method, Paper
 from ..store.store import Store
 
 __all__ = [
+    "SITE_PAPERS",
     "board_names",
     "datasets_page",
     "method_counts",
@@ -17,17 +18,16 @@ __all__ = [
     "papers_with_results",
     "reproduced_ids",
     "shared_models",
-    "site_models",
     "site_papers",
     "without_toy",
 ]
 
-_SITE_PAPERS = (
-    "SELECT paper_id FROM entry WHERE deleted IS NULL AND paper_id IS NOT NULL "
+SITE_PAPERS = (
+    "id IN (SELECT paper_id FROM entry WHERE deleted IS NULL AND paper_id IS NOT NULL "
     "UNION SELECT paper_id FROM method WHERE deleted IS NULL AND paper_id IS NOT NULL "
     "UNION SELECT paper_id FROM dataset WHERE deleted IS NULL AND paper_id IS NOT NULL "
     "UNION SELECT paper_id FROM curve WHERE deleted IS NULL AND paper_id IS NOT NULL "
-    "UNION SELECT id FROM paper WHERE deleted IS NULL AND import_id IS NULL"
+    "UNION SELECT id FROM paper WHERE deleted IS NULL AND import_id IS NULL)"
 )
 
 
@@ -55,14 +55,13 @@ def only_submitted(db: Database) -> set[int]:
 
 def papers_with_results(store: Store) -> set[int]:
     """Ids of papers that belong on a site: with results, methods, data or curves, or seeded."""
-    return {r[0] for r in store.db.all(_SITE_PAPERS)}
+    return {r[0] for r in store.db.all(f"SELECT id FROM paper WHERE {SITE_PAPERS}")}
 
 
 def site_papers(store: Store) -> list[int]:
     """Those of :func:`papers_with_results` that are alive, newest first."""
     rows = store.db.all(
-        f"SELECT id FROM paper WHERE deleted IS NULL AND id IN ({_SITE_PAPERS}) "
-        "ORDER BY date DESC, id"
+        f"SELECT id FROM paper WHERE deleted IS NULL AND {SITE_PAPERS} ORDER BY date DESC, id"
     )
     return [r[0] for r in rows]
 
@@ -157,18 +156,6 @@ def shared_models(store: Store, board_id: int) -> list[tuple[int, int]]:
         board_id,
     )
     return [(int(r[0]), int(r[1])) for r in rows]
-
-
-def site_models(store: Store, *, toy: bool) -> list[tuple[int, str, str]]:
-    """Every model and backbone once: (id of a row, model, backbone)."""
-    rows = store.db.all(
-        "SELECT min(entry.id) AS id, model_name, backbone FROM entry JOIN board "
-        "ON board.id = board_id JOIN dataset ON dataset.id = dataset_id "
-        "WHERE entry.deleted IS NULL AND board.deleted IS NULL "
-        "AND (? OR (entry.toy = 0 AND dataset.toy = 0)) GROUP BY model_name, backbone ORDER BY id",
-        int(toy),
-    )
-    return [(int(r["id"]), r["model_name"], r["backbone"]) for r in rows]
 
 
 def without_toy(store: Store) -> tuple[int, int]:

@@ -153,7 +153,7 @@ def _files(context: PageContext, papers: set[int]) -> Iterator[tuple[str, str]]:
     """(name, text) of every file."""
     for name in ASSETS:
         yield f"assets/{name}", asset(name)
-    yield from search_files(search_index(context))
+    yield from search_files(context.store.db.connection, search_index(context))
     yield "submission-template.json", template()
     for name in LISTS:
         page, pages = 1, 1

@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from ..errors import BoardError
+from . import search_index
 
 __all__ = ["APPLICATION_ID", "VERSION", "migrate", "steps"]
 
@@ -74,7 +75,7 @@ def _first() -> str:
 
 def steps() -> list[str]:
     """The SQL of every step: ``steps()[0]`` makes version 1."""
-    return [_first(), _SHARED_MODELS, _WHOLE_ARCHIVE]
+    return [_first(), _SHARED_MODELS, _WHOLE_ARCHIVE, search_index.schema()]
 
 
 _SHARED_MODELS = "CREATE INDEX entry_model ON entry (model_name, backbone);"
@@ -88,7 +89,7 @@ CREATE INDEX entry_submitted ON entry (board_id) WHERE kind = 'submitted' AND de
 """
 """Of half a million papers the newest are asked for on most pages; boards are counted on all."""
 
-VERSION = 3
+VERSION = 4
 """What this surefoot writes."""
 
 

@@ -1,34 +1,51 @@
-"""Full-text search over papers, tasks, data sets, methods and models."""
+"""Full-text search over everything that the index holds (``search_index.py``).
+
+Rows whose title holds every word come first, then those that hold them anywhere; among these the
+shorter title, so that the very name is the first of all.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from heapq import merge
 
 from .database import Database
 from .rows import Hit
+from .search_index import KINDS, letters
+from .text import arxiv_id
 
-__all__ = ["KINDS", "search"]
+__all__ = ["KINDS", "findable", "search", "words_of"]
 
-KINDS = ("task", "dataset", "method", "paper", "model")
-_WORD = re.compile(r"\w+", re.UNICODE)
+_WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _LIMIT_WORDS = 12
 _MANY = 20_000
 """Rows that are weighed, at most: of more, those that hold the words in their titles go first."""
 
-_SQL = {
-    "task": ("task", "name", "name", "10.0, 5.0, 1.0"),
-    "dataset": ("dataset", "name", "description", "10.0, 6.0, 1.0"),
-    "method": ("method", "name", "full_name", "10.0, 8.0, 1.0"),
-    "paper": ("paper", "title", "abstract", "10.0, 3.0, 1.0"),
-}
+_EACH = (
+    "SELECT id, slug, title, substr(excerpt, 1, 200) AS excerpt, '' AS names "
+    "FROM searched_{kind} WHERE {which} AND {alive}"
+)
+_MODELS = (
+    "SELECT min(id) AS id, slug, title, excerpt, group_concat(DISTINCT dataset) AS names "
+    "FROM searched_model WHERE {alive} AND (title, excerpt) IN "
+    "(SELECT title, excerpt FROM searched_model WHERE {which} AND {alive}) GROUP BY title, excerpt"
+)
+"""One hit per model and backbone."""
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, without case and accents; an arXiv number for its address."""
+    plain = unicodedata.normalize("NFKD", arxiv_id(text) or text)
+    bare = "".join(c for c in plain if unicodedata.category(c)[0] != "M")
+    return _WORD.findall(unicodedata.normalize("NFC", bare).lower())
 
 
 def search(db: Database, query: str, *, kinds: Sequence[str] = KINDS, limit: int = 20) -> list[Hit]:
     """Rows that hold every word of the query, the last one as a beginning; best first.
 
-    The query is words, never FTS5 syntax: signs in it are blanks.
+    The query is words, never FTS5 syntax: signs in it are blanks. A single letter is no beginning.
 
     Args:
         db: The open file.
@@ -36,62 +53,55 @@ def search(db: Database, query: str, *, kinds: Sequence[str] = KINDS, limit: int
         kinds: Which kinds to look through.
         limit: Hits of each kind, at most.
     """
-    words = _WORD.findall(unicodedata.normalize("NFC", query).replace("_", " "))[:_LIMIT_WORDS]
+    words = words_of(query)[:_LIMIT_WORDS]
     if not words:
         return []
-    match = " ".join(f'"{w}"' for w in words) + "*"
-    hits: list[Hit] = []
+    match = " ".join(f'"{w}"' for w in words) + ("*" if len(words[-1]) > 1 else "")
+    hits: dict[tuple[str, int], Hit] = {}
     for kind in (k for k in KINDS if k in kinds):
-        hits += _models(db, match, limit) if kind == "model" else _of(db, kind, match, limit)
-    return sorted(hits, key=lambda h: h.score)
+        room = limit
+        for score, column in enumerate(("title", "{title more body}")):
+            which = "id IN (SELECT rowid / 8 FROM search WHERE search MATCH ? LIMIT ?)"
+            asked = f"kind : {kind} AND {column} : ({match})"
+            for one in _hits(db, kind, which, (asked, _MANY), limit=limit, score=score):
+                if room and (kind, one.id) not in hits:
+                    hits[kind, one.id] = one
+                    room -= 1
+            if not room:
+                break
+    return sorted(hits.values(), key=_order)
 
 
-def _of(db: Database, kind: str, match: str, limit: int) -> list[Hit]:
-    table, title, excerpt, weights = _SQL[kind]
-    matches = [match]
-    if db.count(
-        f"SELECT count(*) FROM (SELECT 1 FROM {table}_fts WHERE {table}_fts MATCH ? LIMIT ?)",
-        match,
-        _MANY + 1,
-    ) > _MANY:  # fmt: skip
-        matches = [f"{title} : ({match})", match]
-    hits: dict[int, Hit] = {}
-    for one in matches:
-        rows = db.all(
-            f"SELECT t.id, t.slug, t.{title} AS title, substr(t.{excerpt}, 1, 200) AS excerpt, "
-            f"score FROM (SELECT rowid AS found, bm25({table}_fts, {weights}) AS score "
-            f"FROM {table}_fts WHERE {table}_fts MATCH ? LIMIT ?) JOIN {table} AS t "
-            "ON t.id = found WHERE t.deleted IS NULL ORDER BY score LIMIT ?",
-            one,
-            _MANY,
-            limit,
-        )
-        for r in rows:
-            hit = Hit(kind, r["id"], r["slug"], r["title"], r["excerpt"], r["score"])
-            hits.setdefault(r["id"], hit)
-        if len(hits) >= limit:
-            break
-    return list(hits.values())[:limit]
+def findable(db: Database, *, toy: bool, papers: str) -> Iterator[Hit]:
+    """Everything that can be found, in the order of equally good hits, one at a time.
+
+    Args:
+        db: The open file.
+        toy: Whether what is known from toy data only goes along.
+        papers: SQL of a condition on a paper's ``id``.
+    """
+    parts = (_hits(db, k, papers if k == "paper" else "TRUE", toy=toy) for k in KINDS)
+    yield from merge(*parts, key=_order)
 
 
-def _models(db: Database, match: str, limit: int) -> list[Hit]:
-    """One hit per model and backbone, with the data sets of its boards."""
-    rows = db.all(
-        "SELECT min(e.id) AS id, b.slug, e.model_name, e.backbone, min(entry_fts.rank) AS score, "
-        "group_concat(DISTINCT d.name) AS names "
-        "FROM entry_fts JOIN entry AS e ON e.id = entry_fts.rowid "
-        "JOIN board AS b ON b.id = e.board_id JOIN dataset AS d ON d.id = b.dataset_id "
-        "WHERE entry_fts MATCH ? AND e.deleted IS NULL "
-        "AND b.deleted IS NULL GROUP BY e.model_name, e.backbone "
-        "ORDER BY score, id LIMIT ?",
-        match,
-        limit,
+def _order(hit: Hit) -> tuple[int, int, int, int]:
+    return hit.score, hit.size, KINDS.index(hit.kind), hit.id
+
+
+def _hits(
+    db: Database, kind: str, which: str, values: Sequence[object] = (), *, limit: int = -1,
+    score: int = 0, toy: bool = True,
+) -> Iterator[Hit]:  # fmt: skip
+    """Rows of a kind under a condition, those of shorter titles first."""
+    alive = "deleted IS NULL" if toy else "deleted IS NULL AND NOT toy"
+    sql = (_MODELS if kind == "model" else _EACH).format(kind=kind, which=which, alive=alive)
+    rows = db.connection.execute(
+        f"SELECT *, {letters('title')} AS size FROM ({sql}) ORDER BY size, id LIMIT ?",
+        (*values, limit),
     )
-    return [
-        Hit("model", r["id"], r["slug"], r["model_name"], _where(r["backbone"], r["names"]),
-            r["score"])
-        for r in rows
-    ]  # fmt: skip
+    for r in rows:
+        told = _where(r["excerpt"], r["names"]) if r["names"] else r["excerpt"]
+        yield Hit(kind, r["id"], r["slug"], r["title"], told, score, r["size"])
 
 
 def _where(backbone: str, names: str) -> str:

@@ -117,7 +117,7 @@ class Store:
         return self.db.transaction()
 
     def search(self, query: str, *, kinds: Sequence[str] = KINDS, limit: int = 20) -> list[Hit]:
-        """Papers, tasks, data sets, methods and models that hold every word; best first."""
+        """Papers, tasks, data sets, methods, models and boards that hold every word; best first."""
         return search(self.db, query, kinds=kinds, limit=limit)
 
     def history(

@@ -72,9 +72,16 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Hit:
-    """One search result: what kind of thing, its row, and how well it matches (lower: better).
+    """One search result, or what could be one.
 
-    ``kind`` is "task", "paper", "dataset", "method" or "model"; a model's ``slug`` is its board's.
+    Attributes:
+        kind: "task", "paper", "dataset", "method", "model" or "board".
+        id: Of its row; of a model the first row that it has on a board.
+        slug: Its address; of a model that of a board.
+        title: Its name.
+        excerpt: More about it.
+        score: 0: the title holds every word of the query; 1: other texts of it are needed.
+        size: Letters and digits of the title: of equal hits the shorter goes first.
     """
 
     kind: str
@@ -82,4 +89,5 @@ class Hit:
     slug: str
     title: str
     excerpt: str
-    score: float
+    score: int = 0
+    size: int = 0
