@@ -51,7 +51,7 @@ def test_a_task_without_boards_shows_those_below_it_or_of_its_data(context):
     general = task_page(context, store.tasks.get("domain-generalization"))
     assert general["whose"] == "Benchmarks on its data sets"
     assert "ObjectNet" in {x["board"]["dataset"] for x in general["lines"]}
-    assert "ObjectNet" in {d["name"] for d in general["datasets"]}
+    assert "ObjectNet" in {d.name for d in general["datasets"]}
     assert task_page(context, store.tasks.get("image-classification"))["whose"] == "Benchmarks"
 
 

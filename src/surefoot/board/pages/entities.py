@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from ...report.charts import Series
-from ..store.rows import Curve, Dataset, Method, Paper
+from ..store.rows import Curve, Dataset, Method
 from .alpha_charts import alpha_chart
 from .headings import metric_facts
-from .links import web
 from .lists import board_line
 from .page_context import PageContext
 from .queries import (
@@ -19,7 +18,7 @@ from .queries import (
     methods_page,
     paper_counts,
 )
-from .words import count, day, detail, number, plural, source_label, tidy
+from .words import count, number, source_label, tidy
 
 __all__ = [
     "LIST",
@@ -53,51 +52,25 @@ def datasets_list(context: PageContext, page: int = 1) -> dict[str, Any]:
     boards: dict[int, int] = {}
     for board in context.boards():
         boards[board.dataset_id] = boards.get(board.dataset_id, 0) + 1
-    items = [
-        {
-            "name": tidy(d.name, 120),
-            "full": tidy(d.full_name, 160),
-            "href": context.links("datasets", d.slug),
-            "text": tidy(d.description, 240),
-            "licence": tidy(d.licence_name, 120),
-            "modalities": [tidy(m, 30) for m in d.modalities][:4],
-            "boards": boards.get(d.id, 0),
-            "toy": d.toy,
-        }
-        for d in datasets_page(store, LIST, (cut["page"] - 1) * LIST)
-        if context.toy or not d.toy
-    ]
-    return {"entries": items, **cut}
+    some = datasets_page(store, LIST, (cut["page"] - 1) * LIST)
+    return {"entries": [d for d in some if context.toy or not d.toy], "counts": boards, **cut}
 
 
 def dataset_page(context: PageContext, data: Dataset) -> dict[str, Any]:
     """A data set: splits, licence, hashes, boards."""
     store = context.store
-    paper = store.papers.by_id(data.paper_id) if data.paper_id is not None else None
     parts = store.datasets.parts(data.id)
-    boards = context.shown(store.boards.of_dataset(data.id))
-    for part in parts:
-        boards += context.shown(store.boards.of_dataset(part.id))
+    boards = [b for d in (data, *parts) for b in context.shown(store.boards.of_dataset(d.id))]
     return {
+        "data": data,
         "name": " › ".join(tidy(n, 120) for n in store.datasets.path(data.id)),
-        "full": tidy(data.full_name, 200),
-        "text": tidy(data.description, 4000),
-        "toy": data.toy,
-        "homepage": web(data.homepage),
-        "licence": tidy(data.licence_name, 200),
-        "licence_url": web(data.licence_url),
-        "introduced": tidy(data.introduced, 40),
-        "modalities": [tidy(m, 40) for m in data.modalities][:12],
-        "tasks": [{"name": tidy(t.name), "href": context.links("tasks", t.slug)}
-                  for t in store.tasks.of_dataset(data.id)],
-        "paper": None if paper is None else {
-            "title": tidy(paper.title), "href": context.links.paper(paper.id, paper.slug)},
+        "tasks": store.tasks.of_dataset(data.id),
+        "paper": context.paper(data.paper_id),
         "splits": [_split(s) for s in data.splits if isinstance(s, Mapping)],
-        "parts": [{"name": tidy(p.name), "href": context.links("datasets", p.slug)} for p in parts],
+        "parts": parts,
         "lines": [board_line(context, b) for b in boards[:500]],
-        "own_licence": data.licence,
         "aliases": [tidy(a, 80) for a in store.datasets.aliases(data.id)][:20],
-    }  # fmt: skip
+    }
 
 
 def _split(split: Mapping[str, Any]) -> dict[str, str]:
@@ -112,68 +85,27 @@ def _split(split: Mapping[str, Any]) -> dict[str, str]:
 def methods_list(context: PageContext, page: int = 1) -> dict[str, Any]:
     """Methods, those with results first."""
     cut = _cut(context.totals()["methods"], page)
-    counts = method_counts(context.store)
-    items = [
-        {
-            "name": tidy(m.name, 120),
-            "full": tidy(m.full_name, 160),
-            "href": context.links("methods", m.slug),
-            "text": tidy(m.description, 240),
-            "year": m.introduced,
-            "results": counts.get(m.id, (0, 0))[0],
-            "curves": counts.get(m.id, (0, 0))[1],
-            "registry": m.registry_name,
-            "reading": m.reading,
-        }
-        for m in methods_page(context.store, LIST, (cut["page"] - 1) * LIST)
-    ]
-    return {"entries": items, **cut}
+    some = methods_page(context.store, LIST, (cut["page"] - 1) * LIST)
+    return {"entries": some, "counts": method_counts(context.store), **cut}
 
 
 def method_page(context: PageContext, method: Method) -> dict[str, Any]:
     """A method: what it is, its alpha curves, its results, papers."""
-    store = context.store
-    paper = store.papers.by_id(method.paper_id) if method.paper_id is not None else None
+    store, names = context.store, context.names()
     curves = [c for c in store.curves.of_method(method.id) if context.toy or not c.toy]
     entries = [e for e in store.entries.of_method(method.id) if context.toy or not e.toy]
-    names = context.names()
-    lines = [
-        {
-            "task": tidy(names[e.board_id].task, 80),
-            "dataset": tidy(names[e.board_id].dataset, 80),
-            "href": context.links("rows", e.id),
-            "metric": tidy(r.metric, 60),
-            "raw": tidy(r.raw, 40),
-            "value": r.value,
-            "model": tidy(e.model_name, 80),
-            "detail": detail(e, r),
-            "kind": e.kind,
-        }
-        for e in entries
-        if e.board_id in names
-        for r in e.results
-    ]
+    lines = [(names[e.board_id], e, r) for e in entries if e.board_id in names for r in e.results]
+    boards = [store.boards.by_id(i) for i in dict.fromkeys(e.board_id for e in entries)]
     return {
-        "name": tidy(method.name, 160),
-        "full": tidy(method.full_name, 200),
-        "text": tidy(method.description, 4000),
-        "year": method.introduced,
-        "registry": method.registry_name,
-        "reading": method.reading,
-        "paper": None if paper is None else {
-            "title": tidy(paper.title), "href": context.links.paper(paper.id, paper.slug)},
-        "source": web(method.source_url),
-        "source_title": tidy(method.source_title, 160),
-        "code": web(method.code_url),
+        "method": method,
+        "paper": context.paper(method.paper_id),
         "collections": [tidy(c.get("collection", ""), 80) for c in method.collections
                         if isinstance(c, Mapping)],
         "curves": [curve_facts(c, i) for i, c in enumerate(curves[:24])],
         "lines": lines[:_TABLE],
         "total": len(lines),
-        "boards": [board_line(context, b) for b in context.shown(
-            [store.boards.by_id(i) for i in dict.fromkeys(e.board_id for e in entries)])[:60]],
-        "papers": [_paper(context, p, (0, 0)) for p in store.papers.of_method(method.id, limit=30)],
-        "licence": method.licence,
+        "boards": [board_line(context, b) for b in context.shown(boards)[:60]],
+        "papers": store.papers.of_method(method.id, limit=30),
     }  # fmt: skip
 
 
@@ -228,24 +160,9 @@ def papers_list(context: PageContext, page: int = 1) -> dict[str, Any]:
         papers = store.papers.newest(limit=LIST, offset=start)
     else:
         papers = [store.papers.by_id(i) for i in context.listed_papers()[start : start + LIST]]
-    counts = paper_counts(context.store, [p.id for p in papers])
-    return {"entries": [_paper(context, p, counts[p.id]) for p in papers], **cut}
-
-
-def _paper(context: PageContext, paper: Paper, counts: tuple[int, int]) -> dict[str, Any]:
-    authors = [tidy(a, 80) for a in paper.authors]
-    who = ", ".join(authors[:3]) + (f" and {len(authors) - 3} more" if len(authors) > 3 else "")
-    return {
-        "title": tidy(paper.title, 300),
-        "href": context.links.paper(paper.id, paper.slug) or web(paper.url_abs),
-        "authors": who,
-        "date": day(paper.date),
-        "venue": tidy(paper.venue, 80),
-        "text": tidy(paper.abstract, 260),
-        "results": plural(counts[0], "result") if counts[0] else "",
-        "code": counts[1],
-        "tasks": [tidy(t.name, 60) for t in context.store.tasks.of_paper(paper.id)][:4],
-    }
+    tasks = {p.id: store.tasks.of_paper(p.id)[:4] for p in papers}
+    counts = paper_counts(store, [p.id for p in papers])
+    return {"entries": papers, "counts": counts, "tasks": tasks, **cut}
 
 
 def facts_of_curves(context: PageContext, paper_id: int) -> list[dict[str, Any]]:

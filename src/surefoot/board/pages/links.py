@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
+from ..store.rows import Paper
 from ..store.text import digest
 
 __all__ = ["Links", "file_of", "web"]
@@ -89,3 +90,7 @@ class Links:
         if self.papers is not None and paper_id not in self.papers:
             return None
         return self("papers", slug)
+
+    def read(self, paper: Paper) -> str | None:
+        """Where a reader finds a paper: its page here, else its own address."""
+        return self.paper(paper.id, paper.slug) or web(paper.url_abs)

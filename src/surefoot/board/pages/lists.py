@@ -37,7 +37,7 @@ def front_page(context: PageContext) -> dict[str, Any]:
         "sota": _by_task(context, shown[:BOARDS]),
         "boards": len(shown),
         "more": len(shown) > BOARDS,
-        "papers": [_paper_line(context, p) for p in newest_site_papers(store, 6)],
+        "papers": newest_site_papers(store, 6),
         "curated": bool(marked),
         "picture": _picture(context),
     }
@@ -104,15 +104,6 @@ def _totals(context: PageContext, boards: int) -> list[tuple[str, int, str]]:
         ("methods", totals["methods"], context.links("methods")),
         ("data sets", datasets, context.links("datasets")),
     ]
-
-
-def _paper_line(context: PageContext, paper: Any) -> dict[str, Any]:
-    return {
-        "title": tidy(paper.title, 200),
-        "href": context.links.paper(paper.id, paper.slug),
-        "date": day(paper.date),
-        "venue": tidy(paper.venue, 60),
-    }
 
 
 def _card(context: PageContext, board: Board) -> dict[str, Any]:
@@ -222,26 +213,17 @@ def _boards_of_tasks(context: PageContext) -> dict[int, int]:
 def task_page(context: PageContext, task: Task) -> dict[str, Any]:
     """A task: its boards with their best, what hangs under it, papers."""
     store = context.store
-
-    def link(t: Task) -> dict[str, str]:
-        return {"name": tidy(t.name, 120), "href": context.links("tasks", t.slug)}
-
     data = [d for d in store.datasets.of_task(task.id) if context.toy or not d.toy]
     whose, boards = _boards_for(context, task, data)
-    papers = store.papers.of_task(task.id, limit=30)
     return {
-        "name": tidy(task.name),
-        "text": tidy(task.description, 2000),
-        "synonyms": [tidy(s, 60) for s in task.synonyms][:20],
-        "parents": [link(t) for t in store.tasks.parents(task.id)],
-        "kids": [link(t) for t in store.tasks.children(task.id)],
+        "task": task,
+        "parents": store.tasks.parents(task.id),
+        "kids": store.tasks.children(task.id),
         "whose": whose,
         "lines": [board_line(context, b) for b in boards[: 5 * BOARDS]],
-        "datasets": [{"name": tidy(d.name, 80), "href": context.links("datasets", d.slug)}
-                     for d in data],
-        "papers": [_paper_line(context, p) for p in papers],
-        "licence": task.licence,
-    }  # fmt: skip
+        "datasets": data,
+        "papers": store.papers.of_task(task.id, limit=30),
+    }
 
 
 def _boards_for(

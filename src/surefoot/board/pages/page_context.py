@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..store.metrics import Metric
-from ..store.rows import Board
+from ..store.rows import Board, Paper
 from ..store.store import Store
 from .links import Links
 from .queries import board_names, only_submitted, reproduced_ids, site_papers
@@ -90,6 +90,10 @@ class PageContext:
     def live(self) -> bool:
         """Served, not written."""
         return self.links.live
+
+    def paper(self, paper_id: int | None) -> Paper | None:
+        """A paper, where there is one."""
+        return None if paper_id is None else self.store.papers.by_id(paper_id)
 
     def names(self) -> dict[int, BoardName]:
         """Board id -> its name."""

@@ -10,7 +10,7 @@ from ..store.rows import Paper
 from .entities import facts_of_curves
 from .links import web
 from .page_context import PageContext
-from .words import alpha_words, day, detail, source_label, tidy
+from .words import alpha_words, detail, source_label, tidy
 
 __all__ = ["paper_page"]
 
@@ -23,33 +23,22 @@ def paper_page(context: PageContext, paper: Paper) -> dict[str, Any]:
     table = [r for r in store.entries.paper_table(paper.id) if context.toy or not r.entry.toy]
     own = {m.id for m in store.methods.of_paper(paper.id) if m.paper_id == paper.id}
     short = _short(table, own, lambda m: store.metrics.get(m).direction == "lower")
-    summary = "summary" in str(paper.extra.get("abstract_is", ""))
     return {
-        "title": tidy(paper.title, 400),
-        "authors": [tidy(a, 100) for a in paper.authors],
-        "date": day(paper.date),
-        "iso": paper.date,
-        "venue": tidy(paper.venue, 120),
-        "deleted": day(paper.deleted),
-        "tasks": [{"name": tidy(t.name, 80), "href": context.links("tasks", t.slug)}
-                  for t in store.tasks.of_paper(paper.id)],
-        "methods": [{"name": tidy(m.name, 80), "href": context.links("methods", m.slug),
-                     "own": m.id in own, "text": tidy(m.description, 160)}
-                    for m in store.methods.of_paper(paper.id)],
-        "datasets": [{"name": tidy(d.name, 80), "href": context.links("datasets", d.slug)}
-                     for d in store.datasets.of_paper(paper.id)],
+        "paper": paper,
+        "tasks": store.tasks.of_paper(paper.id),
+        "methods": store.methods.of_paper(paper.id),
+        "own": own,
+        "datasets": store.datasets.of_paper(paper.id),
         "paper_links": _links(context, paper),
-        "abstract": tidy(paper.abstract, 8000),
-        "summary": summary,
+        "summary": "summary" in str(paper.extra.get("abstract_is", "")),
         "short": [_line(context, r) for r in short],
         "lines": [_line(context, r) for r in table[:_MOST]] if len(table) > len(short) else [],
         "oracle": any(r.result.selection == "oracle" for r in short),
         "total": len(table),
         "left_out": max(0, len(table) - _MOST),
         "curves": facts_of_curves(context, paper.id),
-        "related": [_related(context, *r) for r in store.papers.related(paper.id)],
-        "licence": paper.licence,
-    }  # fmt: skip
+        "related": store.papers.related(paper.id),
+    }
 
 
 def _links(context: PageContext, paper: Paper) -> list[dict[str, Any]]:
@@ -127,19 +116,4 @@ def _line(context: PageContext, one: PaperResult) -> dict[str, Any]:
         "of": places.of,
         "headline": one.result.headline,
         "source": source_label(one.entry.source),
-    }
-
-
-def _related(context: PageContext, paper: Paper, methods: int, tasks: int) -> dict[str, Any]:
-    shared = []
-    if methods:
-        shared.append(f"{methods} shared method{'s' if methods > 1 else ''}")
-    if tasks:
-        shared.append(f"{tasks} shared task{'s' if tasks > 1 else ''}")
-    return {
-        "title": tidy(paper.title, 200),
-        "href": context.links.paper(paper.id, paper.slug) or web(paper.url_abs),
-        "date": day(paper.date),
-        "venue": tidy(paper.venue, 60),
-        "shared": ", ".join(shared),
     }

@@ -12,8 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...drawing import script, stylesheet
-from .links import Links
-from .words import KIND_WORDS, clean, count, plural
+from .links import Links, web
+from .words import KIND_WORDS, clean, count, day, detail, plural, tidy
 
 __all__ = ["ASSETS", "POLICY", "Chrome", "asset", "environment", "prepare", "render"]
 
@@ -66,9 +66,9 @@ def environment() -> Environment:
         auto_reload=False,
         finalize=_shown,
     )
-    made.filters["count"] = count
-    made.globals["plural"] = plural
-    made.globals["kind_words"] = KIND_WORDS
+    for used in (count, day, tidy, web):
+        made.filters[used.__name__] = used
+    made.globals |= {"detail": detail, "kind_words": KIND_WORDS, "plural": plural}
     return made
 
 

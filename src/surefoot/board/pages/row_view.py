@@ -31,11 +31,9 @@ def row_page(context: PageContext, entry: Entry) -> dict[str, Any]:
     """A row's page as plain data."""
     store = context.store
     board = store.boards.by_id(entry.board_id)
-    paper = None
-    if entry.paper_id is not None:
-        cited = store.papers.by_id(entry.paper_id)
-        paper = {"title": tidy(cited.title), "href": context.links.paper(cited.id, cited.slug)
-                 or web(cited.url_abs)}  # fmt: skip
+    cited, paper = context.paper(entry.paper_id), None
+    if cited is not None:
+        paper = {"title": tidy(cited.title), "href": context.links.read(cited)}
     elif entry.paper_title:
         paper = {"title": tidy(entry.paper_title, 300), "href": web(entry.paper_url)}
     method = store.methods.by_id(entry.method_id) if entry.method_id is not None else None
@@ -49,8 +47,7 @@ def row_page(context: PageContext, entry: Entry) -> dict[str, Any]:
         "toy": entry.toy,
         "facts": _facts(context, entry),
         "paper": paper,
-        "method": None if method is None else {
-            "name": tidy(method.name), "href": context.links("methods", method.slug)},
+        "method": method,
         "code": _links(entry.code_links),
         "models": _links(entry.model_links),
         "results": [_result(context, board, entry, r) for r in entry.results],

@@ -128,7 +128,7 @@ class Maker:
                 {"url": web(c.url), "official": bool(c.official)}
                 for c in store.code.of_paper(paper_id)
             ]
-            href = self.context.links.paper(paper.id, paper.slug) or web(paper.url_abs)
+            href = self.context.links.read(paper)
             self._papers[paper_id] = (paper.title, href, [c for c in code if c["url"]])
         return self._papers[paper_id]
 
