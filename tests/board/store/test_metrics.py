@@ -61,4 +61,4 @@ def test_a_wrong_direction_is_refused(store):
 
 def test_every_built_in_metric_has_a_direction():
     assert len(built_in()) > 20
-    assert all(m.ranked for m in built_in())
+    assert all(m.ranked for m in built_in().values())

@@ -20,7 +20,7 @@ from .disk_map import DiskMap, json_items
 from .evaluation_tables import ALL_KINDS, EvaluationTables, provenance
 from .format import LICENCE, NOTICE, PROVENANCE, TABLES, from_archive
 
-__all__ = ["Exported", "export", "flat_rows", "model_index", "notice"]
+__all__ = ["Exported", "export", "flat_rows", "notice"]
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,10 @@ def flat_rows(
                 yield _flat(store, board, dataset, task.name, entry, result)
 
 
+_OF_RESULT = ("raw", "value", "n", "low", "high", "interval", "alpha", "selection")
+_OF_ENTRY = ("extra_data", "toy", "paper_title", "paper_url", "paper_date")
+
+
 def _flat(
     store: Store, board: Board, dataset: Dataset, task: str, entry: Entry, result: Result
 ) -> dict[str, Any]:
@@ -169,19 +173,8 @@ def _flat(
         "model": entry.model_name,
         "backbone": entry.backbone,
         "setting": entry.setting,
-        "raw": result.raw,
-        "value": result.value,
-        "n": result.n,
-        "low": result.low,
-        "high": result.high,
-        "interval": result.interval,
-        "alpha": result.alpha,
-        "selection": result.selection,
-        "extra_data": entry.extra_data,
-        "toy": entry.toy,
-        "paper_title": entry.paper_title,
-        "paper_url": entry.paper_url,
-        "paper_date": entry.paper_date,
+        **{name: getattr(result, name) for name in _OF_RESULT},
+        **{name: getattr(entry, name) for name in _OF_ENTRY},
         "source": json.dumps(write_source(entry.source), ensure_ascii=False, sort_keys=True),
         "licence": entry.licence,
         "row_key": entry.row_key,
@@ -194,23 +187,14 @@ def _cell(value: Any) -> Any:
     return f" {value}" if isinstance(value, str) and value.startswith(risky) else value
 
 
-def model_index(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows as the ``model-index`` of Hugging Face model cards: models with their results.
-
-    Values that could not be parsed are left out: a model card holds numbers. ``verified`` is true
-    of what we measured or reproduced ourselves.
-
-    Args:
-        rows: From :func:`flat_rows`.
-    """
-    models: dict[str, list[dict[str, Any]]] = {}
-    for name, one in filter(None, map(_card, rows)):
-        models.setdefault(name, []).append(one)
-    return [{"name": name, "results": results} for name, results in models.items()]
-
-
 def _card(row: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """A model's name and one of its results; None where a card cannot hold it."""
+    """A model's name and one of its results, as the ``model-index`` of Hugging Face model cards.
+
+    ``verified`` is true of what we measured or reproduced ourselves.
+
+    Returns:
+        None for a value that could not be parsed: a model card holds numbers.
+    """
     if row["value"] is None:
         return None
     words = ", ".join(w for w in (row["backbone"], row["setting"]) if w)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..store.ranking import Agreement
 from ..store.rows import Entry, Result
 from .page_context import PageContext
 from .words import signed, tidy
 
-__all__ = ["check_of", "verdict_facts"]
+__all__ = ["check_of"]
 
 
 def check_of(
@@ -33,19 +32,13 @@ def check_of(
         for one in other.results:
             if one.id == result.reproduces_id if again else one.reproduces_id == result.id:
                 first, second = (one, result) if again else (result, one)
+                apart = verdict.difference
                 return {
                     "published": tidy(first.raw, 40),
                     "reproduced": tidy(second.raw, 40),
-                    **verdict_facts(context, other, verdict),
+                    "verdict": verdict.verdict,
+                    "difference": "" if apart is None else signed(apart, 2),
+                    "reason": verdict.reason,
+                    "href": context.links("rows", other.id),
                 }
     return None
-
-
-def verdict_facts(context: PageContext, other: Entry, verdict: Agreement) -> dict[str, Any]:
-    """A verdict for a page, with the way to the other row."""
-    return {
-        "verdict": verdict.verdict,
-        "difference": "" if verdict.difference is None else signed(verdict.difference, 2),
-        "reason": tidy(verdict.reason, 300),
-        "href": context.links("rows", other.id),
-    }

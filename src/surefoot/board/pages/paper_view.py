@@ -9,8 +9,8 @@ from ..store.entries import PaperResult
 from ..store.rows import Paper
 from .entities import facts_of_curves
 from .links import web
-from .page_context import PageContext
-from .words import alpha_words, detail, source_label, tidy
+from .page_context import BoardName, PageContext, Places
+from .words import tidy
 
 __all__ = ["paper_page"]
 
@@ -92,28 +92,5 @@ def _model(one: PaperResult) -> tuple[str, str, str]:
     return one.entry.model_name, one.entry.backbone, one.entry.setting
 
 
-def _line(context: PageContext, one: PaperResult) -> dict[str, Any]:
-    places = context.places(one.board, one.metric)
-    rank, reason, _ = places.rows.get(one.entry.id, (None, "", False))
-    return {
-        "task": tidy(one.task, 80),
-        "task_href": context.links("tasks", context.names()[one.board.id].task_slug),
-        "dataset": tidy(one.dataset, 80),
-        "split": "" if one.board.split in ("unspecified", "test") else tidy(one.board.split, 40),
-        "board_href": context.links("boards", one.board.slug),
-        "metric": tidy(one.metric, 80),
-        "value": tidy(one.value, 60),
-        "key": one.result.value,
-        "model": tidy(one.model, 120),
-        "detail": detail(one.entry, one.result),
-        "alpha": alpha_words(one.result),
-        "href": context.links("rows", one.entry.id),
-        "kind": one.entry.kind,
-        "date": one.entry.dated,
-        "rank": rank,
-        "reason": reason,
-        "oracle": one.result.selection == "oracle",
-        "of": places.of,
-        "headline": one.result.headline,
-        "source": source_label(one.entry.source),
-    }
+def _line(context: PageContext, one: PaperResult) -> tuple[PaperResult, BoardName, Places]:
+    return one, context.names()[one.board.id], context.places(one.board, one.metric)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from ...drawing import script, stylesheet
 from .links import Links, web
-from .words import KIND_WORDS, clean, count, day, detail, plural, tidy
+from .words import KIND_WORDS, clean, count, day, detail, plural, signed, tidy
 
 __all__ = ["ASSETS", "POLICY", "Chrome", "asset", "environment", "prepare", "render"]
 
@@ -66,7 +66,7 @@ def environment() -> Environment:
         auto_reload=False,
         finalize=_shown,
     )
-    for used in (count, day, tidy, web):
+    for used in (count, day, signed, tidy, web):
         made.filters[used.__name__] = used
     made.globals |= {"detail": detail, "kind_words": KIND_WORDS, "plural": plural}
     return made

@@ -6,9 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..store.ranking import Agreement
 from ..store.rows import Board, Entry, Result, Revision, Source
-from .checks import verdict_facts
 from .headings import heading, metric_facts
 from .links import web
 from .page_context import PageContext
@@ -51,11 +49,11 @@ def row_page(context: PageContext, entry: Entry) -> dict[str, Any]:
         "code": _links(entry.code_links),
         "models": _links(entry.model_links),
         "results": [_result(context, board, entry, r) for r in entry.results],
-        "checks": [_check(context, *one) for one in store.agreements(entry)],
+        "checks": store.agreements(entry),
         "source": _source(entry.source),
         "also": [tidy(a, 200) for a in entry.source.also],
         "licence": entry.licence,
-        "history": [_line(r) for r in _history(context, entry)],
+        "history": [(r, _changes(r)) for r in _history(context, entry)],
         "key": entry.row_key,
     }  # fmt: skip
 
@@ -103,15 +101,6 @@ def _seeds(seeds: int | None) -> str:
     return "one seed" if seeds == 1 else f"mean of {seeds} seeds"
 
 
-def _check(context: PageContext, other: Entry, verdict: Agreement) -> dict[str, Any]:
-    return {
-        "model": tidy(other.model_name, 120),
-        "kind": other.kind,
-        "numbers": ", ".join(tidy(r.raw, 40) for r in other.results),
-        **verdict_facts(context, other, verdict),
-    }
-
-
 def _source(source: Source) -> list[tuple[str, str]]:
     found = []
     for name, words in _SOURCE_WORDS.items():
@@ -129,19 +118,12 @@ def _history(context: PageContext, entry: Entry) -> list[Revision]:
     return sorted(lines, key=lambda r: r.id)
 
 
-def _line(one: Revision) -> dict[str, Any]:
-    changes = []
-    if one.action in ("update", "delete", "restore"):
-        old, new = one.old or {}, one.new or {}
-        changes = [(k, _short(old.get(k)), _short(new.get(k))) for k in sorted(new)]
-    return {
-        "at": tidy(one.at.replace("T", " ").replace("Z", " UTC")),
-        "who": tidy(one.who, 80) or "unknown",
-        "action": one.action,
-        "entity": one.entity,
-        "note": tidy(one.note, 300),
-        "changes": changes,
-    }
+def _changes(one: Revision) -> list[tuple[str, str, str]]:
+    """Column, what it was, what it became."""
+    if one.action not in ("update", "delete", "restore"):
+        return []
+    old, new = one.old or {}, one.new or {}
+    return [(k, _short(old.get(k)), _short(new.get(k))) for k in sorted(new)]
 
 
 def _short(value: Any) -> str:

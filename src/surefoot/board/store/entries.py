@@ -178,7 +178,7 @@ class Entries(Table[Entry]):
             f"SELECT * FROM entry WHERE {condition} AND deleted IS NULL ORDER BY id", value
         )
         return [
-            self.read(r, tuple(results.get(r["id"], ())))
+            self.read(r, results=tuple(results.get(r["id"], ())))
             for r in rows
             if kinds is None or r["kind"] in kinds
         ]
@@ -191,7 +191,7 @@ class Entries(Table[Entry]):
             block = entry_ids[start : start + 500]
             marks = ", ".join("?" * len(block))
             for r in self.db.all(f"SELECT * FROM entry WHERE id IN ({marks})", *block):
-                found[r["id"]] = self.read(r, results[r["id"]])
+                found[r["id"]] = self.read(r, results=results[r["id"]])
         return found
 
     def briefs(self, board: Board, metric: str) -> list[Brief]:

@@ -8,8 +8,12 @@ that very name, **inferred** where the name's words leave no doubt ("Word Error 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
 from typing import Literal
+
+import yaml
 
 from ..errors import BoardError
 from .database import Database
@@ -45,41 +49,6 @@ class Metric:
         return self.direction != "unknown"
 
 
-_DECLARED: dict[str, tuple[Direction, str, str]] = {
-    "Top-1 Accuracy": ("higher", "%", "share of images whose first guess is right"),
-    "Top 1 Accuracy": ("higher", "%", "share of images whose first guess is right"),
-    "Top-5 Accuracy": ("higher", "%", "share of images with the label among five guesses"),
-    "Top 5 Accuracy": ("higher", "%", "share of images with the label among five guesses"),
-    "Accuracy": ("higher", "%", "share of examples that are right"),
-    "Percentage correct": ("higher", "%", "share of examples that are right"),
-    "Mean per-class accuracy": ("higher", "%", "accuracy of each class, averaged over classes"),
-    "Macro F1": ("higher", "%", "F1 of each class, averaged over classes"),
-    "Worst-region accuracy": ("higher", "%", "accuracy of the worst region"),
-    "Worst-group accuracy": ("higher", "%", "accuracy of the worst group"),
-    "pm-0 Accuracy": ("higher", "%", "accuracy on anchor frames"),
-    "pm-10 Accuracy": ("higher", "%", "worst accuracy within ten frames of each anchor"),
-    "Average accuracy": ("higher", "%", "mean of the accuracies of several sets"),
-    "kNN Accuracy": ("higher", "%", "top-1 of a k-nearest-neighbour classifier"),
-    "Expected calibration error": ("lower", "%", "mean gap of confidence and accuracy"),
-    "Negative log-likelihood": ("lower", "", "mean of -log p(label)"),
-    "mAP": ("higher", "", "mean average precision"),
-    "mIoU": ("higher", "", "mean intersection over union"),
-    "Mean IoU": ("higher", "", "mean intersection over union"),
-    "FID": ("lower", "", "Frechet inception distance"),
-    "BLEU score": ("higher", "", ""),
-    "BLEU": ("higher", "", ""),
-    "ROUGE-L": ("higher", "", ""),
-    "PSNR": ("higher", "", "peak signal-to-noise ratio"),
-    "SSIM": ("higher", "", "structural similarity"),
-    "LPIPS": ("lower", "", "learned perceptual distance"),
-    "EM": ("higher", "", "exact match"),
-    "AUC": ("higher", "", "area under the curve"),
-    "AUROC": ("higher", "", "area under the ROC curve"),
-    "MAE": ("lower", "", "mean absolute error"),
-    "MSE": ("lower", "", "mean squared error"),
-    "RMSE": ("lower", "", "root mean squared error"),
-}
-
 _HIGHER = re.compile(
     r"\b(accuracy|acc|acc\.|f1|f1-score|precision|recall|auroc|auc|map|m?iou|bleu|rouge|psnr|ssim"
     r"|dice|ndcg|mrr|ap\d*|hits?@\d+|r@\d+|recall@\d+)\b"
@@ -93,26 +62,19 @@ _DOUBT = re.compile(
 )
 
 
-def _built() -> dict[str, Metric]:
-    return {
-        fold(name): Metric(name, direction, "declared", unit, note)
-        for name, (direction, unit, note) in _DECLARED.items()
-    }
-
-
-_BUILT = _built()
-
-
-def built_in() -> list[Metric]:
-    """The metrics that this package declares."""
-    return list(_BUILT.values())
+@cache
+def built_in() -> dict[str, Metric]:
+    """The metrics that this package declares, by their folded names."""
+    text = resources.files(__package__).joinpath("metrics.yaml").read_text(encoding="utf-8")
+    rows = yaml.safe_load(text)
+    return {fold(name): Metric(name, way, "declared", *told) for name, way, *told in rows}
 
 
 def infer(name: str) -> Metric:
     """A metric from its name alone: declared here, else inferred from its words, else unknown."""
-    known = _BUILT.get(fold(name))
+    known = built_in().get(fold(name))
     if known is not None:
-        return Metric(name, known.direction, "declared", known.unit, known.note)
+        return replace(known, name=name)
     words = fold(name).replace("_", " ")
     up, down = bool(_HIGHER.search(words)), bool(_LOWER.search(words))
     if _DOUBT.search(words) or up == down:

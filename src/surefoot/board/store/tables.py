@@ -20,7 +20,7 @@ __all__ = ["Table", "revisions"]
 
 T = TypeVar("T")
 _Convert = Callable[[Any], Any]
-_Reader = tuple[Callable[[sqlite3.Row], tuple[Any, ...]], list[tuple[int, _Convert]]]
+_Reader = tuple[list[str], Callable[[sqlite3.Row], tuple[Any, ...]], list[tuple[str, _Convert]]]
 
 
 class Table(Generic[T]):
@@ -44,25 +44,26 @@ class Table(Generic[T]):
 
     # from and to SQL
 
-    def read(self, row: sqlite3.Row, *more: Any) -> T:
-        """A row as the dataclass; ``more`` are values of its last fields, which are no columns."""
+    def read(self, row: sqlite3.Row, **more: Any) -> T:
+        """A row as the dataclass; ``more`` are values of fields that are no columns."""
         columns = tuple(row.keys())
-        pick, convert = self._readers.get(columns) or self._reader(columns)
-        values = list(pick(row))
-        for place, function in convert:
-            values[place] = function(values[place])
-        one: T = self.row(*values, *more)
+        names, pick, convert = self._readers.get(columns) or self._reader(columns)
+        values = dict(zip(names, pick(row), strict=True))
+        for name, function in convert:
+            values[name] = function(values[name])
+        one: T = self.row(**values, **more)
         return one
 
     def _reader(self, columns: tuple[str, ...]) -> _Reader:
-        """How a row becomes values in the order of the dataclass's fields, and which are converted.
+        """Which columns are fields, where they stand, and which are converted.
 
         Worked out once per query: 10,000 rows may be read while somebody waits.
         """
         names = [f.name for f in fields(self.row) if f.name in columns]
         made: _Reader = (
+            names,
             itemgetter(*(columns.index(n) for n in names)),
-            [(names.index(n), read) for n, (read, _) in _columns(self.row).items() if n in names],
+            [(n, read) for n, (read, _) in _columns(self.row).items() if n in names],
         )
         self._readers[columns] = made
         return made

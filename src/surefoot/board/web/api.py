@@ -11,8 +11,9 @@ from ..pages.page_context import PageContext
 from ..pages.queries import board_names
 from ..pages.table import Query as TableQuery
 from ..pages.table import select
+from ..store.ranking import Standing
+from ..store.rows import Board, Dataset, Entry, Method, Paper, Task, write_source
 from ..store.submit import SubmissionForm, submit
-from .convert import board_out, dataset_out, method_out, paper_out, row_out, task_out
 from .pages import state
 from .shapes import (
     BoardOut,
@@ -23,6 +24,7 @@ from .shapes import (
     PaperOut,
     PartOut,
     Problem,
+    ResultOut,
     RevisionOut,
     RowOut,
     SubmissionOut,
@@ -59,6 +61,51 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 Words = Annotated[str, Query(max_length=300)]
 
 
+def _task(context: PageContext, row: Task) -> TaskOut:
+    """A task, with its counts of boards and papers."""
+    boards, papers = context.task_counts().get(row.id, (0, 0))
+    parents = [p.slug for p in context.store.tasks.parents(row.id)]
+    return TaskOut.of(row, parents=parents, boards=boards, papers=papers)
+
+
+def _board(context: PageContext, row: Board) -> BoardOut:
+    """A board."""
+    name, size = context.names()[row.id], context.sizes().get(row.id, 0)
+    return BoardOut.of(row, task=name.task, dataset=name.dataset, rows=size)
+
+
+def _row(slug: str, e: Entry, place: Standing | None = None) -> RowOut:
+    """A row, by itself without a place."""
+    return RowOut.of(
+        e,
+        board=slug,
+        rank=place.rank if place else None,
+        unranked=place.reason if place else "",
+        tied_with_best=place.ties_best if place else None,
+        model=e.model_name,
+        results=[ResultOut.of(r) for r in e.results],
+        source=write_source(e.source),
+    )
+
+
+def _dataset(context: PageContext, row: Dataset) -> DatasetOut:
+    """A data set."""
+    boards = [b.slug for b in context.store.boards.of_dataset(row.id)]
+    return DatasetOut.of(row, boards=boards)
+
+
+def _method(context: PageContext, row: Method) -> MethodOut:
+    """A method."""
+    return MethodOut.of(row, surefoot=row.registry_name)
+
+
+def _paper(context: PageContext, row: Paper) -> PaperOut:
+    """A paper."""
+    tasks = [t.slug for t in context.store.tasks.of_paper(row.id)]
+    code = [c.url for c in context.store.code.of_paper(row.id)]
+    return PaperOut.of(row, tasks=tasks, code=code)
+
+
 def _alive(row: Any) -> Any:
     if row.deleted:
         raise HTTPException(404, f"it was taken off the board on {row.deleted[:10]}")
@@ -92,10 +139,10 @@ def _collection(name: str, tag: str, shape: Any, out: Callable[[PageContext, Any
     )  # fmt: skip
 
 
-_collection("tasks", "tasks", TaskOut, task_out)
-_collection("datasets", "data sets", DatasetOut, dataset_out)
-_collection("methods", "methods", MethodOut, method_out)
-_collection("papers", "papers", PaperOut, paper_out)
+_collection("tasks", "tasks", TaskOut, _task)
+_collection("datasets", "data sets", DatasetOut, _dataset)
+_collection("methods", "methods", MethodOut, _method)
+_collection("papers", "papers", PaperOut, _paper)
 
 
 @router.get("/boards", tags=["boards"])
@@ -105,7 +152,7 @@ def boards(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[
         table = context.store.boards
         names = board_names(context.store.db)
         rows = [b for b in table.all(limit=limit, offset=offset) if b.id in names]
-        items = [board_out(context, b) for b in rows]
+        items = [_board(context, b) for b in rows]
         return PartOut(total=table.count(), offset=offset, items=items)
 
 
@@ -125,13 +172,13 @@ def board(
         part = kept[offset : offset + limit]
         whole = context.store.entries.several([r.entry.id for r in part])
         return BoardRowsOut(
-            board=board_out(context, row),
+            board=_board(context, row),
             metric=found.metric.name,
             direction=found.metric.direction,
             direction_known_from=found.metric.known_from,
             total=len(kept),
             offset=offset,
-            rows=[row_out(row.slug, whole[r.entry.id], r) for r in part],
+            rows=[_row(row.slug, whole[r.entry.id], r) for r in part],
         )
 
 
@@ -142,7 +189,7 @@ def row(request: Request, row: int) -> RowOut:
         entry = context.store.entries.full(row)
         board = context.store.boards.by_id(entry.board_id)
         ranked = next((r for r in context.rows(board).rows if r.entry.id == entry.id), None)
-        return row_out(board.slug, entry, ranked)
+        return _row(board.slug, entry, ranked)
 
 
 @router.get("/rows/{row}/history", tags=["rows"])
@@ -161,7 +208,7 @@ def paper_results(request: Request, slug: str) -> list[RowOut]:
         found = _alive(context.store.papers.get(slug))
         slugs = {b.id: b.slug for b in context.store.boards.all()}
         rows = context.store.entries.of_paper(found.id)
-        return [row_out(slugs[e.board_id], e) for e in rows if e.board_id in slugs]
+        return [_row(slugs[e.board_id], e) for e in rows if e.board_id in slugs]
 
 
 @router.get("/search", tags=["search"])

@@ -10,38 +10,45 @@ from .types import Json
 __all__ = ["CodeLink", "Dataset", "Method", "Paper", "Task"]
 
 
-@dataclass(frozen=True)
-class Task:
-    """A task, such as Image Classification; tasks form a tree in which one may hang twice."""
+@dataclass(frozen=True, kw_only=True)
+class Entity:
+    """What all of them have.
 
-    name: str
+    Attributes:
+        fold: The name as names are compared.
+        licence: Of this description, not of what it describes.
+    """
+
     id: int = 0
     slug: str = ""
     fold: str = ""
-    description: str = ""
-    categories: tuple[str, ...] = ()
-    synonyms: tuple[str, ...] = ()
-    source_link: Any = None
     licence: str = ""
     import_id: int | None = None
     deleted: str | None = None
 
 
 @dataclass(frozen=True)
-class Dataset:
+class Task(Entity):
+    """A task, such as Image Classification; tasks form a tree in which one may hang twice."""
+
+    name: str
+    description: str = ""
+    categories: tuple[str, ...] = ()
+    synonyms: tuple[str, ...] = ()
+    source_link: Any = None
+
+
+@dataclass(frozen=True)
+class Dataset(Entity):
     """A data set or a part of one (``parent_id``).
 
     Attributes:
         licence_name: The data's own licence; "" where it is not known for certain.
         splits: Name and count of each split, as {"name": ..., "count": ...}.
         toy: Made by a program or a miniature: stays out of exports by default.
-        licence: Of this description, not of the data.
     """
 
     name: str
-    id: int = 0
-    slug: str = ""
-    fold: str = ""
     parent_id: int | None = None
     full_name: str = ""
     description: str = ""
@@ -55,13 +62,10 @@ class Dataset:
     paper_id: int | None = None
     toy: bool = False
     extra: Json = field(default_factory=dict)
-    licence: str = ""
-    import_id: int | None = None
-    deleted: str | None = None
 
 
 @dataclass(frozen=True)
-class Paper:
+class Paper(Entity):
     """A paper. ``abstract`` of a seeded paper is our own summary, never the paper's text.
 
     Attributes:
@@ -71,9 +75,6 @@ class Paper:
     """
 
     title: str
-    id: int = 0
-    slug: str = ""
-    fold: str = ""
     authors: tuple[str, ...] = ()
     date: str = ""
     venue: str = ""
@@ -83,19 +84,13 @@ class Paper:
     url_abs: str = ""
     url_pdf: str = ""
     extra: Json = field(default_factory=dict)
-    licence: str = ""
-    import_id: int | None = None
-    deleted: str | None = None
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Entity):
     """A method. ``registry_name`` is surefoot's own name for it; ``reading``: ours of it."""
 
     name: str
-    id: int = 0
-    slug: str = ""
-    fold: str = ""
     full_name: str = ""
     description: str = ""
     introduced: int | None = None
@@ -108,9 +103,6 @@ class Method:
     registry_name: str = ""
     reading: bool = False
     extra: Json = field(default_factory=dict)
-    licence: str = ""
-    import_id: int | None = None
-    deleted: str | None = None
 
 
 @dataclass(frozen=True)
