@@ -18,7 +18,7 @@ from .links import web
 from .page_context import PageContext
 from .ranked import BoardRows
 from .table import PAGE, Query, make_rows
-from .words import KIND_WORDS, KINDS, arrow, day, detail, tidy
+from .words import KIND_WORDS, KINDS, arrow, day, tidy
 
 __all__ = ["board_page", "has_checks"]
 
@@ -59,8 +59,8 @@ def board_page(
         "rows": rows,
         "all": len(found.rows),
         "query": query,
-        "best": _best(context, found.best),
-        "bound": _best(context, found.bound),
+        "best": found.best,
+        "bound": found.bound,
         "chart": _over_time(context, found),
         "kinds": [{"name": k, "words": KIND_WORDS[k]} for k in kinds],
         "methods": _methods(context, found.rows),
@@ -91,18 +91,6 @@ def _choice(context: PageContext, board: Board, metric: str, now: str) -> dict[s
 def _link(data: Any) -> dict[str, str] | None:
     url = web(data.get("url")) if isinstance(data, dict) else None
     return {"url": url, "title": tidy(data.get("title") or url, 100)} if url else None
-
-
-def _best(context: PageContext, best: Standing | None) -> dict[str, Any] | None:
-    if best is None:
-        return None
-    return {
-        "model": tidy(best.entry.model_name, 120),
-        "detail": detail(best.entry, best.result),
-        "raw": tidy(best.result.raw, 40),
-        "kind": best.entry.kind,
-        "href": context.links("rows", best.entry.id),
-    }
 
 
 def _methods(context: PageContext, rows: Sequence[Standing]) -> list[tuple[int, str]]:

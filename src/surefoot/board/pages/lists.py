@@ -8,13 +8,14 @@ from typing import Any
 
 from ...drawing.svg import Node
 from ...report.charts import Dot, Trail, plane_chart
-from ..store.ranking import in_time
+from ..store.metrics import Metric
+from ..store.ranking import Standing, in_time
 from ..store.rows import Board, Dataset, Task
 from .charts import spark
 from .headings import heading, metric_facts
 from .page_context import PageContext
 from .queries import newest_site_papers, without_toy
-from .words import day, detail, tidy
+from .words import tidy
 
 __all__ = ["BOARDS", "front_page", "sota_page", "task_page", "tasks_page"]
 
@@ -123,28 +124,18 @@ def _card(context: PageContext, board: Board) -> dict[str, Any]:
 def board_line(context: PageContext, board: Board) -> dict[str, Any]:
     """A board in a list: its name, its best row."""
 
-    def make() -> dict[str, Any]:
+    def make() -> tuple[int, Metric, Standing | None]:
         rows = context.rows(board)
-        best = rows.best
-        return {
-            "rows": len(rows.rows),
-            "metric": metric_facts(rows.metric),
-            "best": None if best is None else {
-                "id": best.entry.id,
-                "model": tidy(best.entry.model_name, 80),
-                "detail": detail(best.entry, best.result),
-                "raw": tidy(best.result.raw, 40),
-                "kind": best.entry.kind,
-                "date": day(best.entry.dated),
-                "paper_id": best.entry.paper_id,
-            },
-        }  # fmt: skip
+        return len(rows.rows), rows.metric, rows.best
 
-    facts = context.cache.get(("line", board.id, context.toy), make, lambda _: 1)
-    best = facts["best"]
-    if best is not None:
-        best = {**best, "href": context.links("rows", best["id"])}
-    return {"board": heading(context, board), **facts, "best": best}
+    rows, metric, best = context.cache.get(("line", board.id, context.toy), make, lambda _: 1)
+    return {
+        "board": heading(context, board),
+        "rows": rows,
+        "metric": metric_facts(metric),
+        "best": best,
+        "href": best and context.links("rows", best.entry.id),
+    }
 
 
 def _by_task(context: PageContext, boards: Iterable[Board]) -> list[dict[str, Any]]:

@@ -99,19 +99,6 @@ def submit_page(
         "metric": [m.name for m in context.metrics()[:100]],
         "protocol": [r[0] for r in store.db.all("SELECT name FROM protocol LIMIT 300")],
     }
-    queue = [
-        {
-            "id": s.id,
-            "status": s.status,
-            "model": tidy(s.payload.get("model_name", ""), 100),
-            "dataset": tidy(s.payload.get("dataset", ""), 80),
-            "value": tidy(s.payload.get("value", ""), 40),
-            "note": tidy(s.note, 200),
-            "created": day(s.created),
-            "href": context.links("rows", s.entry_id) if s.entry_id else None,
-        }
-        for s in store.submissions.queue(None)[-50:]
-    ]
     return {
         "groups": groups,
         "lists": {k: [tidy(v, 120) for v in some] for k, some in lists.items()},
@@ -120,7 +107,7 @@ def submit_page(
         "problems": wrong,
         "other": [v for k, v in wrong.items() if k not in fields],
         "sent": sent,
-        "queue": queue[::-1],
+        "queue": store.submissions.queue(None)[:-51:-1],
         "labels": _LABELS,
     }
 

@@ -68,8 +68,7 @@ def _paper(store: Store, row: dict[str, Any]) -> None:
                 venue=row.get("venue", ""),
                 arxiv_id=number,
                 abstract=row["summary"],
-                url_abs=f"https://arxiv.org/abs/{number}" if number else "",
-                url_pdf=f"https://arxiv.org/pdf/{number}" if number else "",
+                **{f"url_{k}": f"https://arxiv.org/{k}/{number}" for k in ("abs", "pdf") if number},
                 extra={"abstract_is": "a summary written for this board"},
                 licence=LICENCE,
             )

@@ -51,7 +51,7 @@ class Database:
             )
         self.connection = self._connect(memory)
         self._columns: dict[str, frozenset[str]] = {}
-        self._inserts: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._inserts: dict[tuple[str, ...], str] = {}
 
     def _connect(self, memory: bool) -> sqlite3.Connection:
         where = self.path if memory else Path(self.path).resolve().as_uri()
@@ -176,32 +176,28 @@ class Database:
         """
         if self.import_id is not None and "import_id" in self.columns(table):
             values = {**values, "import_id": self.import_id}
-        sql = self._insert_sql(table, tuple(values))
         if self._depth and self.import_id is not None:
-            return int(self.connection.execute(sql, tuple(values.values())).lastrowid or 0)
+            return self.put(table, values)
         with self.transaction():
-            row_id = int(self.connection.execute(sql, tuple(values.values())).lastrowid or 0)
+            row_id = self.put(table, values)
             if self.import_id is None:
                 self.record("create", table, row_id, None, values, note)
         return row_id
 
-    def _insert_sql(self, table: str, names: tuple[str, ...]) -> str:
-        key = (table, names)
+    def put(self, table: str, values: Mapping[str, Any], *, verb: str = "INSERT") -> int:
+        """Add a row without a line of history, inside a transaction; its id."""
+        key = (table, verb, *values)
         if key not in self._inserts:
-            self._check_columns(table, names)
-            marks = ", ".join("?" * len(names))
-            self._inserts[key] = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"
-        return self._inserts[key]
+            self._check_columns(table, list(values))
+            marks = ", ".join("?" * len(values))
+            self._inserts[key] = f"{verb} INTO {table} ({', '.join(values)}) VALUES ({marks})"
+        done = self.connection.execute(self._inserts[key], tuple(values.values()))
+        return int(done.lastrowid or 0)
 
     def link(self, table: str, **values: int) -> None:
         """Add a pair to a link table; nothing happens where it is there."""
-        self._check_columns(table, list(values))
         with self.transaction():
-            self.connection.execute(
-                f"INSERT OR IGNORE INTO {table} ({', '.join(values)}) "
-                f"VALUES ({', '.join('?' * len(values))})",
-                tuple(values.values()),
-            )
+            self.put(table, values, verb="INSERT OR IGNORE")
 
     def update(
         self, table: str, row_id: int, changes: Mapping[str, Any], *, note: str = "",

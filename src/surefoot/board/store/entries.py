@@ -27,15 +27,11 @@ class Results(Table[Result]):
     def of_entries(self, entry_ids: Sequence[int]) -> dict[int, tuple[Result, ...]]:
         """Entry id -> its living results, in the order in which they were given."""
         found: dict[int, list[Result]] = {i: [] for i in entry_ids}
-        for start in range(0, len(entry_ids), 500):
-            block = list(entry_ids[start : start + 500])
-            rows = self.db.all(
-                f"SELECT * FROM result WHERE entry_id IN ({', '.join('?' * len(block))}) "
-                "AND deleted IS NULL ORDER BY id",
-                *block,
-            )
-            for r in rows:
-                found[r["entry_id"]].append(self.read(r))
+        for one in self.select(
+            "WHERE entry_id IN (SELECT value FROM json_each(?)) AND deleted IS NULL ORDER BY id",
+            json.dumps(list(entry_ids)),
+        ):
+            found[one.entry_id].append(one)
         return {i: tuple(v) for i, v in found.items()}
 
     def of_row(self, row_key: str, metric: str) -> int | None:
@@ -136,12 +132,8 @@ class Entries(Table[Entry]):
     def _add_result(self, results: Results, entry_id: int, one: Result) -> Result:
         # An entry's own line of history stands for the results that it came with.
         values = results.write(results.values(replace(one, entry_id=entry_id)))
-        names = ", ".join(values)
-        cursor = self.db.connection.execute(
-            f"INSERT INTO result ({names}) VALUES ({', '.join('?' * len(values))})",
-            tuple(values.values()),
-        )
-        return replace(one, entry_id=entry_id, id=int(cursor.lastrowid or 0))
+        number = self.db.put("result", values)
+        return replace(one, entry_id=entry_id, id=number)
 
     def has(self, row_key: str) -> bool:
         """Whether a row with this key is there, deleted or not: a tombstone is not overrun."""
@@ -186,13 +178,11 @@ class Entries(Table[Entry]):
     def several(self, entry_ids: Sequence[int]) -> dict[int, Entry]:
         """Entries with their results by id, deleted or not."""
         results = Results(self.db).of_entries(entry_ids)
-        found = {}
-        for start in range(0, len(entry_ids), 500):
-            block = entry_ids[start : start + 500]
-            marks = ", ".join("?" * len(block))
-            for r in self.db.all(f"SELECT * FROM entry WHERE id IN ({marks})", *block):
-                found[r["id"]] = self.read(r, results=results[r["id"]])
-        return found
+        rows = self.db.all(
+            "SELECT * FROM entry WHERE id IN (SELECT value FROM json_each(?))",
+            json.dumps(list(entry_ids)),
+        )
+        return {r["id"]: self.read(r, results=results[r["id"]]) for r in rows}
 
     def briefs(self, board: Board, metric: str) -> list[Brief]:
         """The short form of a board's living entries that have a value of this metric."""

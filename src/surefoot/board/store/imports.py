@@ -26,12 +26,8 @@ class Imports(Table[ImportRecord]):
         if found is not None:
             return found
         with self.db.transaction():
-            cursor = self.db.connection.execute(
-                "INSERT INTO import (file, sha256, kind, licence, started) VALUES (?, ?, ?, ?, ?)",
-                (file, sha256, kind, licence, now()),
-            )
-            number = int(cursor.lastrowid or 0)
             facts = {"file": file, "sha256": sha256, "kind": kind, "licence": licence}
+            number = self.db.put("import", {**facts, "started": now()})
             self.db.record("import", "import", number, None, facts)
         return self.by_id(number)
 
@@ -64,12 +60,9 @@ class Imports(Table[ImportRecord]):
         """Set a record aside, with the reason."""
         text = record if isinstance(record, str) else canonical(record)
         text = text.encode("utf-8", "replace").decode("utf-8")[:_KEEP]
+        values = {"import_id": number, "json_path": json_path, "reason": reason, "raw": text}
         with self.db.transaction():
-            self.db.connection.execute(
-                "INSERT OR IGNORE INTO quarantine (import_id, json_path, reason, raw) "
-                "VALUES (?, ?, ?, ?)",
-                (number, json_path, reason, text),
-            )
+            self.db.put("quarantine", values, verb="INSERT OR IGNORE")
 
     def quarantined(
         self, number: int | None = None, *, limit: int = 1000, offset: int = 0

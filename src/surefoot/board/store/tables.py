@@ -195,10 +195,9 @@ class Table(Generic[T]):
 
     def add_alias(self, row_id: int, name: str) -> None:
         """Keep another spelling."""
+        values = {"entity": self.name, "entity_id": row_id, "name": name}
         with self.db.transaction():
-            self.db.connection.execute(
-                "INSERT OR IGNORE INTO alias VALUES (?, ?, ?)", (self.name, row_id, name)
-            )
+            self.db.put("alias", values, verb="INSERT OR IGNORE")
 
 
 def revisions(
