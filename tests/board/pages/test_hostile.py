@@ -8,7 +8,7 @@ import pytest
 
 from surefoot.board import Store
 from surefoot.board.pages import Links, PageContext, export_site
-from surefoot.board.pages.views import LISTS, board_html, list_html, row_html, thing_html
+from surefoot.board.pages.views import LISTS, board_html, list_html, row_html, entity_html
 
 from .make import fill_hostile
 from .read import Page
@@ -25,7 +25,7 @@ def texts(hostile_file, tmp_path_factory):
         live = {f"live {n}": list_html(context, n)[0] for n in LISTS}
         for kind in ("tasks", "datasets", "methods", "papers"):
             for one in getattr(store, kind).all():
-                live[f"live {kind} {one.id}"] = thing_html(context, kind, one.slug)
+                live[f"live {kind} {one.id}"] = entity_html(context, kind, one.slug)
         for one in store.boards.all():
             live[f"live board {one.id}"] = board_html(context, one.slug)[0]
         for one in store.entries.all():

@@ -90,7 +90,7 @@ def compare_page(context: PageContext, across: Board, up: Board) -> dict[str, An
     for _, r in pairs:
         names[r.entry.model_name] = names.get(r.entry.model_name, 0) + 1
     hues = {n: i + 1 for i, n in enumerate(sorted(names, key=lambda n: (-names[n], n))[:6])}
-    dots, lines = [], []
+    dots = []
     for x, y in pairs:
         words = f"{tidy(y.entry.model_name, 80)} ({detail(y.entry, y.result)})"
         tip = f"{words}: {tidy(x.result.raw, 20)} and {tidy(y.result.raw, 20)}"
@@ -98,10 +98,6 @@ def compare_page(context: PageContext, across: Board, up: Board) -> dict[str, An
         a_value, b_value = x.result.value or 0.0, y.result.value or 0.0
         hue = hues.get(y.entry.model_name, 0)
         dots.append(Dot(a_value, b_value, words, tip, href, hue, True))
-        lines.append({"model": tidy(y.entry.model_name, 120), "detail": detail(y.entry, y.result),
-                      "x": tidy(x.result.raw, 40), "y": tidy(y.result.raw, 40), "href": href,
-                      "x_key": a_value, "y_key": b_value, "kind": y.entry.kind,
-                      "x_href": context.links("rows", x.entry.id)})  # fmt: skip
     head_x, head_y = heading(context, across), heading(context, up)
     odds = all(m.metric.unit == "%" for m in (a, b)) and all(1 < v < 99 for d in dots
                                                             for v in (d.x, d.y))  # fmt: skip
@@ -115,9 +111,9 @@ def compare_page(context: PageContext, across: Board, up: Board) -> dict[str, An
         "chart": scatter_chart("scatter", title, axes, dots, odds=odds) if len(dots) > 1 else None,
         "key": [{"name": tidy(n, 60), "hue": h} for n, h in hues.items()],
         "more": len(names) > len(hues),
-        "lines": lines,
+        "lines": pairs,
         "title": title,
         "odds": odds,
         "oracle": oracle,
-        "told": plural(len(lines), "model"),
+        "told": plural(len(pairs), "model"),
     }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import BoardError
 from ..store.store import Store
@@ -23,7 +24,7 @@ from .ranked import Cache
 from .render import ASSETS, asset, environment, render
 from .search_files import script_json, search_files
 from .table import PAGE, make_rows
-from .views import LISTS, board_html, compare_html, list_html, row_html, rows_file, thing_html
+from .views import LISTS, board_html, compare_html, entity_html, list_html, row_html, rows_file
 
 __all__ = ["Site", "export_site"]
 
@@ -164,22 +165,21 @@ def _files(context: PageContext, papers: set[int]) -> Iterator[tuple[str, str]]:
     yield file_of("search"), render(context, "search", search_page(context), title="Search")
     yield file_of("submit"), render(context, "submit", submit_page(context), section="submit",
                                     title="Submit")  # fmt: skip
-    yield from _things(context.at(1), papers)
+    yield from _entities(context.at(1), papers)
     yield from _boards(context.at(1))
 
 
-def _things(context: PageContext, papers: set[int]) -> Iterator[tuple[str, str]]:
+def _entities(context: PageContext, papers: set[int]) -> Iterator[tuple[str, str]]:
     store = context.store
-    for task in store.tasks.each():
-        yield file_of("tasks", task.slug), thing_html(context, "tasks", task.slug)
-    for data in store.datasets.each():
-        if context.toy or not data.toy:
-            yield file_of("datasets", data.slug), thing_html(context, "datasets", data.slug)
-    for method in store.methods.each():
-        yield file_of("methods", method.slug), thing_html(context, "methods", method.slug)
-    for paper_id in sorted(papers):
-        slug = store.papers.by_id(paper_id).slug
-        yield file_of("papers", slug), thing_html(context, "papers", slug)
+    rows: dict[str, Iterable[Any]] = {
+        "tasks": store.tasks.each(),
+        "datasets": (d for d in store.datasets.each() if context.toy or not d.toy),
+        "methods": store.methods.each(),
+        "papers": map(store.papers.by_id, sorted(papers)),
+    }
+    for kind, some in rows.items():
+        for row in some:
+            yield file_of(kind, row.slug), entity_html(context, kind, row.slug)
 
 
 def _boards(context: PageContext) -> Iterator[tuple[str, str]]:

@@ -24,12 +24,13 @@ from .row_view import row_page
 from .table import Query
 
 __all__ = [
+    "ENTITIES",
     "LISTS",
     "board_html",
     "compare_html",
+    "entity_html",
     "list_html",
     "row_html",
-    "thing_html",
 ]
 
 LISTS: dict[str, tuple[str, Callable[[PageContext, int], dict[str, Any]]]] = {
@@ -58,33 +59,29 @@ def list_html(context: PageContext, name: str, page: int = 1) -> tuple[str, int]
     return html, int(data.get("pages", 1))
 
 
-def thing_html(context: PageContext, kind: str, slug: str) -> str:
+ENTITIES: dict[str, tuple[str, Callable[[PageContext, Any], dict[str, Any]]]] = {
+    "tasks": ("task", task_page),
+    "datasets": ("dataset", dataset_page),
+    "methods": ("method", method_page),
+    "papers": ("paper", paper_page),
+}
+"""Pages that many rows have: name -> (template, view)."""
+
+
+def entity_html(context: PageContext, kind: str, slug: str) -> str:
     """The page of a task, a data set, a method or a paper.
 
     Raises:
-        NotOnBoard: No such thing, or it was taken off the board (a paper keeps its page).
+        NotOnBoard: No such row, or it was taken off the board (a paper keeps its page).
     """
-    store = context.store
-    if kind == "tasks":
-        task = store.tasks.get(slug)
-        _alive(task.deleted, slug)
-        return render(context, "task", task_page(context, task), section=kind, title=task.name)
-    if kind == "datasets":
-        data = store.datasets.get(slug)
-        _alive(data.deleted, slug)
-        return render(
-            context, "dataset", dataset_page(context, data), section=kind, title=data.name
-        )
-    if kind == "methods":
-        method = store.methods.get(slug)
-        _alive(method.deleted, slug)
-        return render(
-            context, "method", method_page(context, method), section=kind, title=method.name
-        )
-    if kind == "papers":
-        paper = store.papers.get(slug)
-        return render(context, "paper", paper_page(context, paper), section=kind, title=paper.title)
-    raise NotOnBoard(f"there is no kind of page {kind!r}")
+    if kind not in ENTITIES:
+        raise NotOnBoard(f"there is no kind of page {kind!r}")
+    template, view = ENTITIES[kind]
+    row = getattr(context.store, kind).get(slug)
+    if kind != "papers":
+        _alive(row.deleted, slug)
+    title = row.title if kind == "papers" else row.name
+    return render(context, template, view(context, row), section=kind, title=title)
 
 
 def _alive(deleted: str | None, slug: str) -> None:

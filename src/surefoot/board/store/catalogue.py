@@ -17,9 +17,13 @@ class Tasks(Table[Task]):
     name = "task"
     row = Task
 
+    def named(self, name: str) -> Task | None:
+        """The task of this name, in whatever case."""
+        return self.find("fold", fold(name))
+
     def ensure(self, name: str) -> Task:
-        """The task of this name, in whatever case; added where it is missing."""
-        found = self.find("fold", fold(name))
+        """As :meth:`named`, added where it is missing."""
+        found = self.named(name)
         if found is None:
             return self.add(Task(name))
         if found.name != name:

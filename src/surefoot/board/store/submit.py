@@ -66,14 +66,14 @@ def _recipe_problem(error: SurefootError) -> str:
 def _unknown_names(store: Store, given: Mapping[str, Any]) -> dict[str, str]:
     """What is wrong with the names that are given; a field that is not there is not looked at."""
     problems: dict[str, str] = {}
-    task, dataset, method = (given.get(k) for k in ("task", "dataset", "method"))
     protocol, metric = given.get("protocol"), given.get("metric")
-    if task and store.tasks.find("fold", fold(task)) is None:
-        problems["task"] = _unknown(task, [t.name for t in store.tasks.all()])
-    if dataset and store.datasets.named(dataset) is None:
-        problems["dataset"] = _unknown(dataset, [d.name for d in store.datasets.all()])
-    if method and store.methods.named(method) is None:
-        problems["method"] = _unknown(method, [m.name for m in store.methods.all()])
+    tables: Sequence[tuple[str, Any]] = (
+        ("task", store.tasks), ("dataset", store.datasets), ("method", store.methods)
+    )  # fmt: skip
+    for field, table in tables:
+        name = given.get(field)
+        if name and table.named(name) is None:
+            problems[field] = _unknown(name, [row.name for row in table.all()])
     if protocol not in (None, "unspecified") and store.protocols.find("name", protocol) is None:
         problems["protocol"] = (
             _unknown(protocol, [p.name for p in store.protocols.all()])

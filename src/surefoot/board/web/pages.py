@@ -16,7 +16,7 @@ from ..pages.page_context import PageContext
 from ..pages.render import ASSETS, asset, render
 from ..pages.table import SORTS
 from ..pages.table import Query as TableQuery
-from ..pages.views import LISTS, board_html, compare_html, list_html, row_html, thing_html
+from ..pages.views import LISTS, board_html, compare_html, entity_html, list_html, row_html
 from ..store.submit import SubmissionForm, submit
 from .state import AppState
 from .tokens import COOKIE, foreign
@@ -25,7 +25,6 @@ __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 GET = ["GET", "HEAD"]
-_THINGS = ("tasks", "datasets", "methods", "papers")
 
 Page = Annotated[int, Query(ge=1, le=1_000_000)]
 Words = Annotated[str, Query(max_length=300)]
@@ -168,8 +167,6 @@ def lists(request: Request, name: str, page: Page = 1) -> HTMLResponse:
 
 
 @router.api_route("/{kind}/{slug}", methods=GET)
-def thing(request: Request, kind: str, slug: str) -> HTMLResponse:
+def entity(request: Request, kind: str, slug: str) -> HTMLResponse:
     """A task, a data set, a method, a paper."""
-    if kind not in _THINGS:
-        raise NotOnBoard(f"there is no page {kind}/{slug}")
-    return _html(request, lambda context: thing_html(context, kind, slug))
+    return _html(request, lambda context: entity_html(context, kind, slug))
