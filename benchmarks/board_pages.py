@@ -29,7 +29,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from surefoot.board import Board, Entry, Source, Store
-from surefoot.board.pages import Cache, Face, Links
+from surefoot.board.pages import Cache, Links, PageContext
 from surefoot.board.pages.render import ASSETS, asset
 from surefoot.board.pages.site import _rows
 from surefoot.board.pages.views import board_html, rows_file
@@ -76,9 +76,9 @@ def timed(call: Any) -> tuple[float, Any]:
 
 def static(store: Store, board: Board, folder: Path) -> dict[str, float]:
     """Write the board's first page and its rows."""
-    face = Face(store, Links(False, depth=1), Cache())
-    seconds, (html, pages) = timed(lambda: board_html(face, board.slug))
-    rows_seconds, rows = timed(lambda: _rows(face, board.slug))
+    context = PageContext(store, Links(False, depth=1), Cache())
+    seconds, (html, pages) = timed(lambda: board_html(context, board.slug))
+    rows_seconds, rows = timed(lambda: _rows(context, board.slug))
     for name, text in (
         (f"boards/{board.slug}.html", html),
         (rows_file(board.slug), rows),

@@ -8,7 +8,7 @@ import pytest
 
 from surefoot.board import Store
 from surefoot.board.pages import Links, PageContext, export_site
-from surefoot.board.pages.views import LISTS, board_html, list_html, row_html, entity_html
+from surefoot.board.pages.views import LISTS, board_html, entity_html, list_html, row_html
 
 from .make import fill_hostile
 from .read import Page

@@ -43,6 +43,7 @@ def test_the_first_version_is_brought_up_to_date(tmp_path):
         Store.open(path, read_only=True)
     with Store.open(path) as store:
         assert store.papers.get("kept").title == "kept"
+        assert [h.title for h in store.search("kep")] == ["kept"]
         assert store.db.count("PRAGMA user_version") == VERSION
         query = ("EXPLAIN QUERY PLAN SELECT id FROM entry WHERE model_name = ? AND backbone = ?",)
         assert "entry_model" in store.db.one(*query, "a", "b")["detail"]

@@ -51,10 +51,10 @@ def tokens(store, rebuilt=False):
     """Every word of the index with its place; of one that is made anew from the views."""
     db = store.db.connection
     if rebuilt:
-        db.execute("INSERT INTO search (search) VALUES ('delete-all')")
-        fill = schema().split("INSERT INTO search")[-len(KINDS) :]
-        db.executescript("".join(f"INSERT INTO search{one}" for one in fill))
-    db.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, search, instance)")
+        db.execute("INSERT INTO search_fts (search_fts) VALUES ('delete-all')")
+        fill = schema().split("INSERT INTO search_fts")[-len(KINDS) :]
+        db.executescript("".join(f"INSERT INTO search_fts{one}" for one in fill))
+    db.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, search_fts, instance)")
     found = sorted(map(tuple, db.execute("SELECT * FROM temp.words")))
     db.execute("DROP TABLE temp.words")
     return found

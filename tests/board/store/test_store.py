@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from surefoot.board import (
+    Board,
     BoardError,
+    CodeLink,
     Curve,
     CurvePoint,
     Dataset,
@@ -18,11 +21,14 @@ from surefoot.board import (
     NotOnBoard,
     Paper,
     Protocol,
+    Result,
     Source,
     Store,
+    Task,
 )
 from surefoot.board.store.entries import make_result
 from surefoot.board.store.migrations import _KEPT
+from surefoot.board.store.tables import Table
 
 
 def board(store, *, protocol="p", split="test"):
@@ -354,3 +360,29 @@ def test_addresses_of_boards_are_as_short_as_they_can_be(store):
     ]
     base = "image-classification-on-objectnet"
     assert made == [base, f"{base}-test", f"{base}-test-p-2", f"{base}-test-p-2-2", f"{base}-part"]
+
+
+def test_every_column_is_described_once_by_the_dataclass_of_its_row(store):
+    tables = [t for t in vars(store).values() if isinstance(t, Table)]
+    assert len(tables) == 12
+    for table in tables:
+        described = {f.name for f in fields(table.row)}
+        assert described - {"results"} == store.db.columns(table.name), table.name
+
+
+def test_values_come_back_as_they_went_in(store):
+    task = store.tasks.add(Task("T", categories=("a", "b"), source_link={"url": "x"}))
+    data = store.datasets.add(Dataset("D", splits=({"name": "test"},), toy=True))
+    board = store.boards.add(Board(task.id, data.id, notable=True, dataset_links=({"a": [1]},)))
+    source = Source("paper", table="1", also=("Table 2", "Table 3"))
+    result = Result("m", "1", headline=True, value=1.0)
+    entry = Entry(board.id, "published", "M", source, results=(result,), code_links=None, toy=True)
+    entry = store.entries.add(entry)
+    points = (CurvePoint(0.0, "D", "m", "0", 0.0), CurvePoint(1.0, "D", "m", "1", 1.0, n=3))
+    curve = store.curves.add(Curve("k", "C", "measured", points, source))
+    link = store.code.add(CodeLink("https://x", official=None, extra={"k": None}))
+    for table, row in ((store.tasks, task), (store.datasets, data), (store.curves, curve),
+                       (store.code, link)):  # fmt: skip
+        assert table.by_id(row.id) == row
+    assert store.entries.full(entry.id) == entry
+    assert store.boards.by_id(board.id).dataset_links == board.dataset_links

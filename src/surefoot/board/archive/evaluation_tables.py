@@ -2,7 +2,7 @@
 
 ``evaluation-tables.json`` has exactly the eight row fields of the archive, so that tools made for
 it go on working. Everything else that the board knows of a row stands in
-``evaluation-tables.provenance.json`` under the row's id (:func:`~.archive_tables.row_id`, made of
+``evaluation-tables.provenance.json`` under the row's id (:func:`~.format.row_id`, made of
 the row's content): kind, source, licence, protocol, intervals. Importing the pair gives the same
 rows again.
 

@@ -43,7 +43,7 @@ def search_files(
     """
     db.execute("CREATE TEMP TABLE spot (doc INTEGER PRIMARY KEY, place INTEGER)")
     db.execute("CREATE TEMP TABLE line (code, kind, title, more, href)")
-    db.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, search, instance)")
+    db.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, search_fts, instance)")
     try:
         for place, (hit, line) in enumerate(lines):
             code = KINDS.index(hit.kind)

@@ -60,7 +60,7 @@ def add_results(store: Store, path: str | Path, placing: Placing | None = None) 
 
     Args:
         store: Where to.
-        path: Of the folder or file (see :mod:`~.run_files`).
+        path: Of the folder or file (see :mod:`~.files`).
         placing: Where the results go; by default onto boards named after the run's task.
 
     Raises:

@@ -61,7 +61,7 @@ def read_entries(store: Store, path: str | Path, placing: Placing) -> list[RunEn
 
 
 def unplaced(store: Store, group: Sequence[RunRow], placing: Placing) -> Entry:
-    """The entry of one group of rows (:func:`~.run_scores.group_rows`), on no board yet.
+    """The entry of one group of rows (:func:`~.scores.group_rows`), on no board yet.
 
     Its key is made of the recipe, the seeds, the protocol and the values, so that a run that was
     moved or renamed is still the same.

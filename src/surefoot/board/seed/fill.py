@@ -68,7 +68,8 @@ def _paper(store: Store, row: dict[str, Any]) -> None:
                 venue=row.get("venue", ""),
                 arxiv_id=number,
                 abstract=row["summary"],
-                **{f"url_{k}": f"https://arxiv.org/{k}/{number}" for k in ("abs", "pdf") if number},
+                url_abs=f"https://arxiv.org/abs/{number}" if number else "",
+                url_pdf=f"https://arxiv.org/pdf/{number}" if number else "",
                 extra={"abstract_is": "a summary written for this board"},
                 licence=LICENCE,
             )

@@ -1,4 +1,4 @@
-"""Tasks, data sets, methods, protocols: the things that results hang on."""
+"""Tasks, data sets, methods, protocols: what results hang on."""
 
 from __future__ import annotations
 

@@ -24,13 +24,15 @@ _MANY = 20_000
 """Rows that are weighed, at most: of more, those that hold the words in their titles go first."""
 
 _EACH = (
-    "SELECT id, slug, title, substr(excerpt, 1, 200) AS excerpt, '' AS names "
-    "FROM searched_{kind} WHERE {which} AND {alive}"
+    "SELECT id, slug, title, substr(excerpt, 1, 200) AS excerpt, '' AS names, size FROM "
+    "(SELECT id AS best, {size} AS size FROM searched_{kind} WHERE {which} AND {alive} "
+    "ORDER BY size, best LIMIT ?) JOIN searched_{kind} ON id = best ORDER BY size, id"
 )
 _MODELS = (
-    "SELECT min(id) AS id, slug, title, excerpt, group_concat(DISTINCT dataset) AS names "
-    "FROM searched_model WHERE {alive} AND (title, excerpt) IN "
-    "(SELECT title, excerpt FROM searched_model WHERE {which} AND {alive}) GROUP BY title, excerpt"
+    "SELECT min(id) AS id, slug, title, excerpt, group_concat(DISTINCT dataset) AS names, "
+    "{size} AS size FROM searched_model WHERE {alive} AND (title, excerpt) IN "
+    "(SELECT title, excerpt FROM searched_model WHERE {which} AND {alive}) "
+    "GROUP BY title, excerpt ORDER BY size, id LIMIT ?"
 )
 """One hit per model and backbone."""
 
@@ -61,7 +63,7 @@ def search(db: Database, query: str, *, kinds: Sequence[str] = KINDS, limit: int
     for kind in (k for k in KINDS if k in kinds):
         room = limit
         for score, column in enumerate(("title", "{title more body}")):
-            which = "id IN (SELECT rowid / 8 FROM search WHERE search MATCH ? LIMIT ?)"
+            which = "id IN (SELECT rowid / 8 FROM search_fts WHERE search_fts MATCH ? LIMIT ?)"
             asked = f"kind : {kind} AND {column} : ({match})"
             for one in _hits(db, kind, which, (asked, _MANY), limit=limit, score=score):
                 if room and (kind, one.id) not in hits:
@@ -94,11 +96,9 @@ def _hits(
 ) -> Iterator[Hit]:  # fmt: skip
     """Rows of a kind under a condition, those of shorter titles first."""
     alive = "deleted IS NULL" if toy else "deleted IS NULL AND NOT toy"
-    sql = (_MODELS if kind == "model" else _EACH).format(kind=kind, which=which, alive=alive)
-    rows = db.connection.execute(
-        f"SELECT *, {letters('title')} AS size FROM ({sql}) ORDER BY size, id LIMIT ?",
-        (*values, limit),
-    )
+    sql = _MODELS if kind == "model" else _EACH
+    sql = sql.format(kind=kind, which=which, alive=alive, size=letters("title"))
+    rows = db.connection.execute(sql, (*values, limit))
     for r in rows:
         told = _where(r["excerpt"], r["names"]) if r["names"] else r["excerpt"]
         yield Hit(kind, r["id"], r["slug"], r["title"], told, score, r["size"])

@@ -63,7 +63,7 @@ def schema() -> str:
     )
     return (
         f"{old}{views}"
-        "CREATE VIRTUAL TABLE search USING fts5 (kind, title, more, body, content='', "
+        "CREATE VIRTUAL TABLE search_fts USING fts5 (kind, title, more, body, content='', "
         "tokenize='unicode61 remove_diacritics 2');\n"
         f"{triggers}{''.join(_add(kind, 'TRUE') for kind in KINDS)}"
     )
@@ -91,9 +91,9 @@ def _around(table: str, kind: str, columns: str, which: str) -> str:
 
 def _add(kind: str, which: str, *, delete: bool = False) -> str:
     """Put rows into the index; or take them out, which needs what was put in (FTS5, 4.4.2)."""
-    first, value = ("search, ", "'delete', ") if delete else ("", "")
+    first, value = ("search_fts, ", "'delete', ") if delete else ("", "")
     return (
-        f"INSERT INTO search ({first}rowid, kind, title, more, body) SELECT {value}"
+        f"INSERT INTO search_fts ({first}rowid, kind, title, more, body) SELECT {value}"
         f"8 * id + {KINDS.index(kind)}, '{kind}', title || ' ' || {_joined('title')}, "
         f"more || ' ' || {_joined('more')}, body FROM searched_{kind} WHERE {which};\n"
     )

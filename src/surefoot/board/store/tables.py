@@ -221,7 +221,7 @@ def revisions(
 
 
 @cache
-def _columns(row: type[Any]) -> dict[str, tuple[_Convert, _Convert]]:
+def _columns(row: Any) -> dict[str, tuple[_Convert, _Convert]]:
     """Field -> how its column is read and written, of those that SQL holds otherwise.
 
     True and false are 1 and 0; everything but texts and numbers is JSON.
