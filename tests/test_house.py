@@ -39,7 +39,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("evals",),
     ("paths",),
     ("methods", "theory"),
-    ("recipes", "report", "board", "testing"),
+    ("recipes", "report", "testing"),
+    ("board",),
     ("claims",),
     ("cli",),
 )

@@ -15,10 +15,10 @@ from surefoot.board import Store
 from surefoot.cli.board import board_command
 from surefoot.errors import SurefootError
 
-from ..board.archive import paper, row, table, write
+from ..board.archive_files import paper, row, table, write
 from ..board.conftest import PROTOCOL
-from ..board.test_add_runs import FULL, make_run
-from ..board.test_submit import GOOD
+from ..board.runs.test_add import FULL, make_run
+from ..board.store.test_submit import GOOD
 
 RECIPE = "{model: tiny-clip, data: {train: pictograms}, methods: [{name: zero-shot}], path: null}"
 
