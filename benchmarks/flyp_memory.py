@@ -50,7 +50,7 @@ def gradient(model: Any, batch: Any, micro: int, device: torch.device, precision
     one.loop.backward(one.batch, one.size)
     found = {k: p.grad.detach().clone() for k, p in model.named_parameters()
              if p.grad is not None}  # fmt: skip
-    one.loop.spread.optimizer.zero_grad(set_to_none=True)
+    one.loop.distributed.optimizer.zero_grad(set_to_none=True)
     return found, one.loop.micro
 
 

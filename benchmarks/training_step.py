@@ -48,9 +48,9 @@ from surefoot.context import RunContext, pick_workers
 from surefoot.data.dataset import Split
 from surefoot.threads import cores
 from surefoot.train import Schedule, learning_rate, train
-from surefoot.train.spread import spread
+from surefoot.train.distributed import distribute
+from surefoot.train.epoch_log import DataStall
 from surefoot.train.step import Stepper
-from surefoot.train.waiting import Waiting
 
 OURS = "surefoot"
 PLENTY = 10_000
@@ -84,9 +84,9 @@ class Ours:
         self.host = {k: v.cpu() for k, v in batch.items() if k != "image"}
         self.size = len(batch["index"])
         self.objective = objective
-        spreading = spread(objective, schedule, accelerator, run, watched=False)
+        distributed = distribute(objective, schedule, accelerator, run, watched=False)
         micro = min(schedule.micro_batch or self.size, self.size)
-        self.loop = Stepper(spreading, schedule, run, micro, self.size * PLENTY)
+        self.loop = Stepper(distributed, schedule, run, micro, self.size * PLENTY)
 
     def run(self, steps: int) -> Any:
         for _ in range(steps):
@@ -95,7 +95,7 @@ class Ours:
         return loss
 
     def state_mb(self) -> float:
-        return dev.state_mb(self.objective, self.loop.spread.optimizer)
+        return dev.state_mb(self.objective, self.loop.distributed.optimizer)
 
 
 class Timm:
@@ -351,7 +351,7 @@ def plain_loop(peer: Timm, data: Plain, size: int, workers: int, epochs: int) ->
     rows = []
     for _ in range(epochs):
         began, total = time.perf_counter(), torch.zeros((), device=peer.device)
-        waiting = Waiting(peer.device)
+        waiting = DataStall(peer.device)
         for images, labels in loader:
             waiting.end()
             images = images.to(peer.device, non_blocking=True)

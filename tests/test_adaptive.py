@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from surefoot.models.heads import random_head
 from surefoot.paths import Path, adaptive_sweep, alpha_grid, sweep
-from surefoot.paths.contested import choose, contested, preview, search, surprises
+from surefoot.paths.candidates import candidates, choose, preview, search, surprises
 from surefoot.select import select
 
 from .conftest import CLASSES, toy_model
@@ -75,7 +75,7 @@ def test_a_flat_gap_is_not_evaluated():
     found = search(grid, lambda at: {a: full[a] for a in at})
     assert choose(found) == choose(full) == (0.5, 0.5)
     assert len(found) < 8
-    assert contested(grid, full) == []
+    assert candidates(grid, full) == []
 
 
 def test_the_preview_is_the_ensemble_of_the_ends():

@@ -23,7 +23,7 @@ from surefoot.models.model import Model, ModelSpec
 from surefoot.paths import Path, sweep
 from surefoot.testing.samples import small_clip
 from surefoot.train import Schedule, train
-from surefoot.train.spread import spread
+from surefoot.train.distributed import distribute
 from surefoot.train.step import Stepper
 from surefoot.transforms import TransformSpec
 from surefoot.weights import lerp, ties
@@ -89,8 +89,8 @@ def test_a_step_never_makes_the_device_wait(name: str, micro: int | None, prompt
     schedule = Schedule(epochs=1, batch_size=12, lr=1e-4, warmup_steps=0, micro_batch=micro)
     run = RunContext(device="cuda")
     accelerator = run.accelerator()
-    spreading = spread(objective, schedule, accelerator, run, watched=False)
-    loop = Stepper(spreading, schedule, run, micro or 12, 1200)
+    distributed = distribute(objective, schedule, accelerator, run, watched=False)
+    loop = Stepper(distributed, schedule, run, micro or 12, 1200)
     size = objective.model.spec.transform.size
     host = {
         "label": torch.arange(12) % 3,

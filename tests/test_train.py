@@ -26,9 +26,9 @@ from surefoot.losses import contrastive
 from surefoot.methods.base import Classify
 from surefoot.models.heads import random_head, zeros_head
 from surefoot.train import Schedule, learning_rate, train
+from surefoot.train.distributed import distribute
+from surefoot.train.epoch_log import time_left
 from surefoot.train.loop import _order
-from surefoot.train.spread import spread
-from surefoot.train.telling import time_left
 
 from .conftest import CLASSES, toy_model
 from .launch import together
@@ -59,11 +59,11 @@ def test_nothing_of_a_training_stays(task: Task, monkeypatch: pytest.MonkeyPatch
     kept: list[weakref.ref[Any]] = []
 
     def watched(*arguments: Any, **options: Any) -> Any:
-        spreading = spread(*arguments, **options)
-        kept.extend(map(weakref.ref, (spreading.optimizer, *spreading.optimizer.state)))
-        return spreading
+        distributed = distribute(*arguments, **options)
+        kept.extend(map(weakref.ref, (distributed.optimizer, *distributed.optimizer.state)))
+        return distributed
 
-    monkeypatch.setattr("surefoot.train.loop.spread", watched)
+    monkeypatch.setattr("surefoot.train.loop.distribute", watched)
     gc.collect()
     gc.disable()
     try:

@@ -1,6 +1,7 @@
 """Feature extraction, streamed; a cache addressed by content.
 
-A key holds the encoder's weights and construction, the transform, the split's manifest and the
+A key holds the encoder's weights and construction, the transform, the split's manifest, the state
+of its images (their files' dates, or their content where they lie inside another file) and the
 dtype: features never go stale when any of them changes.
 """
 

@@ -71,6 +71,10 @@ class Predictions:
             out[:, others] = -np.inf
         return out
 
+    def occurring(self) -> tuple[int, ...]:
+        """The classes that have an image here, ascending."""
+        return tuple(int(c) for c in np.unique(self.labels))
+
     def top1(self) -> NDArray[np.int64]:
         """Predicted class (n,); ties go to the lowest index."""
         best: NDArray[np.int64] = self.masked().argmax(axis=1).astype(np.int64)

@@ -84,6 +84,19 @@ class Score:
     synthetic: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def masked(self) -> tuple[float, str] | None:
+        """What it were with only the classes that occur, and words for that; None: no difference.
+
+        A test set that lacks classes of the task is scored over all of them; this stands beside.
+        """
+        found = self.extra.get("masked")
+        if not isinstance(found, Mapping):
+            return None
+        one = found["classes"] == 1
+        words = "the 1 class that occurs" if one else f"the {found['classes']} classes that occur"
+        return float(found["value"]), f"masked to {words}"
+
     def to_json(self) -> dict[str, Any]:
         """A dictionary for one JSON line, with the schema version."""
         return {"schema": SCHEMA, **asdict(self)}

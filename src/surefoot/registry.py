@@ -172,6 +172,7 @@ DATASETS = Registry(
         "cifar10.2": "surefoot.data.known.cifar:CIFAR10_2",
         "stl10": "surefoot.data.known.stl:STL10",
         "domainnet": "surefoot.data.known.domainnet:DOMAINNET",
+        "pacs": "surefoot.data.known.pacs:PACS",
         "cars": "surefoot.data.known.transfer:CARS",
         "dtd": "surefoot.data.known.transfer:DTD",
         "sun397": "surefoot.data.known.transfer:SUN397",

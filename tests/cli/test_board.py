@@ -121,6 +121,10 @@ def test_serve_hands_its_options_on(here, monkeypatch):
         "read_only": True,
     }
     assert len(options["check_recipe"](RECIPE)) == 16
+    with pytest.raises(SurefootError, match="is a file of Python"):
+        options["check_recipe"](RECIPE.replace("zero-shot", "own.py"))
+    with pytest.raises(SurefootError, match="not a folder, a table"):
+        options["check_recipe"](RECIPE.replace("pictograms", "/data/own"))
     options["ready"]("http://127.0.0.1:1234")
     assert board("serve", "--port", "99999", where=here).exit_code == 2
 
@@ -172,8 +176,55 @@ def test_verify_carries_the_recipe_out(here, monkeypatch):
     assert "not comparable" in done.output
 
 
+PUBLIC = RECIPE.replace("tiny-clip", "open_clip:ViT-B-32/openai")
+
+
+@pytest.mark.parametrize(("asked", "runs"), [("", False), ("n\n", False), ("y\n", True)])
+def test_verify_says_what_it_does_and_asks_before_it_fetches(here, monkeypatch, asked, runs):
+    ran = []
+
+    def carry_out(recipe, out, **_):
+        ran.append(recipe.spec.model)
+        make_run(here / out, [s for s in FULL if s.split == "test"])
+
+    monkeypatch.setattr("surefoot.recipes.study.carry_out", carry_out)
+    (here / "form.json").write_text(json.dumps({**GOOD, "recipe": PUBLIC}))
+    board("submit", "form.json", where=here)
+    monkeypatch.chdir(here)
+    done = CliRunner().invoke(board_command, ["verify", "1"], input=asked)
+    assert "model open_clip:ViT-B-32/openai\ndata train pictograms" in done.output
+    assert "This loads open_clip:ViT-B-32/openai, from the Hugging Face hub" in done.output
+    assert ran == ["open_clip:ViT-B-32/openai"] * runs
+    assert (done.exit_code == 0) is runs
+    if not runs:
+        assert "not comparable" in board("verify", 1, "--yes", where=here).output
+        assert len(ran) == 1
+
+
+def test_a_submission_that_was_queued_before_is_looked_at_again(here, monkeypatch):
+    """By whatever way it got into the board's file."""
+    from surefoot.board.submit import submit
+
+    marker = here / "marker"
+    (here / "own.py").write_text(f"open({str(marker)!r}, 'w').close()")
+    monkeypatch.setattr("surefoot.recipes.study.carry_out", lambda *_, **__: pytest.fail("it ran"))
+    recipes = [RECIPE.replace("zero-shot", "own.py"), RECIPE.replace("tiny-clip", "./own")]
+    with Store.open(here / "board.db") as store:
+        for i, recipe in enumerate(recipes):
+            submit(store, {**GOOD, "setting": str(i), "recipe": recipe}, who="eve")
+    for i, message in ((1, "is a file of Python"), (2, "is not taken from a stranger")):
+        with pytest.raises(SurefootError, match=message):
+            board("verify", i, "--yes", where=here)
+    assert not marker.exists()
+
+
 def test_a_recipe_that_cannot_be_read_is_not_queued(here):
-    for recipe, message in (("{", "is not YAML"), ("model: tiny-clip", "data")):
+    for recipe, message in (
+        ("{", "is not YAML"),
+        ("model: tiny-clip", "data"),
+        (RECIPE.replace("tiny-clip", "own.pt"), "not a file"),
+        (RECIPE.replace("zero-shot", "own.py"), "is a file of Python"),
+    ):
         (here / "form.json").write_text(json.dumps({**GOOD, "recipe": recipe}))
         with pytest.raises(SurefootError, match="recipe") as caught:
             board("submit", "form.json", where=here)
@@ -199,7 +250,7 @@ def test_a_recipe_on_the_built_in_data_is_verified(here):
     board("submit", "right.json", where=here)
     board("submit", "wrong.json", where=here)
     done = board("verify", 1, "--out", "run", where=here)
-    assert "model tiny-clip; data pictograms" in done.output
+    assert "model tiny-clip\ndata train pictograms" in done.output
     assert done.stdout.splitlines()[-1] == "matches: within 0.50 points of the published one"
     done = board("verify", 2, "--run", "run", where=here)
     assert done.output.startswith("differs: differs by -")

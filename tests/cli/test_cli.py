@@ -9,11 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from surefoot.recipes.check import check_recipe
 from surefoot.registry import METHODS
+from surefoot.runs import Run
 
 from ..warm import surefoot
 
@@ -125,6 +127,34 @@ def test_eval_of_a_run_at_an_alpha(run: Path, data: Path) -> None:
     got = {r["split"]: r["value"] for r in map(json.loads, done.stdout.splitlines())}
     kept = [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
     assert got == {r["split"]: r["value"] for r in kept if r["selection"] == "fixed"}
+
+
+def test_eval_on_some_of_the_classes_keeps_the_runs_own_head(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
+    for name in ("square", "bar"):
+        shutil.copytree(data / "test" / name, tmp_path / "two" / name)
+    shutil.copytree(tmp_path / "two" / "bar", tmp_path / "one" / "bar")
+    options = ("--test", tmp_path / "two", "--shift", f"one={tmp_path / 'one'}")
+    rows = list(map(json.loads, surefoot("eval", run, *options, "--json").stdout.splitlines()))
+    said = Run.open(run).predictions("test", 1.0)
+    assert said is not None
+    right = said.correct()
+    for row in rows:
+        mine = np.isin(said.labels, [said.class_names.index(n)
+                                     for n in (("bar",) if row["split"] == "one"
+                                               else ("bar", "square"))])  # fmt: skip
+        assert row["value"] == right[mine].mean()
+        assert row["extra"]["masked"]["classes"] == (1 if row["split"] == "one" else 2)
+    shown = surefoot("eval", run, *options).stdout
+    assert "masked to the 2 classes that occur: " in shown
+    assert "masked to the 1 class that occurs: 100.0" in shown
+    swept = surefoot("sweep", run / "start.safetensors", run / "end.safetensors", *options,
+                     "--alphas", 2).stdout  # fmt: skip
+    assert "one, masked to the 1 class that occurs: 100.0 at alpha 1.00" in swept
+    shutil.move(tmp_path / "two" / "bar", tmp_path / "two" / "stick")
+    wrong = surefoot("eval", run, "--test", tmp_path / "two", code=1)
+    assert "does not know 1 of the 2 classes of the data: stick" in wrong.stderr
 
 
 def test_eval_by_knn(data: Path) -> None:

@@ -153,7 +153,7 @@ def test_a_hub_name_in_the_cache_needs_no_network(silent: str, tmp_path: Path) -
     split = read("some/name")
     assert split.class_names == ("dog", "cat")
     assert split.images.read(2) == encoded(2)
-    assert split.source == "hf:some/name"
+    assert split.source == "hf:some/name:train"
     with pytest.raises(DataError, match="no split 'etra'"):
         read("some/name", split="etra")
 
@@ -163,6 +163,31 @@ def test_a_broken_cache_is_not_called_missing(silent: str, tmp_path: Path) -> No
     with pytest.raises(DataError, match="JSONDecodeError") as caught:
         read("some/name")
     assert "not in the local cache" not in caught.value.wrong
+
+
+@pytest.mark.parametrize("name", ["pandas", "csv", "own.py", "../own", "a/b/c", "~/own", "x:y"])
+def test_no_reader_and_no_script_passes_for_a_data_set(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "marker"
+    (tmp_path / "own.py").write_text(f"open({str(marker)!r}, 'w').close()")
+    monkeypatch.chdir(tmp_path)
+
+    def refused(*_: object, **__: object) -> None:
+        pytest.fail("the library was asked")
+
+    monkeypatch.setattr(datasets, "load_dataset", refused)
+    with pytest.raises(DataError, match="nor the name of a data set on the hub"):
+        read(name)
+    assert not marker.exists()
+
+
+def test_a_data_sets_own_code_stays_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("surefoot.data.huggingface.silence", lambda *switches: "")
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: asked.append(k) or table(4))
+    read("some/name")
+    assert asked == [{"trust_remote_code": False}]
 
 
 def test_what_the_hub_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,4 +48,22 @@ def test_a_search_that_was_cut_short_says_so(
         folder(tmp_path / "a", [0, 1, 2, 3]), folder(tmp_path / "b", [4, 5])
     )
     assert note is not None
-    assert "first 2 files of equal size only: none found" in note
+    assert "among 2 files of equal size only, drawn at random: none found" in note
+
+
+def test_a_search_that_was_cut_short_looks_beyond_the_first_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for side in ("train", "test"):
+        for number in range(20):
+            place = tmp_path / side / f"class{number // 5}"
+            place.mkdir(parents=True, exist_ok=True)
+            fill = number if number >= 10 else number + 100 * (side == "test")
+            Image.new("L", (6, 6 + number), fill).save(place / f"{number}.bmp")
+    sets = [
+        from_folder(tmp_path / side, name=side, domain="ID", use="test")
+        for side in ("train", "test")
+    ]
+    assert len(overlap.shared_images(*sets)) == 10  # classes 2 and 3
+    monkeypatch.setattr(overlap, "_MOST", 10)
+    assert 2 <= len(overlap.shared_images(*sets)) <= 8

@@ -55,6 +55,20 @@ def test_every_class_keeps_and_gives(labels: list[int], fraction: float, seed: i
         assert out == (0 if n < 2 else min(n - 1, max(1, int(fraction * n + 0.5))))
 
 
+def test_a_subset_of_ordered_images_has_every_class_where_asked() -> None:
+    split = labelled([0] * 1000 + [1] * 1000 + [2] * 3)
+    assert len(set(split.subset(20, seed=0).labels.tolist())) == 2  # the same share of each
+    few = split.subset(20, seed=0, every_class=True)
+    assert np.bincount(few.labels).tolist()[2] == 1
+    assert len(few) == 20
+    assert ids(few) == sorted(ids(few))
+    assert ids(split.subset(20, seed=0, every_class=True)) == ids(few)
+    many = labelled(sorted([*range(300)] * 3))
+    one_each = many.subset(256, seed=0, every_class=True)
+    assert np.bincount(one_each.labels).tolist() == [1] * 300
+    assert one_each.notes[-1] == "300 of 900 images, stratified, seed 0"
+
+
 def test_seeded() -> None:
     split = labelled([0] * 30 + [1] * 30)
     assert ids(cut(split, 0.2, 1)[1]) == ids(cut(split, 0.2, 1)[1])

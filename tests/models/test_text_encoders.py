@@ -191,6 +191,11 @@ def test_folders_that_are_none_say_so(transformer: Path, tmp_path: Path) -> None
     (torn / "modules.json").write_text("[{")
     with pytest.raises(CheckpointError, match=r"modules\.json is not JSON"):
         text_encoder(f"sentence:{torn}")
+    away = sentence_folder(transformer, tmp_path / "away")
+    listed = (away / "modules.json").read_text()
+    (away / "modules.json").write_text(listed.replace("1_Pooling", "../torn/1_Pooling"))
+    with pytest.raises(CheckpointError, match="lies outside"):
+        text_encoder(f"sentence:{away}")
     bare = sentence_folder(transformer, tmp_path / "bare")
     (bare / "model.safetensors").unlink()
     with pytest.raises(CheckpointError, match="cannot be read"):

@@ -228,6 +228,25 @@ def test_schedules_are_found_and_changed_in_nested_methods() -> None:
     assert changed.probe == method.probe
 
 
+@pytest.mark.parametrize("changes", [
+    {"evaluate": ["head", "knn"]}, {"path": None}, {"methods": ["zero-shot"]},
+    {"data": {"train": "-", "few_shot": 2}, "path": None},
+])  # fmt: skip
+def test_every_row_has_the_version_of_its_own_split(
+    clip: Model, task: Task, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    shift = task.shifts[0]
+    mixed = replace(
+        task,
+        val=replace(task.val, version="val 1"),
+        test=replace(task.test, version="test 2"),
+        shifts=(replace(shift, split=replace(shift.split, version="shift 3")),),
+    )
+    carry_out(recipe(**changes), tmp_path / "run", task=mixed, start=clip)
+    versions = {(row.split, row.version) for row in Run.open(tmp_path / "run").scores()}
+    assert versions == {("val", "val 1"), ("test", "test 2"), ("recoloured", "shift 3")}
+
+
 def test_member_names_are_unique() -> None:
     methods = [FineTune(), FineTune(head="random"), FineTune(), FineTune(), LPFT()]
     assert member_names(methods) == ["ft", "ft-random-head", "ft-2", "ft-3", "lp-ft"]

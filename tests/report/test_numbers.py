@@ -14,8 +14,8 @@ from make_study import ALPHAS, Plan, make_study
 
 from surefoot.records import Score
 from surefoot.report.findings import at_odds, findings, said
+from surefoot.report.gather import gather
 from surefoot.report.paired import Difference, Pairing
-from surefoot.report.read import read
 from surefoot.report.table import build_table
 from surefoot.report.view import MEAN, SplitView
 from surefoot.runs import Run, Study, open_study
@@ -46,7 +46,7 @@ def write(path: Path, method: str, rows: list[Score], **facts: object) -> Run:
 def test_mean_over_shifts_is_unweighted(tmp_path: Path) -> None:
     rows = [score("test", 0.8), score("a", 0.6, n=10), score("b", 0.2, n=1000)]
     write(tmp_path / "r", "zero-shot", rows)
-    cell = read(open_study(tmp_path / "r")).entries[0].cells[MEAN]
+    cell = gather(open_study(tmp_path / "r")).entries[0].cells[MEAN]
     assert cell.value == pytest.approx(0.4)
     assert cell.high - cell.value == pytest.approx(0.1 / np.sqrt(2))
 
@@ -54,14 +54,14 @@ def test_mean_over_shifts_is_unweighted(tmp_path: Path) -> None:
 def test_synthetic_shifts_share_their_errors(tmp_path: Path) -> None:
     rows = [score("a", 0.6, synthetic=True), score("b", 0.4, synthetic=True)]
     write(tmp_path / "r", "zero-shot", rows)
-    cell = read(open_study(tmp_path / "r")).entries[0].cells[MEAN]
+    cell = gather(open_study(tmp_path / "r")).entries[0].cells[MEAN]
     assert cell.high - cell.value == pytest.approx(0.1)
 
 
 def test_missing_shift_is_missing_not_zero(tmp_path: Path) -> None:
     a = write(tmp_path / "a", "zero-shot", [score("test", 0.8), score("x", 0.5), score("y", 0.4)])
     b = write(tmp_path / "b", "ft", [score("test", 0.9), score("x", 0.6)])
-    view = read(open_study(a.path, b.path))
+    view = gather(open_study(a.path, b.path))
     ft = view.entry("ft")
     assert ft is not None
     assert MEAN not in ft.cells
@@ -73,11 +73,11 @@ def test_missing_shift_is_missing_not_zero(tmp_path: Path) -> None:
 
 def test_nan_is_missing(tmp_path: Path) -> None:
     write(tmp_path / "r", "zero-shot", [score("test", float("nan")), score("a", 0.5)])
-    assert set(read(open_study(tmp_path / "r")).entries[0].cells) == {"a", MEAN}
+    assert set(gather(open_study(tmp_path / "r")).entries[0].cells) == {"a", MEAN}
 
 
 def test_seeds_are_averaged_and_kept(studies: dict[str, Study]) -> None:
-    view = read(studies["seeds"])
+    view = gather(studies["seeds"])
     assert view.seeds == (0, 1, 2)
     for e in view.entries:
         for cell in e.cells.values():
@@ -90,7 +90,7 @@ def test_seeds_are_averaged_and_kept(studies: dict[str, Study]) -> None:
 def test_equal_runs_of_one_seed_are_not_averaged(tmp_path: Path) -> None:
     a = write(tmp_path / "lr-low", "ft", [score("test", 0.9)], seed=0)
     b = write(tmp_path / "lr-high", "ft", [score("test", 0.5)], seed=0)
-    view = read(open_study(a.path, b.path))
+    view = gather(open_study(a.path, b.path))
     assert sorted(e.label for e in view.entries) == ["Fine-tuned (lr-high)", "Fine-tuned (lr-low)"]
 
 
@@ -98,19 +98,19 @@ def test_metric_of_the_split_is_shown(tmp_path: Path) -> None:
     rows = [score("test", 0.8), score("test", 0.3, metric="macro_f1")]
     facts = {"splits": {"test": {"n": 100, "domain": "ID", "metric": "macro_f1"}}}
     write(tmp_path / "r", "zero-shot", rows, task=facts)
-    view = read(open_study(tmp_path / "r"))
+    view = gather(open_study(tmp_path / "r"))
     assert view.entries[0].cells["test"].value == 0.3
     assert view.splits[0].metric == "macro_f1"
 
 
 def test_path_without_zero_shot_shows_its_start(studies: dict[str, Study]) -> None:
-    view = read(studies["one"])
+    view = gather(studies["one"])
     assert view.start is not None
     assert view.start.cells["test"].value == view.paths[0].value["test"][0]
 
 
 def test_path_has_every_alpha(studies: dict[str, Study]) -> None:
-    for path in read(studies["usual"]).paths:
+    for path in gather(studies["usual"]).paths:
         assert path.alphas == ALPHAS
         shifts = [path.value[s] for s in ("solid", "colour", "emoji", "sketch")]
         np.testing.assert_allclose(path.value[MEAN], np.mean(shifts, axis=0))
@@ -118,7 +118,7 @@ def test_path_has_every_alpha(studies: dict[str, Study]) -> None:
 
 
 def test_paired_difference_by_hand(studies: dict[str, Study]) -> None:
-    view = read(studies["usual"])
+    view = gather(studies["usual"])
     a, b = view.entry("ft:FT (zero-shot head)"), view.start
     assert a is not None
     assert b is not None
@@ -140,7 +140,7 @@ def test_paired_difference_by_hand(studies: dict[str, Study]) -> None:
 
 
 def test_difference_with_itself_is_no_difference(studies: dict[str, Study]) -> None:
-    view = read(studies["usual"])
+    view = gather(studies["usual"])
     e = view.entries[1]
     d = Pairing(view).difference(e, e, "test")
     assert d is not None
@@ -148,7 +148,7 @@ def test_difference_with_itself_is_no_difference(studies: dict[str, Study]) -> N
 
 
 def test_no_predictions_no_test(studies: dict[str, Study]) -> None:
-    view = read(studies["none"])
+    view = gather(studies["none"])
     pairing = Pairing(view)
     assert pairing.difference(view.entries[0], view.entries[1], "test") is None
     assert findings(view, pairing).items == ()
@@ -158,7 +158,7 @@ def test_no_predictions_no_test(studies: dict[str, Study]) -> None:
 def test_other_images_are_not_paired(tmp_path: Path) -> None:
     one = make_study(tmp_path / "a", Plan(n=30, methods=Plan().methods[:1]), lone=True)
     two = make_study(tmp_path / "b", Plan(n=31, methods=Plan().methods[2:3]), lone=True)
-    view = read(open_study(one.path, two.path))
+    view = gather(open_study(one.path, two.path))
     assert Pairing(view).difference(view.entries[0], view.entries[1], "test") is None
 
 
@@ -175,7 +175,7 @@ def test_runs_on_other_images_are_kept_apart(tmp_path: Path) -> None:
     one, two = (make_study(tmp_path / n, p, lone=True).runs[0] for n, p in plans.items())
 
     def told() -> tuple[Difference | None, list[str]]:
-        view = read(open_study(one.path, two.path))
+        view = gather(open_study(one.path, two.path))
         pairing = Pairing(view)
         ends = [e for e in view.entries if not e.rules]
         said = [c for c in findings(view, pairing).caveats if "ID test" in c]
@@ -202,11 +202,11 @@ def test_studies_and_runs_stand_side_by_side(tmp_path: Path) -> None:
     both = open_study(study.path, alone.path)
     assert [r.path for r in both.runs] == [r.path for r in (*study.runs, *alone.runs)]
     assert both.title == f"comparison of {study.path.name}, {alone.path.name}"
-    assert read(both).entries
+    assert gather(both).entries
 
 
 def test_few_images_to_choose_on_are_a_caveat(studies: dict[str, Study]) -> None:
-    view = read(studies["usual"])
+    view = gather(studies["usual"])
     for n, warned in ((99, True), (100, False), (0, False)):
         val = SplitView("val", "ID", n)
         few = replace(view, splits=(val, *(s for s in view.splits if s.name != "val")))
@@ -237,16 +237,16 @@ def test_interval_and_test_at_odds_are_explained(tmp_path: Path) -> None:
 
 def test_the_start_is_called_what_it_is(tmp_path: Path) -> None:
     study = make_study(tmp_path / "a", Plan(n=30, methods=Plan().methods[2:3]), lone=True)
-    assert read(study).entries[0].label == "Start of the path (α = 0)"
+    assert gather(study).entries[0].label == "Start of the path (α = 0)"
     study.runs[0].write_json("start.json", {"head_kind": "zero_shot"})
-    assert read(study).entries[0].label == "Zero-shot (α = 0)"
+    assert gather(study).entries[0].label == "Zero-shot (α = 0)"
     study.runs[0].write_json("start.json", {"head_kind": "linear"})
-    assert read(study).entries[0].label == "Start of the path (α = 0)"
+    assert gather(study).entries[0].label == "Start of the path (α = 0)"
 
 
 def test_oracle_never_competes(studies: dict[str, Study]) -> None:
     for name in ("usual", "seeds", "twenty"):
-        view = read(studies[name])
+        view = gather(studies[name])
         table = build_table(view, Pairing(view))
         for row in table.rows:
             states = {c.state for c in row.cells}
@@ -254,7 +254,7 @@ def test_oracle_never_competes(studies: dict[str, Study]) -> None:
 
 
 def test_best_is_highest_and_ties_are_marked(studies: dict[str, Study]) -> None:
-    view = read(studies["usual"])
+    view = gather(studies["usual"])
     table = build_table(view, Pairing(view))
     for i in range(len(table.columns)):
         cells = [r.cells[i] for r in table.rows if not r.oracle]
@@ -288,7 +288,7 @@ def test_sentences(d: Difference, words: str) -> None:
 
 def test_headline_follows_the_intervals(studies: dict[str, Study]) -> None:
     for name in ("usual", "seeds", "twenty", "one"):
-        view = read(studies[name])
+        view = gather(studies[name])
         told = findings(view, Pairing(view))
         first = told.items[0]
         assert first.shift is not None
@@ -310,7 +310,7 @@ def test_nearest_neighbours_are_a_row_of_their_own(tmp_path: Path) -> None:
         for alpha in (0.0, 0.5, 1.0)
     ]
     run.write_scores(head + knn)
-    view = read(study)
+    view = gather(study)
     labels = [e.label for e in view.entries if not e.rules]
     assert labels == [
         "Start of the path (α = 0)",
@@ -348,7 +348,7 @@ def test_licences_become_notes(tmp_path: Path) -> None:
     run.set_status("finished", label="ft")
     trials = [{"lr": 0.001, "val": 0.9}, {"lr": 0.01, "val": None}]
     run.write_json("tuning.json", {"lr": 0.001, "epochs": 2, "trials": trials})
-    view = read(open_study(tmp_path / "r"))
+    view = gather(open_study(tmp_path / "r"))
     assert notes(view) == [
         "cut by seed 0",
         "d: 3 of 9 images cannot be decoded and are left out (x.png)",
@@ -378,7 +378,7 @@ def test_stages_of_training_are_apart(tmp_path: Path) -> None:
     ]
     rows.append({"stage": "lp-ft/tune", "step": 4, "loss": float("nan"), "lr": None})
     write_jsonl(run.path / "log.jsonl", rows)
-    shown = log_figures(read(open_study(run.path)))
+    shown = log_figures(gather(open_study(run.path)))
     assert [name for name, _ in shown] == ["LP-FT, probe", "LP-FT, tune"]
     assert [len(drawn) for _, drawn in shown] == [2, 2]
 
@@ -396,7 +396,7 @@ def _trained(tmp_path: Path, vals: Sequence[object], n: int | None = 400) -> lis
         end = {"stage": "ft", "step": 10 * i + 10, "epoch": i + 1, "loss": 1.0, "lr": 0.1}
         rows.append(end if val is None else end | {"val": val})
     write_jsonl(run.path / "log.jsonl", rows)
-    ((_, charts),) = log_figures(read(open_study(run.path)))
+    ((_, charts),) = log_figures(gather(open_study(run.path)))
     return charts
 
 

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from surefoot.errors import CheckpointError
 from surefoot.weights import Weights, open_tensors, read_safetensors, write_safetensors
-from surefoot.weights.kinds import KINDS
-from surefoot.weights.outline import Outline
+from surefoot.weights.dtypes import KINDS
+from surefoot.weights.layout import TensorLayout
 
 
 def sample() -> dict[str, torch.Tensor]:
@@ -65,7 +65,7 @@ def test_lazy_opening_reads_nothing_and_blocks_read_parts(tmp_path):
     assert set(opened) == set(sample())
     assert (opened.shape("w"), opened.dtype("w"), opened.numel("w")) == ((5, 7), torch.float32, 35)
     assert torch.equal(opened.block("w", 8, 20), sample()["w"].reshape(-1)[8:20])
-    assert opened.outline()["half"] == Outline("F16", tuple(sample()["half"].shape))
+    assert opened.outline()["half"] == TensorLayout("F16", tuple(sample()["half"].shape))
     assert len(opened) == 7
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..context import RunContext, pick_device
 from ..data.dataset import Shift
-from ..data.held import held
+from ..data.image_cache import cached_in_memory
 from ..errors import RunError, TrainingError
 from ..evals.predict import predict
 from ..methods.parse import method_from
@@ -160,7 +160,7 @@ class Bench:
     def __init__(self, plan: Plan, which: SetPlan, sources: Sources, out: Path) -> None:
         self.plan, self.which, self.out = plan, which, out
         task, pretrained = prepare(which, sources)
-        self.task = held(task)
+        self.task = cached_in_memory(task)
         # Validation after every epoch would be a fifth of the time, and nobody looks at it.
         # Depthwise convolutions are half as fast again with channels last, on a CPU as well.
         self.context = RunContext(validate=False, channels_last=which.from_probe)

@@ -19,13 +19,13 @@ def published(study: Study, paper: str | None, as_json: bool) -> None:
     from ..errors import UnknownName
     from ..published import numbers
     from ..registry import nearest
-    from ..report.beside import beside, beside_lines, own_encoders
+    from ..report.vs_published import comparison_lines, own_encoders, vs_published
 
     known = list(dict.fromkeys(word for n in numbers() for word in (n.paper, *n.paper.split(" "))))
     if paper is not None and paper not in known:
         raise UnknownName("paper", paper, known, nearest(paper, known))
-    rows, others = own_encoders(beside(study, paper=paper))
-    _print([r.to_json() for r in rows], beside_lines(rows), as_json)
+    rows, others = own_encoders(vs_published(study, paper=paper))
+    _print([r.to_json() for r in rows], comparison_lines(rows), as_json)
     counts = {
         verdict: sum(r.verdict == verdict for r in rows)
         for verdict in ("matches", "differs", "not comparable")

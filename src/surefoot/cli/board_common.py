@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-__all__ = ["board_file", "board_links", "check_recipe", "read_yaml", "who"]
+if TYPE_CHECKING:
+    from ..recipes.recipe import Recipe
+
+__all__ = ["board_file", "board_links", "check_recipe", "read_yaml", "submitted_recipe", "who"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,11 +61,24 @@ def check_recipe(text: str) -> str:
 
     Raises:
         BoardError: It is no YAML.
-        RecipeError: It does not validate.
+        RecipeError: It does not validate, or names what is not taken from a stranger.
+    """
+    return submitted_recipe(text, where="the submission's recipe").hash()
+
+
+def submitted_recipe(text: str, *, where: str) -> Recipe:
+    """A stranger's recipe, which names built-in and published things only.
+
+    Raises:
+        BoardError: It is no YAML.
+        RecipeError: It does not validate, or names what is not taken from a stranger.
     """
     from ..recipes.recipe import parse_recipe
+    from ..recipes.submitted import require_harmless
 
-    return parse_recipe(read_yaml(text), where="the submission's recipe").hash()
+    recipe = parse_recipe(read_yaml(text), where=where)
+    require_harmless(recipe, where=where)
+    return recipe
 
 
 def read_yaml(text: str) -> Any:

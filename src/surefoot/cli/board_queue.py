@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .board_common import board_file, check_recipe, read_yaml, who
+from .board_common import board_file, check_recipe, submitted_recipe, who
 from .common import say, typed
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def submit_command(file: str | None, board: str, template: bool) -> None:
 @click.option(
     "--same-protocol", is_flag=True, help="You checked that the run follows its protocol."
 )
+@click.option("--yes", is_flag=True, help="Do not ask before weights are fetched; for scripts.")
 def verify_command(
     submission: int | None,
     board: str,
@@ -62,16 +63,19 @@ def verify_command(
     resume: bool,
     whole: bool,
     same_protocol: bool,
+    yes: bool,
 ) -> None:
     """Run a SUBMISSION's recipe again and compare; without one, list the queue.
 
-    A recipe is data, not code; it names the data and weights that are loaded. They are shown first.
+    A recipe is data, not code. It may name built-in models and data sets, published data sets,
+    and models that the installed open_clip and timm list; files, folders, addresses and hub
+    repositories are refused. What would be done is shown first, and nothing is fetched unasked.
     """
     from ..board.runs.verify import Checked, judge, verify
     from ..board.store.store import Store
 
     def rerun(sent: Submission) -> Path:
-        return _rerun(sent, out or f"runs/submission-{sent.id}", resume)
+        return _rerun(sent, out or f"runs/submission-{sent.id}", resume, yes)
 
     with Store.open(board, who=who()) as store:
         if submission is None:
@@ -89,16 +93,16 @@ def verify_command(
     click.echo(f"{verdict.verdict}: {verdict.reason}")
 
 
-def _rerun(sent: Submission, out: str, resume: bool) -> Path:
-    """Carry a submitted recipe out."""
-    from ..recipes.recipe import parse_recipe
+def _rerun(sent: Submission, out: str, resume: bool, yes: bool) -> Path:
+    """Carry a submitted recipe out, after saying what that means."""
     from ..recipes.study import carry_out
+    from ..recipes.submitted import fetched, plan
 
-    data = read_yaml(str(sent.payload["recipe"]))
-    recipe = parse_recipe(data, where=f"the recipe of submission {sent.id}")
-    spec = recipe.spec
-    say(
-        f"model {spec.model}; data {spec.data.train}, {', '.join(spec.data.shifts.values()) or '-'}"
-    )
+    text = str(sent.payload["recipe"])
+    recipe = submitted_recipe(text, where=f"the recipe of submission {sent.id}")
+    say(plan(recipe, out))
+    if (names := fetched(recipe)) and not yes:
+        what = f"{', '.join(names)}, from the Hugging Face hub where not cached"
+        click.confirm(f"This loads {what}. Go on?", abort=True, err=True)
     carry_out(recipe, out, resume=resume, command=typed(), say=say)
     return Path(out)

@@ -114,6 +114,8 @@ def eval_command(
             f"[{100 * r.low:.1f}, {100 * r.high:.1f}] {r.interval}  n={r.n}"
             + (f"  {r.extra['k']}-NN, protocol {r.extra['protocol']}" if "k" in r.extra else "")
         )
+        if r.masked is not None:
+            click.echo(f"{'':<{width}}  {r.masked[1]}: {100 * r.masked[0]:.1f}")
 
 
 @click.command("sweep")
@@ -151,7 +153,8 @@ def sweep_command(
 ) -> None:
     """The curve of (1 - alpha) * START + alpha * END over the task, each image decoded once.
 
-    START gets a zero-shot head where it has a text tower and no head of its own.
+    START gets a zero-shot head where it has a text tower and no head of its own. Heads are never
+    replaced: classes are matched by name, and a class that END's head does not know is refused.
     """
     from ..recipes.curve import sweep_models
     from ..recipes.pick import resolve_model
@@ -187,6 +190,10 @@ def sweep_command(
         for i, alpha in enumerate(curve.alphas):
             values = "  ".join(f"{100 * curve.scores[n][i].value:10.1f}" for n in names)
             click.echo(f"{alpha:5.2f}  {values}")
+        for name in names:
+            for i, alpha in enumerate(curve.alphas):
+                if (beside := curve.scores[name][i].masked) is not None:
+                    click.echo(f"{name}, {beside[1]}: {100 * beside[0]:.1f} at alpha {alpha:.2f}")
         for chosen in selections:
             click.echo(f"{chosen.rule}: alpha = {chosen.alpha:g} ({chosen.reason})")
     if out:

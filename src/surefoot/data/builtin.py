@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import DataError, UnknownName
 from ..registry import nearest
 from .dataset import Shift, Split, Task, Use, _Taken
-from .held import Held
+from .image_cache import CachedImages
 from .images import MemoryImages
 from .prompts import PICTOGRAM_TEMPLATES
 from .strings import Strings
@@ -44,7 +44,8 @@ def pictograms() -> Task:
     """
     classes = _concepts()
     shifts = tuple(
-        Shift.of(pictograms_split(domain, "test"), classes) for domain in _shifted("test")
+        Shift.of(pictograms_split(domain, "test"), classes, masked=True)
+        for domain in _shifted("test")
     )
     return Task(
         name="pictograms",
@@ -181,7 +182,7 @@ def _read(path: Path, changed: int, size: int) -> dict[str, Any]:
             for name in _SHORT
         }
         encoded = _flat(table["image"].cast(pa.large_binary()))
-        columns["image"] = Held(MemoryImages(encoded, table["id"].to_pylist()), _HELD)
+        columns["image"] = CachedImages(MemoryImages(encoded, table["id"].to_pylist()), _HELD)
         captions = table["caption"].combine_chunks() if "caption" in table.column_names else None
         columns["caption"] = captions
     except (pa.ArrowException, OSError, KeyError) as error:

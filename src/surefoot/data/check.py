@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from ..errors import BadImages, DataError
-from .ahead import ahead, threads_for
 from .dataset import Split
 from .images import EncodedImages, many_may_read, reason, underlying
+from .prefetch import prefetch, threads_for
 from .readers import read_split
 
 __all__ = ["BROKEN", "Progress", "check_folder", "check_images", "require_good"]
@@ -63,7 +63,7 @@ def check_images(
         return None
 
     threads = workers or (1 if quick else _threads(split))
-    for index, why in enumerate(ahead(one, range(len(split)), threads)):
+    for index, why in enumerate(prefetch(one, range(len(split)), threads)):
         if why is not None:
             bad.append((split.images.id(index), why))
         if progress is not None and (index % 256 == 255 or index + 1 == len(split)):

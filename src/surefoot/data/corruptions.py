@@ -103,6 +103,16 @@ class _Corrupted:
         self._images, self._kind, self._severity = images, kind, severity
         self._keys = (seed, KINDS.index(kind))
 
+    @property
+    def derived_from(self) -> Images:
+        """What is corrupted."""
+        return self._images
+
+    @property
+    def how(self) -> str:
+        """All that the corruption depends on."""
+        return f"{self._kind} {self._severity} {self._keys}"
+
     def __len__(self) -> int:
         return len(self._images)
 

@@ -26,7 +26,11 @@ Use = Literal["train", "val", "test"]
 
 
 class Images(Protocol):
-    """Where pixels come from: a sequence that decodes when indexed."""
+    """Where pixels come from: a sequence that decodes when indexed.
+
+    One whose images can change under their ids may have ``content(index) -> bytes`` as well, a
+    digest of the image; features are then cached by it.
+    """
 
     def __len__(self) -> int:
         """Number of images."""
@@ -146,11 +150,17 @@ class Split:
             notes=(*self.notes, note) if note else self.notes,
         )
 
-    def subset(self, n: int, *, seed: int) -> Split:
+    def subset(self, n: int, *, seed: int, every_class: bool = False) -> Split:
         """N images, stratified by class as evenly as the counts allow, seeded.
 
         Every class gives the same share; what rounding leaves is drawn at random. The order of
         the images is kept. ``n`` at or above the size gives the split itself.
+
+        Args:
+            n: How many.
+            seed: Of the draw.
+            every_class: Every class that has an image gives one at least, so that a small class
+                is not left out: first of the n, and more than n where there are more classes.
         """
         if n >= len(self):
             return self
@@ -159,12 +169,16 @@ class Split:
         if self.labels is not None:
             labels = self.labels[order]
             rank = np.zeros(len(self), dtype=np.float64)
-            for label in np.unique(labels):
+            present = np.unique(labels)
+            for label in present:
                 where = np.flatnonzero(labels == label)
                 rank[where] = (np.arange(len(where)) + generator.random()) / len(where)
+                if every_class:
+                    rank[where[0]] = -1.0
+            n = max(n, len(present)) if every_class else n
             order = order[np.argsort(rank, kind="stable")]
         kept = np.sort(order[:n])
-        return self.take(kept, note=f"{n} of {len(self)} images, stratified, seed {seed}")
+        return self.take(kept, note=f"{len(kept)} of {len(self)} images, stratified, seed {seed}")
 
     def manifest(self) -> Manifest:
         """Counts and a hash of ids, labels and captions."""
@@ -231,6 +245,7 @@ class Shift:
         *,
         class_map: ClassMap | None = None,
         metric: str = "top1",
+        masked: bool | None = None,
     ) -> Shift:
         """A shift whose labels are translated into the task's classes.
 
@@ -238,11 +253,21 @@ class Shift:
         task's. With one, images of classes that it does not name are left out, and a
         class that leads to several of the task's makes a group of them.
 
+        Args:
+            split: The images, in classes of their own.
+            task_classes: The label order wanted.
+            class_map: Joins the names where they differ.
+            metric: Of the shift.
+            masked: Only classes that the shift can contain count as answers. That makes the
+                question easier, so it is for published sets whose protocol says so, and for class
+                maps; a folder that lacks classes is no such word. None: with a class map.
+
         Raises:
             ClassMismatch: Names differ and no map joins them, or the map is wrong.
         """
         labels = split.require_labels()
         names = list(task_classes)
+        masked = class_map is not None if masked is None else masked
         if class_map is None:
             foreign = [c for c in split.class_names if c not in names]
             if foreign:
@@ -269,7 +294,7 @@ class Shift:
         note = f"{out} images of classes outside the class map are left out" if out else ""
         taken = split.take(kept, note=note) if out else split
         ours = replace(taken, labels=translated[kept], class_names=tuple(names), domain="OOD")
-        every = len(joined.present) == len(names)
+        every = not masked or len(joined.present) == len(names)
         return cls(split.name, ours, metric, None if every else joined.present, joined.groups)
 
 

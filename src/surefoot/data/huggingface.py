@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -59,7 +60,7 @@ def from_hf(
     """
     library = import_optional("datasets", needed_for="reading a Hugging Face data set")
     source = os.fspath(path_or_name)
-    rows = _rows(library, source, split, use)
+    rows, part = _rows(library, source, split, use)
     image = _image_column(library, rows, image_column, source)
     label = _column(rows, label_column, _labels(library, rows), "label", source)
     caption = _column(rows, caption_column, ("caption", "captions", "text"), "caption", source)
@@ -76,7 +77,7 @@ def from_hf(
     return Split(
         name=name,
         images=_HFImages(
-            rows.select_columns([image]).cast_column(image, library.Image(decode=False))
+            rows.select_columns([image]).cast_column(image, library.Image(decode=False)), part
         ),
         labels=labels,
         class_names=classes,
@@ -86,14 +87,22 @@ def from_hf(
         metadata=_metadata(rows, {image, label, caption}),
         version=str(rows.info.version or "unversioned"),
         licence=rows.info.license or "unknown",
-        source=f"hf:{source}" + (f":{split}" if split else ""),
+        source=f"hf:{source}" + (f":{part}" if part else ""),
         notes=notes,
     )
 
 
 class _HFImages(EncodedImages):
-    def __init__(self, rows: Any) -> None:
+    """Rows of one split.
+
+    Args:
+        rows: A ``datasets.Dataset`` with the image column alone.
+        part: Name of the split, "" where there is one only.
+    """
+
+    def __init__(self, rows: Any, part: str) -> None:
         self._rows, self._column = rows, rows.column_names[0]
+        self._before = f"{part}/" if part else ""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -108,12 +117,12 @@ class _HFImages(EncodedImages):
         return Path(cell["path"]).read_bytes()
 
     def id(self, index: int) -> str:
-        """The row."""
-        return f"row{index}"
+        """Split and row: every split has a first row."""
+        return f"{self._before}row{index}"
 
 
-def _rows(library: Any, source: str, split: str | None, use: Use) -> Any:
-    """One ``datasets.Dataset``."""
+def _rows(library: Any, source: str, split: str | None, use: Use) -> tuple[Any, str]:
+    """One ``datasets.Dataset``, and which split of several it is, else what was asked for."""
     if Path(source).is_dir():
         try:
             found = library.load_from_disk(source)
@@ -130,7 +139,7 @@ def _rows(library: Any, source: str, split: str | None, use: Use) -> Any:
                 f"the data set {source} holds only the split {str(found.split)!r}, not {split!r}",
                 expected=f"hf:{source}",
             )
-        return found
+        return found, split or ""
     wanted = [split] if split is not None else [s for s in _DEFAULT[use] if s in found]
     if not wanted or wanted[0] not in found:
         asked = f"no split {split!r}" if split else f"no split that serves as {use}"
@@ -140,7 +149,7 @@ def _rows(library: Any, source: str, split: str | None, use: Use) -> Any:
             expected=f"one of {', '.join(found)}",
             fix=f"name it: hf:{source}:{next(iter(found))}",
         )
-    return found[wanted[0]]
+    return found[wanted[0]], wanted[0]
 
 
 def _from_hub(library: Any, source: str) -> Any:
@@ -148,10 +157,11 @@ def _from_hub(library: Any, source: str) -> Any:
 
     By itself the library looks into its cache only after half a minute of asking the hub.
     """
+    _require_hub_id(library, source)
     why = silence("HF_DATASETS_OFFLINE")
     try:
         with _offline(library) if why else nullcontext():
-            return library.load_dataset(source)
+            return library.load_dataset(source, trust_remote_code=False)
     except Exception as error:
         # The hub's client raises a dozen unrelated types: no network, no such name, gated, ...
         said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
@@ -164,6 +174,25 @@ def _from_hub(library: Any, source: str) -> Any:
             fix=f"where there is a network: datasets.load_dataset({source!r}).save_to_disk('DIR'); "
             "copy DIR here and pass hf:DIR",
         ) from error
+
+
+_HUB_ID = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?")
+
+
+def _require_hub_id(library: Any, source: str) -> None:
+    """Refuse what the library would take for something else than a data set on the hub.
+
+    By a file's name it runs a loading script (before version 4), by the name of one of its own
+    readers (pandas, which reads pickles, among them) it reads whatever lies in the folder.
+    """
+    readers = library.packaged_modules._PACKAGED_DATASETS_MODULES
+    if _HUB_ID.fullmatch(source) and not source.endswith(".py") and source not in readers:
+        return
+    raise DataError(
+        f"{source!r} is neither a folder here nor the name of a data set on the hub",
+        expected="a folder that `save_to_disk` wrote, or hf:NAME or hf:ORG/NAME",
+        fix="give a folder or a table without hf:; no script is run to read a data set",
+    )
 
 
 @contextmanager

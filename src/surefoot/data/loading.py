@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..errors import DataError
 from ..transforms import PixelTransform, Transform
-from .ahead import ahead, threads_for
 from .dataset import Split
 from .images import many_may_read, reason
+from .prefetch import prefetch, threads_for
 from .rng import kept_rng, mix
 
 __all__ = ["Batch", "Loader", "make_loader"]
@@ -188,7 +188,7 @@ class _Batches(Dataset[Batch]):
             first = self._decode(index)
             threads = threads_for(first) if self.shared else 1
             yield then(first)
-            yield from ahead(lambda i: then(self._decode(i)), indices[1:], threads)
+            yield from prefetch(lambda i: then(self._decode(i)), indices[1:], threads)
 
     def _decode(self, index: int) -> Image.Image:
         try:

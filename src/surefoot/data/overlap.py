@@ -14,7 +14,7 @@ from .images import FileImages, underlying
 __all__ = ["overlap_note", "shared_images"]
 
 _MOST = 50_000
-"""Files of equal size that are hashed on either side before the search is cut short."""
+"""Files of equal size that are hashed on either side; of more, a draw."""
 
 
 def overlap_note(train: Split, other: Split) -> str | None:
@@ -22,8 +22,8 @@ def overlap_note(train: Split, other: Split) -> str | None:
     shared, cut = _search(train, other)
     if not shared:
         return (
-            f"whether images of {other.name} are in {train.name} too was looked for among the "
-            f"first {_MOST:,} files of equal size only: none found"
+            f"whether images of {other.name} are in {train.name} too was looked for among "
+            f"{_MOST:,} files of equal size only, drawn at random: none found"
             if cut
             else None
         )
@@ -53,7 +53,7 @@ def _search(train: Split, other: Split) -> tuple[list[str], bool]:
     mine_at = np.flatnonzero(np.isin(my_sizes, their_sizes) & (my_sizes > 0))
     theirs_at = np.flatnonzero(np.isin(their_sizes, my_sizes) & (their_sizes > 0))
     cut = max(len(mine_at), len(theirs_at)) > _MOST
-    mine_at, theirs_at = mine_at[:_MOST], theirs_at[:_MOST]
+    mine_at, theirs_at = _drawn(mine_at, my_sizes), _drawn(theirs_at, their_sizes)
     heads = {_hash(mine, int(my_rows[i]), int(my_sizes[i]), 4096) for i in mine_at}
     likely = [
         i for i in theirs_at
@@ -73,6 +73,20 @@ def _search(train: Split, other: Split) -> tuple[list[str], bool]:
         if _hash(theirs, int(their_rows[i]), int(their_sizes[i]), None) in whole
     ]
     return found, cut
+
+
+def _drawn(at: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """At most ``_MOST`` of the files at ``at``, by a draw of sizes.
+
+    Sizes are drawn alike on both sides, so that a file that both have is looked at on both (or,
+    where files of one size abound, likely so). The first files would be those of some classes.
+    """
+    if len(at) <= _MOST:
+        return at
+    rank = np.random.default_rng(0).permutation(len(at))
+    scattered = sizes[at].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing
+    kept: NDArray[np.int64] = np.sort(at[np.lexsort((rank, scattered))[:_MOST]])
+    return kept
 
 
 def _files(split: Split) -> tuple[FileImages, NDArray[np.int64]] | None:

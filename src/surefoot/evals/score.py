@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ def score(
 
     Returns:
         The score, without method, alpha, seed and recipe: the caller knows those. ``n`` counts
-        images, and anchors for pm_k.
+        images, and anchors for pm_k. Where a test set lacks classes that count as answers,
+        ``extra["masked"]`` says beside it what the value were with only the classes that occur.
 
     Raises:
         UnknownName: No such metric.
@@ -56,6 +58,7 @@ def score(
         )
     interval = _interval(chosen, columns, n, samples, seed)
     around = _cluster_interval(chosen, columns, predictions, samples, seed)
+    details = {} if chosen.details is None else chosen.details(predictions, chosen.argument)
     kind: IntervalKind = "none"
     if interval.kind in ("clopper-pearson", "bootstrap"):
         kind = interval.kind
@@ -74,8 +77,21 @@ def score(
         cluster_low=min(around.low, value) if around else None,
         cluster_high=max(around.high, value) if around else None,
         synthetic=predictions.synthetic,
-        extra={} if chosen.details is None else chosen.details(predictions, chosen.argument),
+        extra={**details, **_beside(chosen, predictions)},
     )
+
+
+def _beside(metric: Metric, said: Predictions) -> dict[str, Any]:
+    """The value masked to the classes that occur, where that is not what is scored anyway."""
+    there = said.occurring()
+    whole = len(there) == len(said.class_names)
+    if whole or said.classes is not None or said.groups is not None or said.split == "val":
+        return {}
+    columns = metric.of(replace(said, classes=there))
+    value = metric.reduce(columns, np.ones(lines(columns)))
+    if not math.isfinite(value):
+        return {}
+    return {"masked": {"classes": len(there), "of": len(said.class_names), "value": value}}
 
 
 def _interval(

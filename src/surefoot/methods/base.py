@@ -14,13 +14,22 @@ from torch import Tensor, nn
 
 from ..context import RunContext
 from ..data.dataset import Task
+from ..data.realign import in_classes
 from ..errors import ModelError
 from ..losses import cross_entropy
 from ..models.heads import Head, zero_shot_head
 from ..models.model import Model
 from ..weights.fingerprint import fingerprint
 
-__all__ = ["Classify", "Method", "as_dict", "needs_path", "pretrained_end", "task_head"]
+__all__ = [
+    "Classify",
+    "Method",
+    "as_dict",
+    "as_it_answers",
+    "needs_path",
+    "pretrained_end",
+    "task_head",
+]
 
 
 class Method(ABC):
@@ -100,13 +109,31 @@ def needs_path(method: Method, inner: Method) -> None:
 def pretrained_end(start: Model, task: Task) -> Model:
     """The model at alpha = 0: the start with a zero-shot head, where it has a text tower.
 
-    A start that already has a head for the task's classes, or has no text tower, is returned
-    unchanged.
+    A start that already has a head for the task's classes keeps it, its rows in the task's order;
+    one without a text tower is returned unchanged. A head for other classes is replaced: that is
+    for training. What is only looked at keeps its head: see :func:`as_it_answers`.
     """
-    fits = start.head is not None and start.head.class_names == task.class_names
-    if fits or start.text is None:
+    if start.head is not None and start.head.class_names == task.class_names:
+        return start
+    if start.head is not None and start.head.serves(task.class_names):
+        return start.with_head(start.head.ordered(task.class_names))
+    if start.text is None:
         return start
     return start.with_head(task_head(start, task))
+
+
+def as_it_answers(model: Model, task: Task) -> tuple[Model, Task]:
+    """A model to be scored by its own head, and the task in that head's classes.
+
+    A head is never replaced: classes are matched by name, and all that the head knows count as
+    answers. A model without a head gets a zero-shot one, where it has a text tower.
+
+    Raises:
+        ClassMismatch: The head does not know a class of the task.
+    """
+    if model.head is None:
+        return pretrained_end(model, task), task
+    return model, in_classes(task, model.head.class_names, whose=model.spec.name)
 
 
 _HEADS: OrderedDict[str, Head] = OrderedDict()

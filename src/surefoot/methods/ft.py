@@ -118,6 +118,8 @@ def starting_head(kind: HeadStart, model: Model, task: Task, *, seed: int) -> He
             )
         return task_head(model, task)
     head = model.require_head()
+    if head.serves(task.class_names):
+        return head.ordered(task.class_names)
     if head.class_names != task.class_names:
         raise ModelError(
             f"the head of {model.spec.name} is for {len(head.class_names)} other classes",

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import ModelError
-from ..registry import import_optional
+from .foreign import open_clip
 
 __all__ = ["decide", "evidence_of", "open_clip_sibling", "timm_sibling"]
 
@@ -106,7 +106,7 @@ def decide(
 
 def open_clip_sibling(arch: str) -> str:
     """The QuickGELU form of an open_clip architecture, "" where no such weights are known."""
-    clip = import_optional("open_clip", needed_for=f"open_clip:{arch}", package="open_clip_torch")
+    clip = open_clip(f"open_clip:{arch}")
     records = (clip.get_pretrained_cfg(arch, t) for t in clip.list_pretrained_tags_by_model(arch))
     exists = any(record.get("quick_gelu") for record in records)
     named = f"{arch}-quickgelu" in clip.list_models()

@@ -22,11 +22,23 @@ from torch import Tensor
 
 from ..errors import CheckpointError, UnsafePickle
 from .pickles import Inert, load_torch, load_torchscript
+from .roles import chosen, same_tensors
 
 __all__ = ["Checkpoint", "flatten", "read_checkpoint"]
 
-_INSIDE = ("teacher", "state_dict", "model_state_dict", "model", "model_ema", "module", "student")
-"""Where training checkpoints keep the weights, best first (DINO: the teacher, as published)."""
+_INSIDE: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        ("state_dict_ema", "model_ema", "ema", "ema_state_dict", "model_state_dict_ema"),
+        "the moving average, which timm takes",
+    ),
+    (("teacher",), "the teacher, which DINO publishes (arXiv 2104.14294)"),
+    (("state_dict", "model_state_dict", "model", "module"), "the model"),
+    (("student",), "the student"),
+)
+"""Where training checkpoints keep the weights, best first, and what they are."""
+
+_DEEPEST = 3
+"""Entries within entries, at most."""
 
 
 @dataclass
@@ -39,6 +51,7 @@ class Checkpoint:
         inside: Under which entries of the file the weights were found, outermost first.
         classes: Full names of the classes in its pickle, none of which was imported.
         facts: Other entries: ``epoch``, ``name``, ``args`` ...
+        notes: Which of several networks was taken, one sentence each.
     """
 
     state: dict[str, Tensor]
@@ -46,13 +59,15 @@ class Checkpoint:
     inside: tuple[str, ...] = ()
     classes: frozenset[str] = frozenset()
     facts: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint without running anything that it contains.
 
     Raises:
-        CheckpointError: Missing, damaged, of an unknown format, or without tensors.
+        CheckpointError: Missing, damaged, of an unknown format, without tensors, or with several
+            networks whose names do not tell which is meant.
         UnsafePickle: Its pickle wants more than tensors, containers and inert modules.
     """
     path = Path(path)
@@ -123,25 +138,56 @@ def _shards(index: Path) -> dict[str, Tensor]:
 def _unwrap(value: Any, classes: frozenset[str]) -> Checkpoint:
     inside: list[str] = []
     facts: dict[str, Any] = {}
-    while isinstance(value, Mapping):
-        held = {str(k): v for k, v in value.items()}
+    notes: list[str] = []
+    for _ in range(_DEEPEST):
+        held = {str(k): v for k, v in value.items()} if isinstance(value, Mapping) else {}
         if any(isinstance(v, Tensor) for v in held.values()):
             break
-        entry = next((k for k in _INSIDE if isinstance(held.get(k), (Mapping, Inert))), None)
+        entry, why = _entry(held)
         if entry is None:
             break
         facts.update({k: _plain(v) for k, v in held.items() if not isinstance(v, Mapping)})
         inside.append(entry)
+        notes += [why] if why else []
         value = held[entry]
     kind = "module" if isinstance(value, Inert) else "torch"
     state = _tensors(value)
     if not state:
-        found = sorted(value) if isinstance(value, Mapping) else type(value).__name__
+        found = sorted(map(str, value)) if isinstance(value, Mapping) else type(value).__name__
+        known = ", ".join(name for names, _ in _INSIDE for name in names)
         raise CheckpointError(
             f"the file holds no tensors (found: {str(found)[:200]})",
-            expected="a state dict, or a dictionary with one under " + ", ".join(_INSIDE),
+            expected=f"a state dict, or a dictionary with one under {known}",
         )
-    return Checkpoint(state, kind, tuple(inside), classes, facts)
+    return Checkpoint(state, kind, tuple(inside), classes, facts, tuple(notes))
+
+
+def _entry(held: Mapping[str, Any]) -> tuple[str | None, str]:
+    """Under which entry the weights are, and a note where there were several.
+
+    Raises:
+        CheckpointError: Two entries of one kind hold different weights.
+    """
+    inner = {name: _inner(held.get(name), _DEEPEST) for names, _ in _INSIDE for name in names}
+    full = {name: state for name, state in inner.items() if state}
+    for names, kind in _INSIDE:
+        mine = {name: len(full[name]) for name in names if name in full}
+        if not mine:
+            continue
+        joined = {f"{name}/{k}": v for name in mine for k, v in full[name].items()}
+        entry, _ = chosen(mine, equal=same_tensors(joined, [f"{name}/" for name in mine]))
+        others = ", ".join(repr(name) for name in full if name not in mine)
+        return entry, f"the weights under {entry!r}, not {others}: {kind}" if others else ""
+    return None, ""
+
+
+def _inner(value: Any, depth: int) -> dict[str, Tensor]:
+    """The tensors of an entry, and those of known entries inside it by their path."""
+    own = _tensors(value)
+    if isinstance(value, Mapping) and depth:  # a pickled dictionary may hold itself
+        for name in (name for names, _ in _INSIDE for name in names):
+            own.update({f"{name}/{k}": v for k, v in _inner(value.get(name), depth - 1).items()})
+    return own
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import CheckpointError
-from ..registry import import_optional
+from .foreign import open_clip
 
 __all__ = ["config_of", "shapes_of"]
 
@@ -28,7 +28,7 @@ def config_of(
     Raises:
         CheckpointError: No architecture named, and the shapes belong to none that is known.
     """
-    clip = import_optional("open_clip", needed_for=str(file), package="open_clip_torch")
+    clip = open_clip(str(file))
     if arch is not None:
         config: dict[str, Any] = clip.get_model_config(arch)
         if "model_cfg" in beside and "quick_gelu" in beside["model_cfg"]:
@@ -92,7 +92,7 @@ def _count(state: Mapping[str, Tensor], prefix: str) -> int:
 
 
 def _matches(config: Mapping[str, Any], shapes: Mapping[str, Any]) -> bool:
-    clip = import_optional("open_clip", needed_for="CLIP", package="open_clip_torch")
+    clip = open_clip("CLIP")
     if "multimodal_cfg" in config or config["text_cfg"].get("hf_model_name"):
         return False
     vision = clip.CLIPVisionCfg(**config["vision_cfg"])

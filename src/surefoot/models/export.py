@@ -95,15 +95,13 @@ def _open_clip(model: Model, folder: Path) -> list[Path]:
 
 
 def _timm(model: Model, folder: Path) -> list[Path]:
-    from .timm import library
+    from .foreign import timm
     from .timm_export import classifier_state
 
     builder = model.spec.builder
     state, classes = classifier_state(model)
     full = f"{builder['name']}.{builder['tag']}" if builder.get("tag") else builder["name"]
-    record: Any = library().get_pretrained_cfg(full) or library().get_pretrained_cfg(
-        builder["name"]
-    )
+    record: Any = timm().get_pretrained_cfg(full) or timm().get_pretrained_cfg(builder["name"])
     about = record.to_dict(remove_source=True) if record is not None else {}
     spec = model.spec.transform
     about.update(

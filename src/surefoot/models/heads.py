@@ -55,6 +55,30 @@ class Head(nn.Module):
         self.kind: HeadKind = kind
         self.eval()  # made for a model in eval mode; training puts it in training mode like all
 
+    def ordered(self, class_names: Sequence[str]) -> Head:
+        """The same head with its rows in another order of the same names; itself where they agree.
+
+        Raises:
+            DataError: Other names, or one twice.
+        """
+        names = tuple(class_names)
+        if names == self.class_names:
+            return self
+        if sorted(names) != sorted(self.class_names) or len(set(names)) < len(names):
+            raise DataError(
+                f"a head for {', '.join(self.class_names[:8])} has no order {', '.join(names[:8])}",
+                expected="the same class names, each once",
+            )
+        rows = [self.class_names.index(name) for name in names]
+        weight, bias = self.weight[rows], self.bias[rows]
+        return Head(weight, bias, normalize=self.normalize, class_names=names, kind=self.kind)
+
+    def serves(self, class_names: Sequence[str]) -> bool:
+        """Whether it is for these classes, in this order or another."""
+        names = tuple(class_names)
+        distinct = len(set(names)) == len(names)
+        return names == self.class_names or (distinct and sorted(names) == sorted(self.class_names))
+
     def inputs(self, features: Tensor) -> Tensor:
         """Features (b, d) as the linear layer sees them."""
         return nn.functional.normalize(features, dim=-1) if self.normalize else features

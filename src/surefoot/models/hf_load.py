@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from torch import nn
 
 from ..errors import CheckpointError
 from .downloads import hub_folder
+from .foreign import IMAGE_TEXT, hf_pretrained
 from .hf_transform import read_transform
-from .huggingface import IMAGE_ONLY, library, require_known, split
+from .huggingface import IMAGE_ONLY, split
 from .model import Model, ModelSpec
 from .names import Source
 
@@ -28,24 +28,15 @@ def from_folder(folder: Path, source: Source) -> Model:
         ModelError: A model type that is not understood.
         CheckpointError: Weights missing, of other shapes, or not finite.
     """
-    transformers = library(str(folder))
     try:
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
-        require_known(kind)
-        with _quiet():
-            model, about = transformers.AutoModel.from_pretrained(
-                str(folder),
-                dtype=torch.float32,
-                output_loading_info=True,
-                local_files_only=True,
-                ignore_mismatched_sizes=True,  # they are listed and refused below
-            )
-    except (OSError, RuntimeError, KeyError) as error:
+        model, about = hf_pretrained(folder, IMAGE_TEXT)
+    except (OSError, RuntimeError, KeyError, json.JSONDecodeError) as error:
         raise CheckpointError(
             f"{folder} cannot be read: {error}", expected="config.json and model.safetensors"
         ) from error
     _require_whole(model, about, folder)
     config = json.loads(model.config.to_json_string(use_diff=False))
+    kind = config["model_type"]
     text = kind not in IMAGE_ONLY
     spec = ModelSpec(
         name=folder.resolve().name if source.scheme != "hf-hub" else source.name.split("/")[-1],
@@ -74,21 +65,6 @@ def _require_whole(model: nn.Module, about: Mapping[str, Any], folder: Path) -> 
             expected="every key of the architecture, all values finite",
             fix="fetch the folder again, or mend config.json",
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Progress bars and reports of transformers off, and back as they were."""
-    logging = library().utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def from_hub(source: Source) -> Model:

@@ -5,31 +5,21 @@ The activation is the configuration's (``hidden_act``): a transformers folder le
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
-from ..registry import import_optional
+from .foreign import hf_model, hf_tokenizer
 from .model import Model, TextTower
-from .parts import Parts, Shared, pack_tokenizer, unpack_files
+from .parts import Parts, Shared
+from .tokenizer_files import pack_tokenizer, read_files
 
-__all__ = ["IMAGE_ONLY", "KNOWN", "HFImage", "HFText", "build", "split", "to_hf_state", "whole"]
-
-KNOWN = ("clip", "align", "siglip", "dinov2", "dinov3_vit")
-"""``model_type`` of the configurations that are understood."""
+__all__ = ["IMAGE_ONLY", "HFImage", "HFText", "build", "split", "to_hf_state", "whole"]
 
 IMAGE_ONLY = ("dinov2", "dinov3_vit")
-
-
-def library(why: str = "a transformers model") -> Any:
-    """The package transformers."""
-    return import_optional("transformers", needed_for=why)
 
 
 class HFImage(nn.Module):
@@ -134,21 +124,13 @@ class HFText(TextTower):
 
 
 def _tokenizer(folder: Path | None, files: Mapping[str, str]) -> Any:
-    make = library("its tokenizer").AutoTokenizer
-    try:
-        if files:
-            with TemporaryDirectory() as unpacked:
-                unpack_files(files, unpacked)
-                return make.from_pretrained(unpacked)
-        if folder is not None and any(folder.glob("*token*")):
-            return make.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"the tokenizer in {folder or 'the file'} cannot be read: {error}",
-            expected="tokenizer.json or the vocabulary files of its kind",
-        ) from error
+    where = str(folder or "the file")
+    if files:
+        return hf_tokenizer(files, where)
+    if folder is not None and any(folder.glob("*token*")):
+        return hf_tokenizer(read_files(folder), where)
     raise ModelError(
-        f"there is no tokenizer in {folder or 'the file'}, so texts cannot be encoded",
+        f"there is no tokenizer in {where}, so texts cannot be encoded",
         expected="tokenizer.json beside config.json",
         fix="copy the tokenizer's files of the model into the folder",
     )
@@ -163,25 +145,9 @@ def whole(builder: Mapping[str, Any]) -> nn.Module:
     """The whole transformers model of a builder, fresh weights.
 
     Raises:
-        ModelError: A model type that is not understood.
+        ModelError: A model type that is not understood, or a configuration that wants code.
     """
-    transformers = library()
-    config = copy.deepcopy(dict(builder["config"]))
-    kind = config.pop("model_type", None)
-    require_known(kind)
-    made = transformers.AutoConfig.for_model(kind, **config)
-    model: nn.Module = transformers.AutoModel.from_config(made, dtype=torch.float32)
-    return model
-
-
-def require_known(kind: str | None) -> None:
-    """Refuse a model type that is not understood."""
-    if kind not in KNOWN:
-        raise ModelError(
-            f"transformers models of the type {kind!r} are not understood",
-            expected=f"one of {', '.join(KNOWN)}",
-            fix="load the same weights through timm or open_clip, if they have them",
-        )
+    return hf_model(builder["config"])
 
 
 def split(

@@ -133,11 +133,11 @@ def _scheme_of(name: str) -> str:
     Raises:
         UnknownName: Neither open_clip's nor timm's.
     """
-    from .open_clip import library
+    from .foreign import open_clip
     from .parts import unknown_name
     from .timm import names
 
-    clips = library("this architecture").list_models()
+    clips = open_clip("this architecture").list_models()
     if name in clips:
         return "open_clip"
     if name.partition(".")[0] in names():

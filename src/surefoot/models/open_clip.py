@@ -6,18 +6,17 @@ state dict in open_clip's own keys is ``visual.*`` from one and everything else 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from torch import Tensor, nn
 
 from ..errors import DownloadUnavailable, ModelError
-from ..registry import import_optional
 from ..transforms import ResizeMode, TransformSpec
+from .foreign import clip_model, clip_tokenizer
 from .model import Model, TextTower
-from .parts import Parts, Shared, pack_tokenizer, unpack_files
+from .parts import Parts, Shared
+from .tokenizer_files import pack_tokenizer
 
 __all__ = [
     "OpenClipText",
@@ -28,11 +27,6 @@ __all__ = [
     "transform_of",
     "whole",
 ]
-
-
-def library(why: str = "this model") -> Any:
-    """The package open_clip."""
-    return import_optional("open_clip", needed_for=why, package="open_clip_torch")
 
 
 class OpenClipText(TextTower):
@@ -73,7 +67,7 @@ class OpenClipText(TextTower):
             DownloadUnavailable: It lives on the hub, is not cached, and there is no network.
         """
         if self._shared.value is None:
-            self._shared.value = _tokenizer(self.text_cfg, self._files)
+            self._shared.value = clip_tokenizer(self.text_cfg, self._files)
         return self._shared.value
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
@@ -90,35 +84,12 @@ class OpenClipText(TextTower):
         return first
 
 
-def _tokenizer(text_cfg: Mapping[str, Any], files: Mapping[str, str]) -> Any:
-    clip = library("its tokenizer")
-    context = text_cfg.get("context_length") or 77
-    settings = dict(text_cfg.get("tokenizer_kwargs") or {})
-    name = text_cfg.get("hf_tokenizer_name")
-    if not name:
-        return clip.SimpleTokenizer(context_length=context, **settings)
-    mode = text_cfg.get("tokenizer_mode")
-    settings.update(context_length=context, tokenizer_mode=mode)
-    hugging = clip.tokenizer.HFTokenizer
-    if files:
-        with TemporaryDirectory() as folder:
-            unpack_files(files, folder)
-            return hugging(folder, **settings)
-    from .downloads import hub_folder
-
-    cached = hub_folder(
-        name,
-        ["tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "*.model"],
-        instead="a folder in the Hugging Face cache (copy the whole repository there)",
-    )
-    return hugging(str(cached), **settings)
-
-
 def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None) -> Parts:
     """The modules of ``{"kind": "open_clip", "arch": ..., "config": {...}}``, fresh weights.
 
     Raises:
-        ModelError: The configuration is not one that this version of open_clip can build.
+        ModelError: The configuration says what is not passed on (:mod:`.allowed`), or is not one
+            that this version of open_clip can build.
     """
     return split(whole(builder), builder, files)
 
@@ -130,33 +101,7 @@ def whole(builder: Mapping[str, Any]) -> nn.Module:
         ModelError: As :func:`build`.
         DownloadUnavailable: The text tower's configuration lives on the hub.
     """
-    clip = library(f"open_clip:{builder['arch']}")
-    config = copy.deepcopy(dict(builder["config"]))
-    hugging = "hf_model_name" in config["text_cfg"]
-    custom = config.pop("custom_text", False) or hugging
-    if "timm_model_name" in config["vision_cfg"]:
-        config["vision_cfg"]["timm_model_pretrained"] = False
-    if hugging:
-        config["text_cfg"]["hf_model_pretrained"] = False
-        _require_config(config["text_cfg"]["hf_model_name"])
-    kind = clip.CLIP
-    if custom:
-        kind = clip.CoCa if "multimodal_cfg" in config else clip.CustomTextCLIP
-    try:
-        model: nn.Module = kind(**config)
-    except (TypeError, AssertionError, RuntimeError) as error:
-        raise ModelError(
-            f"open_clip cannot build {builder['arch']}: {error}",
-            expected=f"a configuration for open_clip {clip.__version__}",
-            fix="update open_clip_torch",
-        ) from error
-    return model
-
-
-def _require_config(name: str) -> None:
-    from .downloads import hub_file
-
-    hub_file(name, "config.json", instead="the repository in the Hugging Face cache")
+    return clip_model(str(builder["arch"]), builder["config"])
 
 
 def split(model: Any, builder: Mapping[str, Any], files: Mapping[str, str] | None = None) -> Parts:

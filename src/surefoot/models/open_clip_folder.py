@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
-from ..registry import import_optional
 from .checkpoints import read_checkpoint
 from .downloads import hub_file
+from .foreign import hf_tokenizer
 from .model import Model
 from .names import Source
 from .open_clip import whole
 from .open_clip_load import CONFIG, WEIGHTS, beside_of, fill, finish
-from .parts import pack_tokenizer
+from .tokenizer_files import pack_tokenizer, read_files
 
 __all__ = ["from_folder", "from_hub"]
 
@@ -57,7 +57,8 @@ def _configured(about: Mapping[str, Any], file: Path, source: Source, folder: Pa
     name = folder.resolve().name if folder else source.name.rsplit("/", 1)[-1]
     builder = {"kind": "open_clip", "arch": about.get("architecture", name), "config": config}
     model = whole(builder)
-    notes = fill(model, read_checkpoint(file).state, str(file))
+    found = read_checkpoint(file)
+    notes = (*found.notes, *fill(model, found.state, str(file)))
     files = _tokenizer_files(folder) if config["text_cfg"].get("hf_tokenizer_name") else {}
     return finish(model, builder, source, about.get("preprocess_cfg", {}), notes, files=files)
 
@@ -65,5 +66,4 @@ def _configured(about: Mapping[str, Any], file: Path, source: Source, folder: Pa
 def _tokenizer_files(folder: Path | None) -> dict[str, str]:
     if folder is None or not (folder / "tokenizer_config.json").is_file():
         return {}
-    transformers = import_optional("transformers", needed_for=f"the tokenizer in {folder}")
-    return pack_tokenizer(transformers.AutoTokenizer.from_pretrained(folder))
+    return pack_tokenizer(hf_tokenizer(read_files(folder), str(folder)))

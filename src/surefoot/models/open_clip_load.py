@@ -15,12 +15,13 @@ from .activation import decide, evidence_of, open_clip_sibling
 from .checkpoints import Checkpoint, read_checkpoint
 from .clip_config import config_of
 from .downloads import hub_file, unavailable
+from .foreign import open_clip as library
 from .heads import Head
 from .model import Model, ModelSpec
 from .names import Source
-from .open_clip import library, split, transform_of, whole
+from .open_clip import split, transform_of, whole
 from .parts import unknown_name
-from .states import check_state, common_prefix, strip_prefix
+from .states import check_state, chosen_prefix, strip_prefix
 
 __all__ = ["WEIGHTS", "beside_of", "fill", "finish", "from_checkpoint", "from_name", "is_clip"]
 
@@ -181,7 +182,7 @@ def from_checkpoint(found: Checkpoint, source: Source, *, arch: str | None, file
         ModelError: Its activation is in doubt.
     """
     anchors = ("logit_scale", "visual.conv1.weight", "visual.proj", "visual.trunk.norm.weight")
-    prefix = common_prefix(found.state, anchors)
+    prefix, which = chosen_prefix(found.state, anchors)
     state = {k[len(prefix) :]: v for k, v in found.state.items() if k.startswith(prefix)}
     evidence = evidence_of(state, found.classes, found.facts)
     beside = beside_of(file)
@@ -197,7 +198,7 @@ def from_checkpoint(found: Checkpoint, source: Source, *, arch: str | None, file
     config["quick_gelu"] = quick
     builder = {"kind": "open_clip", "arch": arch, "config": config}
     model = whole(builder)
-    notes = (why, *fill(model, state, str(file)))
+    notes = (*found.notes, *which, why, *fill(model, state, str(file)))
     head, about = _head_of(found, prefix)
     preprocess = beside.get("preprocess_cfg", {})
     return finish(model, builder, source, preprocess, (*notes, *about), head=head)

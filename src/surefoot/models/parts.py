@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,7 +13,7 @@ from ..registry import nearest
 from .heads import Head
 from .model import Model, ModelSpec, TextTower
 
-__all__ = ["Parts", "Shared", "pack_tokenizer", "unknown_name", "unpack_files"]
+__all__ = ["Parts", "Shared", "unknown_name"]
 
 
 @dataclass
@@ -67,21 +65,3 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, fix: str) -> Unk
         )
     error.fix = fix
     return error
-
-
-def pack_tokenizer(tokenizer: Any) -> dict[str, str]:
-    """The text files of a transformers tokenizer, so that a saved model carries them.
-
-    Args:
-        tokenizer: Anything with ``save_pretrained``.
-    """
-    with TemporaryDirectory() as folder:
-        tokenizer.save_pretrained(folder)
-        found = sorted(p for p in Path(folder).iterdir() if p.suffix in (".json", ".txt"))
-        return {p.name: p.read_text(encoding="utf-8") for p in found}
-
-
-def unpack_files(files: Mapping[str, str], folder: str | Path) -> None:
-    """Write packed files into a folder; names are plain, never paths."""
-    for name, text in files.items():
-        (Path(folder) / Path(name).name).write_text(text, encoding="utf-8")

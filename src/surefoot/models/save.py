@@ -18,6 +18,7 @@ from .build import build
 from .heads import Head
 from .model import Model, ModelSpec
 from .states import check_state
+from .tokenizer_files import checked_files
 
 __all__ = ["FORMAT", "load_saved", "read_metadata", "save_model"]
 
@@ -60,7 +61,8 @@ def load_saved(path: str | os.PathLike[str], *, device: str | torch.device = "cp
             fix="name its architecture: surefoot.load(file, architecture='open_clip:ViT-B-16')",
         )
     spec = ModelSpec.from_json(about["spec"])
-    parts = build(spec.builder, files=about.get("files") or {})
+    files = checked_files(about.get("files") or {}, str(path))
+    parts = build(spec.builder, files=files)
     state = load_file(os.fspath(path))
     model = parts.model(spec, _empty_head(about["head"], state))
     if "logit_scale" not in state:

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError, ModelError
 from ..weights.fingerprint import fingerprint
-from .hf_load import _quiet
-from .huggingface import library
+from .foreign import TEXT, hf_pretrained, hf_tokenizer
 from .text_encoders import Embeddings, TextEncoder
+from .tokenizer_files import read_files
 
 __all__ = ["SentenceText", "pool"]
 
@@ -165,9 +165,9 @@ def _modules(place: Path) -> tuple[Path, Mapping[str, Any] | None]:
     for module in listed:
         kind = str(module.get("type", "")).rsplit(".", 1)[-1]
         if kind == "Transformer":
-            inner = place / str(module.get("path", ""))
+            inner = _inside(place, module)
         elif kind == "Pooling":
-            pooling = _json(place / str(module.get("path", "")) / "config.json")
+            pooling = _json(_inside(place, module) / "config.json")
         elif kind != "Normalize":  # embeddings are l2-normalised in any case
             raise ModelError(
                 f"{place} has a module {kind!r}, which is not read here",
@@ -175,6 +175,17 @@ def _modules(place: Path) -> tuple[Path, Mapping[str, Any] | None]:
                 fix="use another sentence encoder, such as all-MiniLM-L6-v2",
             )
     return inner, pooling if pooling is not None else {}
+
+
+def _inside(place: Path, module: Mapping[str, Any]) -> Path:
+    """The folder of a module, which lies in the encoder's own."""
+    inner = (place / str(module.get("path", ""))).resolve()
+    if not inner.is_relative_to(place.resolve()):
+        raise CheckpointError(
+            f"{place / 'modules.json'} names {module.get('path')!r}, which lies outside",
+            expected=_EXPECTED,
+        )
+    return inner
 
 
 def _pooling(config: Mapping[str, Any]) -> Pooling:
@@ -213,21 +224,15 @@ def _longest(settings: Mapping[str, Any], config: Any, tokenizer: Any) -> int:
 
 def _read(folder: Path) -> tuple[Any, Any]:
     """The transformer in evaluation mode, float32, and its tokenizer."""
-    transformers = library(f"the sentence encoder {folder}")
     try:
-        with _quiet():
-            model, about = transformers.AutoModel.from_pretrained(
-                str(folder),
-                dtype=torch.float32,
-                output_loading_info=True,
-                local_files_only=True,
-            )
-            tokenizer = transformers.AutoTokenizer.from_pretrained(
-                str(folder), local_files_only=True
-            )
+        model, about = hf_pretrained(folder, TEXT)
+        tokenizer = hf_tokenizer(read_files(folder), str(folder))
+    except ModelError:
+        raise
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise CheckpointError(f"{folder} cannot be read: {error}", expected=_EXPECTED) from error
     missing = sorted(k for k in about["missing_keys"] if "pooler" not in k)
+    missing += [f"{m[0]} (of another shape)" for m in sorted(about["mismatched_keys"])]
     if missing or getattr(model.config, "is_encoder_decoder", False):
         what = f"lacks the weights {', '.join(missing[:3])}" if missing else "has a decoder"
         raise CheckpointError(f"the model in {folder} {what}", expected="a whole text encoder")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
+from .roles import chosen, same_tensors
 
-__all__ = ["Checked", "check_state", "common_prefix", "strip_prefix"]
+__all__ = ["Checked", "check_state", "chosen_prefix", "common_prefix", "strip_prefix"]
 
 _HEADS = {
     "head",
@@ -46,27 +47,70 @@ class Checked:
     notes: tuple[str, ...] = field(default=())
 
 
-def common_prefix(keys: Iterable[str], wanted: Iterable[str]) -> str:
-    """The prefix ("module.", "backbone.", ...) under which most of the wanted keys stand."""
-    keys, wanted = set(keys), list(wanted)
+def common_prefix(state: Mapping[str, Tensor] | Iterable[str], wanted: Iterable[str]) -> str:
+    """The prefix ("module.", "backbone.", ...) under which most of the wanted keys stand.
+
+    Raises:
+        CheckpointError: See :func:`chosen_prefix`.
+    """
+    return chosen_prefix(state, wanted)[0]
+
+
+def chosen_prefix(
+    state: Mapping[str, Tensor] | Iterable[str], wanted: Iterable[str]
+) -> tuple[str, tuple[str, ...]]:
+    """The common prefix, and a note where it was chosen among several networks by their roles.
+
+    Args:
+        state: Key -> tensor, or keys alone.
+        wanted: Keys of the module, or some that tell it.
+
+    Raises:
+        CheckpointError: Several networks fit, and no known roles tell them apart.
+    """
+    keys, wanted = sorted(state), list(wanted)
+    sample = wanted[:: max(1, len(wanted) // 64)]
+    found = _prefixes(keys, sample)
+    best = max(found.values(), default=0)
+    alike = sorted(
+        (p for p, n in found.items() if n >= _ALIKE * best), key=lambda p: (-found[p], len(p), p)
+    )
+    if best < _SHARE * len(sample) or len(alike) < 2:  # of a small share all sorts of keys match
+        return (alike or [""])[0], ()
+    names = {p: sum(key.startswith(p) for key in keys) for p in alike}
+    equal = isinstance(state, Mapping) and same_tensors(state, alike)
+    prefix, why = chosen(names, equal=equal)
+    others = ", ".join(repr(p) for p in alike if p != prefix)
+    return prefix, (f"the weights under {prefix!r}, not {others}: {why}",) if why else ()
+
+
+_ALIKE = 0.9
+"""A prefix with that share of the best one's matches is another network that fits."""
+
+_SHARE = 0.25
+"""Of the wanted keys, so many must stand under a prefix for it to name a network."""
+
+
+def _prefixes(keys: Sequence[str], wanted: Iterable[str]) -> Counter[str]:
+    """Prefix -> how many of the wanted keys stand under it."""
     found: Counter[str] = Counter()
     by_end: dict[str, list[str]] = {}
     for key in keys:
         by_end.setdefault(key.rsplit(".", 1)[-1], []).append(key)
-    for want in wanted[:: max(1, len(wanted) // 64)]:
+    for want in wanted:
         for key in by_end.get(want.rsplit(".", 1)[-1], ()):
             if key == want or key.endswith("." + want):
                 found[key[: len(key) - len(want)]] += 1
-    if not found:
-        return ""
-    best = max(found.values())
-    return min((p for p, n in found.items() if n == best), key=len)
+    return found
 
 
 def strip_prefix(state: Mapping[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:
     """The state dict with compile marks and its common prefix taken off.
 
     Keys outside the prefix keep their names, so that :func:`check_state` judges them.
+
+    Raises:
+        CheckpointError: See :func:`chosen_prefix`.
     """
     clean = {key.replace("_orig_mod.", ""): value for key, value in state.items()}
     prefix = common_prefix(clean, wanted)

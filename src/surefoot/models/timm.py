@@ -10,20 +10,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..errors import ModelError
-from ..registry import import_optional
 from ..transforms import Interpolation, ResizeMode, TransformSpec
+from .foreign import timm as library
+from .foreign import timm_model
 from .model import Model, ModelSpec
 from .names import Source
 from .parts import Parts
 from .states import check_state, common_prefix, strip_prefix
 
-__all__ = ["build", "create", "fill", "finish", "names", "transform_of"]
-
-
-def library(why: str = "this model") -> Any:
-    """The package timm."""
-    return import_optional("timm", needed_for=why)
+__all__ = ["build", "fill", "finish", "names", "transform_of"]
 
 
 @lru_cache(maxsize=1)
@@ -38,22 +33,11 @@ def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None)
     Its output is what timm's ``forward_head(..., pre_logits=True)`` gives: (b, d).
 
     Raises:
-        ModelError: timm cannot build it.
+        ModelError: Its name or an argument is not passed on (:mod:`.allowed`), or timm cannot
+            build it.
     """
-    encoder = create(builder["name"], builder.get("args") or {})
+    encoder = timm_model(builder["name"], builder.get("args"))
     return Parts(encoder, _width(encoder))
-
-
-def create(name: str, args: Mapping[str, Any]) -> nn.Module:
-    """An encoder of timm without its classifier, fresh weights."""
-    timm = library(f"timm:{name}")
-    try:
-        model: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **args)
-    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
-        raise ModelError(
-            f"timm cannot build {name}: {error}", expected=f"a model of timm {timm.__version__}"
-        ) from error
-    return model
 
 
 def _width(encoder: nn.Module) -> int:

@@ -52,11 +52,10 @@ def classifier_state(model: Model) -> tuple[dict[str, Tensor], tuple[str, ...]]:
 
 def _classifier(model: Model, name: str, classes: int) -> Tensor | None:
     """The library's classifier weight for this many classes: (classes, d), or 1 x 1 convolution."""
-    from .timm import library
+    from .foreign import timm_model
 
     builder = model.spec.builder
-    args = builder.get("args") or {}
-    whole = library().create_model(builder["name"], num_classes=classes, **args).state_dict()
+    whole = timm_model(builder["name"], builder.get("args"), classes=classes).state_dict()
     weight: Tensor | None = whole.get(f"{name}.weight")
     right = weight is not None and weight.numel() == classes * model.feature_dim
     expected = set(model.encoder.state_dict()) | {f"{name}.weight", f"{name}.bias"}

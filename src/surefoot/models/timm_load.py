@@ -12,10 +12,13 @@ from ..errors import CheckpointError, ModelError
 from .activation import decide, evidence_of, timm_sibling
 from .checkpoints import Checkpoint, read_checkpoint
 from .downloads import hub_file, hub_folder, unavailable
+from .foreign import timm as library
+from .foreign import timm_model
 from .model import Model
 from .names import Source
 from .parts import unknown_name
-from .timm import create, fill, finish, library, names
+from .states import chosen_prefix
+from .timm import fill, finish, names
 from .timm_names import infer_name, is_self_supervised
 
 __all__ = ["from_checkpoint", "from_folder", "from_hub", "from_name"]
@@ -41,7 +44,7 @@ def from_name(source: Source) -> Model:
     if source.tag == "random":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(source.options.get("seed", "0")))
-            encoder = create(source.name, {})
+            encoder = timm_model(source.name)
         return finish(encoder, source, name, tag, ("random weights, never trained",))
     if source.tag:
         raise ModelError(
@@ -80,9 +83,10 @@ def _pretrained(source: Source, name: str, record: Any) -> Model:
     full = f"{name}.{tag}" if tag else name
     instead = f"timm:{full}@FILE"
     file = _hub_weights(record, instead, full)
-    encoder = create(full, {})
-    notes = fill(encoder, name, read_checkpoint(file).state, str(file))
-    return finish(encoder, source, name, tag, (why, *notes))
+    encoder = timm_model(full)
+    found = read_checkpoint(file)
+    notes = (why, *found.notes, *fill(encoder, name, found.state, str(file)))
+    return finish(encoder, source, name, tag, notes)
 
 
 def _hub_weights(record: Any, instead: str, full: str) -> Path:
@@ -131,8 +135,9 @@ def from_checkpoint(found: Checkpoint, source: Source, *, name: str | None, file
         plain = sibling if quick and sibling else plain
         full = f"{plain}.{tag}" if tag else plain
         notes = (*notes, why)
-    encoder = create(full, {})
-    notes = (*notes, *fill(encoder, plain, state, str(file)))
+    encoder = timm_model(full)
+    _, which = chosen_prefix(state, encoder.state_dict())
+    notes = (*found.notes, *notes, *which, *fill(encoder, plain, state, str(file)))
     return finish(encoder, source, plain, tag, notes)
 
 
@@ -150,9 +155,10 @@ def from_folder(folder: Path, source: Source) -> Model:
             f"{folder} is not a complete model of timm or transformers",
             expected=f"config.json with an architecture that exists, and {' or '.join(_WEIGHTS)}",
         )
-    timm = library(f"timm:{name}")
-    encoder = timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0)
-    notes = fill(encoder, name, read_checkpoint(file).state, str(file))
+    # An older file is the record itself.
+    encoder = timm_model(name, about.get("model_args"), record=about.get("pretrained_cfg", about))
+    found = read_checkpoint(file)
+    notes = (*found.notes, *fill(encoder, name, found.state, str(file)))
     return finish(encoder, source, name, "", notes)
 
 

@@ -16,6 +16,8 @@ import torch
 
 from ..errors import CheckpointError
 from ..transforms import TransformSpec
+from .allowed import TinyImage, listed
+from .allowed import TinyText as TextSizes
 from .model import Model, ModelSpec
 from .parts import Parts
 from .save import load_saved, save_model
@@ -98,12 +100,13 @@ def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None)
     Raises:
         CheckpointError: The tokenizer is missing or is not the one the weights were trained with.
     """
-    image = builder["image"]
+    image = listed(TinyImage, builder["image"], f"the image tower of {builder['kind']}")
     if builder["kind"] == "tiny-dino":
         return Parts(image_tower(**image, out=0), image["dim"])
     joint = int(builder["joint"])
     content = (files or {}).get(TOKENIZER)
-    text = TinyText(BUILTIN / TOKENIZER, content=content, out=joint, **builder["text"])
+    sizes = listed(TextSizes, builder["text"], "the text tower of tiny-clip")
+    text = TinyText(BUILTIN / TOKENIZER, content=content, out=joint, **sizes)
     if _digest(text.files[TOKENIZER].encode()) != builder["tokenizer"]:
         raise CheckpointError(
             f"the tokenizer {TOKENIZER} is not the one that this tiny-clip was trained with",

@@ -11,7 +11,7 @@ from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
-from ..registry import import_optional
+from .foreign import tokenizer_of_json
 from .model import TextTower
 from .parts import Shared
 
@@ -196,8 +196,7 @@ def _content(file: Path) -> str:
 
 def _read_tokenizer(content: str, context: int) -> Any:
     """A tokenizer from its JSON, cutting and padding to ``context``."""
-    library = import_optional("tokenizers", needed_for="the text tower of tiny-clip")
-    tokenizer = library.Tokenizer.from_str(content)
+    tokenizer = tokenizer_of_json(content)
     tokenizer.enable_truncation(context)
     tokenizer.enable_padding(pad_id=PAD, length=context)
     return tokenizer

@@ -14,7 +14,7 @@ from ..predictions import Predictions
 from ..records import Curve
 from ..runs import Selection
 from ..select import select
-from .contested import preview, search
+from .candidates import preview, search
 from .path import Path
 from .sweeping import alpha_grid, sweep
 
@@ -59,7 +59,7 @@ def adaptive_sweep(
     Two savings. *Certain*: the rules fixed, id_val and one_se look at ID validation alone, so the
     test set and the shifts are scored only at the ends and at what the rules chose. *Under an
     assumption*: of ID validation only contested positions are scored (see
-    :func:`~.contested.contested`). The choice of id_val and one_se is that of the full grid unless
+    :func:`~.candidates.contested`). The choice of id_val and one_se is that of the full grid unless
     more images are right at a skipped position and wrong at both evaluated neighbours than were so
     at any position that was evaluated. Where a metric other than top-1 decides, ID validation is
     scored at every position and the choice is the full grid's without condition. The oracle and

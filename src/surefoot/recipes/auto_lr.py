@@ -17,13 +17,17 @@ from ..evals.score import score
 from ..methods.base import Method
 from ..models.model import Model
 from ..train import Schedule
-from ..train.telling import time_left
+from ..train.epoch_log import time_left
 from .recipe import TuneSpec
 
 __all__ = ["AUTO_FACTORS", "schedules", "tune_lr", "with_schedule"]
 
 AUTO_FACTORS = (0.3, 1.0, 3.0, 10.0)
 """``lr: auto`` tries the method's own learning rate times each of these."""
+
+_FEW = 256
+"""Images of the trial that tells how long the others will take; more where there are more classes,
+since a probe needs an image of each."""
 
 
 def schedules(method: Any) -> list[Schedule]:
@@ -130,7 +134,7 @@ def _validated(model: Model, task: Task, run: RunContext) -> float:
 
 def _estimate(method: Method, start: Model, task: Task, run: RunContext, images: int) -> float:
     """Seconds that so many training images will take, from a short trial that is thrown away."""
-    few = task.train.take(np.arange(min(len(task.train), 256)))
+    few = task.train.subset(_FEW, seed=0, every_class=True)
     small = replace(task, train=few, val=few)
     batch = schedules(method)[-1].batch_size
     trial = with_schedule(method, epochs=1, batch_size=min(batch, 128))

@@ -47,9 +47,9 @@ def _architecture(source: Source) -> str:
 
         plain, known = source.name.partition(".")[0], names()
         return "" if plain in known else _unknown("timm model", plain, known)
-    from ..models.open_clip import library
+    from ..models.foreign import open_clip
 
-    clip = library(source.text)
+    clip = open_clip(source.text)
     if source.name not in clip.list_models():
         return _unknown("open_clip architecture", source.name, clip.list_models())
     tags = [*clip.list_pretrained_tags_by_model(source.name), "random"]

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..context import pick_device
 from ..data.dataset import Task
-from ..methods.base import pretrained_end
+from ..data.realign import in_classes
+from ..methods.base import as_it_answers, pretrained_end
 from ..models.model import Model
 from ..paths import Path, adaptive_sweep, alpha_grid, sweep
 from ..progress import progress_bar
@@ -20,6 +21,23 @@ from .scoring import selected_rows
 from .study import task_facts
 
 __all__ = ["sweep_models"]
+
+
+def _in_one_order(start: Model, end: Model, task: Task, *, keep: bool) -> tuple[Model, Model, Task]:
+    """Both models with a head where they can have one, and the task in the classes of the end's.
+
+    A head of the start for the same classes in another order has its rows reordered; one for other
+    classes stays as it is, and no path leads from it. With ``keep`` the end's head serves alone.
+    """
+    if end.head is None and start.head is not None:
+        start, task = as_it_answers(start, task)
+        return start, pretrained_end(end, task), task
+    end, task = as_it_answers(end, task)
+    if start.head is None or start.head.serves(task.class_names):
+        start = pretrained_end(start, task)
+    elif not keep:
+        in_classes(task, start.head.class_names, whose=start.spec.name)
+    return start, end, task
 
 
 def sweep_models(
@@ -42,7 +60,8 @@ def sweep_models(
 
     Args:
         start: At alpha = 0; gets a zero-shot head where it has a text tower and no head.
-        end: At alpha = 1; likewise.
+        end: At alpha = 1; likewise. Heads are never replaced: the task is read in the end's
+            classes (the start's, where the end has no head), matched by name.
         task: The data.
         alphas: How many, evenly spaced, or which.
         head: "interpolate" or "end".
@@ -59,10 +78,12 @@ def sweep_models(
 
     Raises:
         WeightsError: The two do not fit together.
+        ClassMismatch: A head does not know a class of the task.
     """
+    start, end, task = _in_one_order(start, end, task, keep=head == "end")
     path = Path(
-        pretrained_end(start, task),
-        pretrained_end(end, task),
+        start,
+        end,
         head=head,  # type: ignore[arg-type]
         extrapolate=extrapolate,
     )

@@ -55,7 +55,8 @@ def execute(
     clock = Clock()
     checkpoints = context.checkpoints or run.path / "checkpoints"
     context = replace(context, log=jsonl_log(run.path / "log.jsonl"), checkpoints=checkpoints)
-    marks: dict[str, Any] = {"seed": seed, "recipe": recipe.hash(), "version": task.test.version}
+    # Not the version: every row brings that of its own split.
+    marks: dict[str, Any] = {"seed": seed, "recipe": recipe.hash()}
     try:
         with clock.time("fit"):
             if fitted is not None:
@@ -110,6 +111,8 @@ def _path(start: Model, tuned: Model, task: Task, recipe: Recipe, context: RunCo
     spec = recipe.spec.path
     assert spec is not None
     begin = pretrained_end(start, task)
+    if start.head is not None and not start.head.serves(task.class_names) and begin.head:
+        context.say(note="the start's head is for other classes: alpha 0 has a zero-shot head")
     head, prompts = spec.head, Prompts.of(task)
     if tuned.head is None:  # language supervision: two encoders, for nearest neighbours
         begin, head = start.with_head(None), "end"

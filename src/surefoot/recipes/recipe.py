@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -191,6 +192,7 @@ def parse_recipe(data: Any, *, where: str = "the recipe") -> Recipe:
     problems: list[str] = []
     if not isinstance(data, Mapping):
         raise RecipeError([f"a mapping is expected, not {type(data).__name__}"], where=where)
+    problems += _code(data)
     spec = None
     try:
         spec = RecipeSpec.model_validate(dict(data))
@@ -200,11 +202,30 @@ def parse_recipe(data: Any, *, where: str = "the recipe") -> Recipe:
     listed = data.get("methods")
     for i, entry in enumerate(listed if isinstance(listed, list) else []):
         plain = {"name": entry} if isinstance(entry, str) else entry
-        if isinstance(plain, Mapping):
+        if isinstance(plain, Mapping) and not _code(plain):
             methods.append(build_method(plain, f"methods[{i}]", problems))
     if problems or spec is None:
         raise RecipeError(problems, where=where)
     return Recipe(spec, tuple(m for m in methods if m is not None))
+
+
+_PYTHON = re.compile(r"\.pyw?(:\w+)?\s*$", re.IGNORECASE)
+
+
+def _code(value: Any, where: str = "", seen: set[int] | None = None) -> list[str]:
+    """Every place that names a file of Python: only the command line may."""
+    seen = set() if seen is None else seen
+    if isinstance(value, str) and _PYTHON.search(value):
+        said = "is a file of Python, which a recipe cannot name: it is data and runs no code"
+        return [f"{where}: {value!r} {said}"]
+    if not isinstance(value, (Mapping, list)) or id(value) in seen:
+        return []
+    seen.add(id(value))  # YAML may put one list into another many times, or into itself
+    if isinstance(value, Mapping):
+        inner = [(f"{where}.{k}" if where else str(k), v) for k, v in value.items()]
+    else:
+        inner = [(f"{where}[{i}]", v) for i, v in enumerate(value)]
+    return [problem for at, v in inner for problem in _code(v, at, seen)]
 
 
 def load_recipe(path: str | Path) -> Recipe:

@@ -9,7 +9,7 @@ from ..context import pick_device
 from ..data.dataset import Task
 from ..evals.knn import Protocol, protocol_transform
 from ..evals.predict import Evaluator, evaluate
-from ..methods.base import pretrained_end
+from ..methods.base import as_it_answers
 from ..models.model import Model
 from ..records import Score
 from ..transforms import DINO_KNN
@@ -31,7 +31,8 @@ def score_model(
     """Scores on ID validation, ID test and every shift.
 
     Args:
-        model: With a head for the task's classes, or a text tower that can write one.
+        model: With a head, or a text tower that can write one. Its own head is never replaced:
+            labels are matched to its classes by name, and all of those count as answers.
         task: The data.
         evaluator: "head" (the model's own, else zero-shot), "zero_shot", "linear" (a probe on
             frozen features, C chosen on ID validation) or "knn" (DINO's protocol).
@@ -43,13 +44,16 @@ def score_model(
 
     Raises:
         ModelError: The model lacks what the evaluator needs.
+        ClassMismatch: Its head does not know a class of the task.
     """
+    if evaluator == "head":
+        model, task = as_it_answers(model, task)
     neighbours: dict[str, Any] = {}
     if evaluator == "knn":
         own = protocol_transform(model, protocol, pick_device(device)) != DINO_KNN
         neighbours = {"k": k, "protocol": "model" if own else "dino"}
     pairs = evaluate(
-        pretrained_end(model, task) if evaluator == "head" else model,
+        model,
         task,
         evaluator=evaluator,
         batch_size=batch_size,

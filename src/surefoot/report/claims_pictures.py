@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..drawing import Node
-from .alone import alone
 from .charts.plane import Dot, Trail, plane_chart
 from .claims_charts import costs, forest
+from .standalone_svg import standalone_svg
 
 __all__ = [
     "claim_picture",
@@ -72,13 +72,13 @@ def claims_pictures(result: Mapping[str, Any]) -> dict[str, str]:
         if row["parts"]:
             title = f"Claim {row['number']} on {row['set']}: {row['text']}"
             chart = forest("c", title, row["parts"], 720, labelled=True)
-            found[claim_picture(row)] = alone([chart], title, style=css)
+            found[claim_picture(row)] = standalone_svg([chart], title, style=css)
     for name in dict.fromkeys(r["set"] for r in result["accuracy"]):
         chart = plane_of("a", result["accuracy"], name)
-        found[plane_picture(name)] = alone([chart], f"Accuracy on {name}", style=css)
+        found[plane_picture(name)] = standalone_svg([chart], f"Accuracy on {name}", style=css)
     price = costs_of("k", result["cost"])
     if price is not None:
-        found[cost_picture()] = alone([price], "What every method costs", style=css)
+        found[cost_picture()] = standalone_svg([price], "What every method costs", style=css)
     return found
 
 

@@ -29,9 +29,9 @@ from .figures import (
     shift_figures,
 )
 from .findings import Finding, Findings, findings
+from .gather import gather
 from .names import signed
 from .paired import Difference, Pairing
-from .read import read
 from .run_figures import log_figures, seed_figures
 from .table import build_table
 
@@ -78,7 +78,7 @@ def render(study: Study, out: Path | None = None, *, links: Sequence[BoardLink] 
 
 def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
     """The report as HTML text."""
-    view = read(study)
+    view = gather(study)
     pairing = Pairing(view)
     told = findings(view, pairing)
     table = build_table(view, pairing)

@@ -25,7 +25,8 @@ class Column:
         key: Split name, or :data:`~surefoot.report.view.MEAN`.
         label: For people.
         note: Images, metric, synthetic.
-        kind: "id", "mean" or "shift".
+        kind: "id", "mean", "shift" or "masked": the number beside that of a split that lacks
+            classes, with only those that occur as answers.
     """
 
     key: str
@@ -101,10 +102,14 @@ class Table:
 
 def build_table(view: View, pairing: Pairing) -> Table:
     """Rows by method, the ID test first, then the mean over shifts, then each shift."""
-    columns = _columns(view)
+    columns = _with_masked(_columns(view), view.entries)
     shown: dict[str, dict[str, Shown]] = {e.key: {} for e in view.entries}
     tested = False
     for column in columns:
+        if column.kind == "masked":
+            for e in view.entries:
+                shown[e.key][column.key] = _masked(e, column)
+            continue
         best, p = pairing.tied(view.entries, column.key) if _more(view, column) else (None, {})
         tested = tested or bool(p)
         domain = _domain(view.entries, column.key)
@@ -116,6 +121,31 @@ def build_table(view: View, pairing: Pairing) -> Table:
     have = any(c.cluster for e in view.entries for c in e.cells.values())
     name = pairing.cluster_name() or "cluster"
     return Table(columns, rows, tested, name.replace("_", " ") if have else "")
+
+
+_BESIDE = "\x00masked"
+
+
+def _with_masked(columns: Sequence[Column], entries: Sequence[Entry]) -> tuple[Column, ...]:
+    """Beside every split that lacks classes of the task a column with only those that occur."""
+    out: list[Column] = []
+    for column in columns:
+        out.append(column)
+        cells = (e.cells.get(column.key) for e in entries)
+        words = [c.masked[1] for c in cells if c is not None and c.masked is not None]
+        if words:
+            key = column.key + _BESIDE
+            out.append(Column(key, f"{column.label}, {words[0]}", column.note, "masked"))
+    return tuple(out)
+
+
+def _masked(e: Entry, column: Column) -> Shown:
+    cell = e.cells.get(column.key.removesuffix(_BESIDE))
+    if cell is None or cell.masked is None:
+        return Shown()
+    value, words = cell.masked
+    tip = f"{e.label} on {column.label}: {points(value)} %, {words}; no interval"
+    return Shown(points(value), sort=value, state="oracle" if e.oracle else "", tip=tip)
 
 
 def _columns(view: View) -> tuple[Column, ...]:

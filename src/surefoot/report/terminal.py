@@ -16,8 +16,8 @@ from rich.text import Text
 
 from ..runs import Study
 from .findings import Finding, findings
+from .gather import gather
 from .paired import Pairing
-from .read import read
 from .table import Column, Row, Shown, Table, build_table
 
 __all__ = ["render_terminal"]
@@ -50,7 +50,7 @@ def render_terminal(study: Study, width: int | None = None, *, colour: bool | No
         Lines without a trailing newline. ``*`` marks the best of a column and what ties with it,
         ``°`` numbers at an alpha that was chosen on the test set, ``-`` what is missing.
     """
-    view = read(study)
+    view = gather(study)
     pairing = Pairing(view)
     told = findings(view, pairing)
     table = build_table(view, pairing)
@@ -95,7 +95,9 @@ def _sentence(item: Finding) -> Text:
 def _plan(columns: Sequence[Column], room: int) -> list[list[_Plan]]:
     """Tables, each a list of columns that fit side by side."""
     for shift, other in (("interval", "interval"), ("bare", "interval"), ("bare", "half")):
-        forms = [shift if c.kind == "shift" else other for c in columns]
+        forms = [
+            "bare" if c.kind == "masked" else shift if c.kind == "shift" else other for c in columns
+        ]
         plans = [
             _Plan(i, max(_WIDTHS[form], min(_head(c), 12)), form)
             for i, (c, form) in enumerate(zip(columns, forms, strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .alone import alone
+from .standalone_svg import standalone_svg
 from .theory_page import eps_figure, time_figures
 
 __all__ = ["theory_pictures"]
@@ -25,12 +25,12 @@ def theory_pictures(result: Mapping[str, Any]) -> dict[str, str]:
     # A column per eps, OOD above ID.
     times = [pair[row] for row in range(2) for pair in pairs]
     return {
-        "theory-ends.svg": alone(
+        "theory-ends.svg": standalone_svg(
             [eps_figure(result, loss) for loss in ("ood", "id")],
             "OOD and ID loss at the end against eps",
             columns=2,
         ),
-        "theory-times.svg": alone(
+        "theory-times.svg": standalone_svg(
             times, "OOD and ID loss over time at every eps", columns=len(eps), gap=(14, 20)
         ),
     }

@@ -54,6 +54,8 @@ class Cell:
         alphas: Of the seeds; empty off a path.
         seeds: (seed, value).
         reported: What a paper gives.
+        masked: What it were with only the classes that occur, and those words, where the split
+            lacks classes of the task and all count.
     """
 
     value: float
@@ -65,6 +67,7 @@ class Cell:
     alphas: tuple[float, ...] = ()
     seeds: tuple[tuple[int | None, float], ...] = ()
     reported: float | None = None
+    masked: tuple[float, str] | None = None
 
     @property
     def spread(self) -> float | None:

@@ -1,6 +1,7 @@
 """Training: one loop for every method.
 
-``schedule`` says how long and how fast, ``loop`` runs it, ``spread`` spreads it over processes,
+``schedule`` says how long and how fast, ``loop`` runs it, ``distributed`` shares it among
+processes,
 ``checkpoint`` keeps it.
 """
 

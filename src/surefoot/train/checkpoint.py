@@ -61,7 +61,7 @@ def keep(loop: Stepper, name: str, rows: list[dict[str, Any]]) -> None:
     """Write the checkpoint of a finished epoch; the main process does, all call it."""
     path = loop.run.checkpoint_file()
     if path is not None:
-        optimizer = loop.spread.optimizer_state()
+        optimizer = loop.distributed.optimizer_state()
         if loop.accelerator.is_main_process:
             state = {
                 "identity": name,
@@ -91,8 +91,8 @@ def restore(loop: Stepper, name: str, seed: int) -> list[dict[str, Any]]:
         )
     state = read_checkpoint(path, name)
     loop.objective.load_state_dict(state["objective"])
-    loop.spread.take_up()
-    loop.spread.load_optimizer(state["optimizer"])
+    loop.distributed.take_up()
+    loop.distributed.load_optimizer(state["optimizer"])
     loop.epoch, loop.step, loop.micro = state["epoch"], state["step"], state["micro"]
     if loop.accelerator.is_main_process:
         torch.set_rng_state(state["rng"])

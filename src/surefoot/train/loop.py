@@ -25,11 +25,10 @@ from ..data.loading import make_loader
 from ..data.rng import mix
 from ..transforms import Transform
 from .checkpoint import identity, keep, own_seed, restore
+from .distributed import distribute
+from .epoch_log import DataStall, EpochLog, advice
 from .schedule import Schedule
-from .spread import spread
 from .step import Batch, Stepper
-from .telling import Teller
-from .waiting import Waiting, advice
 
 __all__ = ["Batch", "train"]
 
@@ -112,14 +111,16 @@ def train(
     run = run or RunContext()
     cap_threads()
     accelerator = run.accelerator()
-    place: Any = {"memory_format": torch.channels_last} if run.channels_last_on(accelerator) else {}
-    objective.to(accelerator.device, **place)
+    layout: Any = (
+        {"memory_format": torch.channels_last} if run.channels_last_on(accelerator) else {}
+    )
+    objective.to(accelerator.device, **layout)
     objective.train(not eval_mode)
-    spreading = spread(objective, schedule, accelerator, run, watched=after_step is not None)
+    distributed = distribute(objective, schedule, accelerator, run, watched=after_step is not None)
     share = math.ceil(schedule.batch_size / accelerator.num_processes)
     micro = min(schedule.micro_batch or share, share)
-    loop = Stepper(spreading, schedule, run, micro, len(split))
-    teller = Teller()
+    loop = Stepper(distributed, schedule, run, micro, len(split))
+    epoch_log = EpochLog()
     name = identity(schedule, split, seed, eval_mode)
     # Dropout and the like draw from a generator of this training's own.
     with torch.random.fork_rng(), _bar(loop) as bar:
@@ -136,19 +137,19 @@ def train(
                         device=accelerator.device)
         )  # fmt: skip
         for epoch in left:
-            spreading.train(not eval_mode)
-            row = _epoch(loop, batches, bar, seed=seed, after_step=after_step, place=place)
+            distributed.train(not eval_mode)
+            row = _epoch(loop, batches, bar, seed=seed, after_step=after_step, layout=layout)
             loop.epoch = epoch + 1
-            spreading.collect()
+            distributed.collect()
             if validate is not None and run.validate:
                 objective.eval()
                 row["val"] = validate()
                 bar.set_postfix(loss=f"{row['loss']:.3f}", val=f"{row['val']:.3f}")
             rows.append(row)
-            _log(loop, row, teller)
+            _log(loop, row, epoch_log)
             keep(loop, name, rows)
-    spreading.close()
-    if place:
+    distributed.close()
+    if layout:
         objective.to(memory_format=torch.contiguous_format)
     objective.eval()
     if accelerator.device.type != "cpu" or accelerator.num_processes > 1:
@@ -165,19 +166,19 @@ def _epoch(
     *,
     seed: int,
     after_step: Callable[[int], None] | None,
-    place: Mapping[str, Any],
+    layout: Mapping[str, Any],
 ) -> dict[str, Any]:
     """One pass; returns the epoch's row, with the seconds that the device waited for data."""
     began, lr = time.perf_counter(), 0.0
     loss_sum: Any = 0.0
     device = loop.accelerator.device
-    waiting = Waiting(device)
+    stall = DataStall(device)
     for size, batch in zip(loop.sizes(), islice(batches, loop.per_epoch), strict=True):
-        waiting.end()
+        stall.end()
         batch["draw"] = _draw(batch["index"], seed, loop.epoch)
         on_device = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
-        if place:
-            on_device["image"] = on_device["image"].to(**place)
+        if layout:
+            on_device["image"] = on_device["image"].to(**layout)
         loss = loop.backward(on_device, size, host=batch)
         lr = loop.update()
         if after_step is not None:
@@ -190,7 +191,7 @@ def _epoch(
             value = loop.finite(loop.over_all(loss * own) / size)
             if loop.accelerator.is_main_process:
                 loop.run.say(step=loop.step, epoch=loop.epoch, loss=value, lr=lr)
-        waiting.begin()
+        stall.begin()
     mean = loop.finite(loop.over_all(loss_sum) / loop.n)
     seconds = time.perf_counter() - began
     return {
@@ -200,15 +201,15 @@ def _epoch(
         "lr": lr,
         "seconds": seconds,
         "images_per_second": loop.n / seconds,
-        "data_wait_seconds": waiting.seconds(),
+        "data_wait_seconds": stall.seconds(),
     }
 
 
-def _log(loop: Stepper, row: Mapping[str, Any], teller: Teller) -> None:
+def _log(loop: Stepper, row: Mapping[str, Any], epoch_log: EpochLog) -> None:
     if not loop.accelerator.is_main_process:
         return
     loop.run.say(**row)
-    teller.epoch(loop, row)
+    epoch_log.epoch(loop, row)
     note = advice(row, loop.run.workers, loop.accelerator.device)
     if note is not None:
         loop.run.say(note=note)

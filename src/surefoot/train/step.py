@@ -13,8 +13,8 @@ from torch import Tensor
 from ..context import RunContext
 from ..errors import TrainingError
 from ..gradient_cache import WholeBatch, cached_backward, slices
+from .distributed import Distributed
 from .schedule import Schedule, learning_rate
-from .spread import Spread
 
 __all__ = ["Batch", "Stepper"]
 
@@ -32,7 +32,7 @@ def _out_of_memory(error: RuntimeError) -> bool:
 class Stepper:
     """State of one training, between epochs."""
 
-    spread: Spread
+    distributed: Distributed
     schedule: Schedule
     run: RunContext
     micro: int
@@ -41,8 +41,8 @@ class Stepper:
     epoch: int = 0
 
     def __post_init__(self) -> None:
-        self.accelerator = self.spread.accelerator
-        self.objective = self.spread.objective
+        self.accelerator = self.distributed.accelerator
+        self.objective = self.distributed.objective
         self.whole = isinstance(self.objective, WholeBatch)
         self.per_epoch = self.schedule.steps_per_epoch(self.n)
         self.total = self.per_epoch * self.schedule.epochs
@@ -80,7 +80,7 @@ class Stepper:
                     ) from error
                 self.micro = math.ceil(share / 2)
             # Outside the handler, so that the failed pass's tensors are free to go.
-            self.spread.optimizer.zero_grad(set_to_none=True)
+            self.distributed.optimizer.zero_grad(set_to_none=True)
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             self.run.say(
@@ -99,7 +99,7 @@ class Stepper:
             mean = self._accumulate(batch, size)
         if self.accelerator.device.type == "cpu" and self.accelerator.num_processes == 1:
             mean = self.finite(mean)
-        self.spread.reduce()
+        self.distributed.reduce()
         return mean
 
     def over_all(self, total: Any) -> Any:
@@ -128,7 +128,7 @@ class Stepper:
 
     def _accumulate(self, batch: Batch, size: int) -> Any:
         parts = list(slices(batch, self.micro))
-        if self.spread.even:
+        if self.distributed.even:
             most = math.ceil(math.ceil(size / self.accelerator.num_processes) / self.micro)
             parts += [{k: v[:0] for k, v in batch.items()}] * (most - len(parts))
         on_cpu = self.accelerator.device.type == "cpu"
@@ -137,9 +137,9 @@ class Stepper:
             last = at == len(parts) - 1
             # The average over processes of loss times share is the mean over the batch.
             share = len(part["index"]) * self.accelerator.num_processes / size
-            with self.spread.held(last=last):
+            with self.distributed.no_sync(last=last):
                 with self.accelerator.autocast():
-                    loss = self.spread.module(part)
+                    loss = self.distributed.module(part)
                 self.accelerator.backward(loss * share)  # each gradient in its tensor's precision
             value = float(loss.detach()) if on_cpu else loss.detach()
             loss_sum = loss_sum + value * len(part["index"])
@@ -148,11 +148,11 @@ class Stepper:
     def update(self) -> float:
         """One optimiser step; returns the learning rate it used."""
         lr = learning_rate(self.schedule, self.step, total=self.total, per_epoch=self.per_epoch)
-        optimizer = self.spread.optimizer
+        optimizer = self.distributed.optimizer
         for group in optimizer.param_groups:
             group["lr"] = lr * group.get("lr_scale", 1.0)
         if self.schedule.clip is not None:
-            self.spread.clip(self.schedule.clip)
+            self.distributed.clip(self.schedule.clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         self.step += 1

@@ -33,8 +33,8 @@ _WHERE = {
     "lerp": "ops",
     "mean": "ops",
     "weighted_mean": "ops",
-    "MERGE_METHODS": "rulebook",
-    "make_rule": "rulebook",
+    "MERGE_METHODS": "rules",
+    "make_rule": "rules",
     "FisherRule": "rules",
     "Lerp": "rules",
     "LinesRule": "rules",
@@ -80,8 +80,7 @@ if TYPE_CHECKING:
     from .ops import lerp as lerp
     from .ops import mean as mean
     from .ops import weighted_mean as weighted_mean
-    from .rulebook import MERGE_METHODS as MERGE_METHODS
-    from .rulebook import make_rule as make_rule
+    from .rules import MERGE_METHODS as MERGE_METHODS
     from .rules import FisherRule as FisherRule
     from .rules import Lerp as Lerp
     from .rules import LinesRule as LinesRule
@@ -90,6 +89,7 @@ if TYPE_CHECKING:
     from .rules import Rule as Rule
     from .rules import TaskArithmetic as TaskArithmetic
     from .rules import Ties as Ties
+    from .rules import make_rule as make_rule
     from .tensor_file import TensorFile as TensorFile
     from .tensor_file import open_tensors as open_tensors
     from .ties import ties as ties

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
-from .kinds import kind_of
-from .outline import Outline, listed, misfits
+from .dtypes import kind_of
+from .layout import TensorLayout, listed, misfits
 
 __all__ = ["COMPUTED", "audit", "finite", "identical", "listed", "require_compatible"]
 
@@ -62,8 +62,8 @@ def audit(a: Mapping[str, Tensor], b: Mapping[str, Tensor], *, values: bool = Tr
     return misfits(_outlines(a, values), _outlines(b, values), wrong)
 
 
-def _outlines(tensors: Mapping[str, Tensor], values: bool) -> dict[str, Outline]:
-    return {k: Outline(kind_of(t.dtype), tuple(t.shape), _layout(t, values))
+def _outlines(tensors: Mapping[str, Tensor], values: bool) -> dict[str, TensorLayout]:
+    return {k: TensorLayout(kind_of(t.dtype), tuple(t.shape), _layout(t, values))
             for k, t in tensors.items()}  # fmt: skip
 
 

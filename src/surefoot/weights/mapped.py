@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .kinds import Bytes
+from .dtypes import Bytes
 
 __all__ = ["CAN_MAP", "MappedFile"]
 

@@ -15,10 +15,10 @@ from typing import Literal
 import numpy as np
 
 from ..errors import WeightsError
-from .kinds import COMPUTED_KINDS, KINDS, Bytes, Stored, common_kind
+from .dtypes import COMPUTED_KINDS, KINDS, Bytes, Stored, common_kind
+from .layout import listed, misfits
 from .mapped import CAN_MAP, MappedFile
 from .mixing import Mixer, Part
-from .outline import listed, misfits
 from .rules import Rule
 from .scratch import room_for
 from .streaming import Blocks, Sink, default_threads, workers

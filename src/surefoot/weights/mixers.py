@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import WeightsError
 from .alpha import normalised
 from .combine import add_deltas
-from .kinds import KINDS, Stored
+from .dtypes import KINDS, Stored
 from .mixing import Mixer, Part
 from .ops import weighted_sum, wide
 

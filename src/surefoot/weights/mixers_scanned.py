@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..errors import WeightsError
 from .combine import ratio_of, stock
+from .dtypes import COMPUTED_KINDS
 from .fisher import check_shares, precise_mean
-from .kinds import COMPUTED_KINDS
 from .mixers import common_dtype, wide_mixer
 from .mixing import Mixer, Part, Scan
 from .ops import wide

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
-from .kinds import Stored
-from .line import lerp_stored
+from .dtypes import Stored
+from .lerp_blocks import lerp_stored
 from .scratch import Scratch
 
 if TYPE_CHECKING:

@@ -10,18 +10,19 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from ..errors import WeightsError
+from ..errors import UnknownName, WeightsError
+from ..registry import nearest
 from .alpha import Side, check_alpha
 from .depths import layer_depths
 from .mixing import Mixer, Scan, line_mixer
 from .scratch import Scratch
 from .tensor_file import TensorFile
 
-__all__ = ["FisherRule", "Lerp", "LinesRule", "Mean", "ModelStockRule", "Rule", "TaskArithmetic",
-           "Ties"]  # fmt: skip
+__all__ = ["MERGE_METHODS", "FisherRule", "Lerp", "LinesRule", "Mean", "ModelStockRule", "Rule",
+           "TaskArithmetic", "Ties", "make_rule"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -232,3 +233,34 @@ def _line(sources: Sequence[TensorFile], alpha_of: Callable[[str], float], rule:
         return 0 if alpha == 0 or (alpha != 1 and rule.integers == "start") else 1
 
     return line_mixer(alpha_of, between, Scratch())
+
+
+MERGE_METHODS: dict[str, type[Rule]] = {
+    rule.name: rule
+    for rule in (Lerp, Mean, TaskArithmetic, Ties, ModelStockRule, LinesRule, FisherRule)
+}
+"""Name -> rule."""
+
+
+def make_rule(method: str, **options: Any) -> Rule:
+    """A rule from its name and plain options; lists become tuples.
+
+    Raises:
+        UnknownName: There is no such method; the nearest are named.
+        WeightsError: An option that the method does not have.
+    """
+    if method not in MERGE_METHODS:
+        near = nearest(method, list(MERGE_METHODS))
+        error = UnknownName("merge method", method, list(MERGE_METHODS), near)
+        error.fix = "`surefoot merge --help` describes them"
+        raise error
+    kind = MERGE_METHODS[method]
+    known = [f.name for f in fields(kind)]
+    strange = sorted(set(options) - set(known))
+    if strange:
+        raise WeightsError(
+            f"{method} has no option {', '.join(strange)}",
+            expected=f"of {', '.join(known)}",
+        )
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    return kind(**plain)

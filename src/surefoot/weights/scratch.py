@@ -12,7 +12,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from .kinds import Bytes
+from .dtypes import Bytes
 
 __all__ = ["Scratch", "room_for"]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from ..errors import WeightsError
 from ..threads import cores
-from .kinds import KINDS, Bytes, Stored
+from .dtypes import KINDS, Bytes, Stored
 from .mixing import Part
 from .scratch import Scratch
 from .tensor_file import TensorFile

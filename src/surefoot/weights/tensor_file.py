@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from ..errors import CheckpointError
-from .kinds import COMPUTED_KINDS, KINDS, Bytes, Stored, kind_of
+from .dtypes import COMPUTED_KINDS, KINDS, Bytes, Stored, kind_of
+from .layout import TensorLayout, kind_name
 from .mapped import CAN_MAP, MappedFile
-from .outline import Outline, kind_name
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +78,7 @@ class TensorFile(Mapping[str, "Tensor"]):
         return len(self._places)
 
     def kind(self, name: str) -> str:
-        """The number format of one tensor: a name of :data:`~.kinds.KINDS`; nothing is read."""
+        """The number format of one tensor: a name of :data:`~.dtypes.KINDS`; nothing is read."""
         return self._places[name].kind
 
     def dtype(self, name: str) -> torch.dtype:
@@ -110,9 +110,9 @@ class TensorFile(Mapping[str, "Tensor"]):
         place = self._places[name]
         return place.offset + start * KINDS[place.kind].size if place.file is not None else 0
 
-    def outline(self) -> dict[str, Outline]:
+    def outline(self) -> dict[str, TensorLayout]:
         """Every name with shape and format; nothing is read."""
-        return {k: Outline(p.kind, p.shape) for k, p in self._places.items()}
+        return {k: TensorLayout(p.kind, p.shape) for k, p in self._places.items()}
 
     def computed(self) -> list[str]:
         """Names of the floating tensors, in the order of the file."""

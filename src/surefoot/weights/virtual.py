@@ -12,8 +12,7 @@ from typing import Any
 from ..errors import CheckpointError
 from ..records import write_atomic
 from .merging import Merged, file_hash, merge
-from .rulebook import make_rule
-from .rules import FisherRule, Rule
+from .rules import FisherRule, Rule, make_rule
 from .tensor_file import open_tensors
 
 __all__ = ["FORMAT", "Virtual", "is_virtual", "materialise", "read_virtual", "write_virtual"]

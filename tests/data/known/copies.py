@@ -21,6 +21,7 @@ from surefoot.data.known.cifar import (
     CIFAR100,
 )
 from surefoot.data.known.domainnet import DOMAINNET
+from surefoot.data.known.pacs import PACS
 from surefoot.data.known.stl import STL10
 from surefoot.data.known.transfer import (
     CALTECH101,
@@ -36,9 +37,9 @@ from surefoot.data.known.transfer import (
 from surefoot.data.known.wilds import FMOW, FMOW_CONTINENTS, IWILDCAM
 
 SETS: Sequence[KnownDataset] = (
-    CIFAR10, CIFAR100, CIFAR10_1_V4, CIFAR10_1_V6, CIFAR10_2, STL10, DOMAINNET, IWILDCAM, FMOW,
-    FMOW_CONTINENTS, CARS, DTD, SUN397, FOOD101, CALTECH101, FLOWERS102, PETS, PCAM, RENDERED_SST2,
-    COCO_CAPTIONS, CONCEPTUAL_CAPTIONS,
+    CIFAR10, CIFAR100, CIFAR10_1_V4, CIFAR10_1_V6, CIFAR10_2, STL10, DOMAINNET, PACS, IWILDCAM,
+    FMOW, FMOW_CONTINENTS, CARS, DTD, SUN397, FOOD101, CALTECH101, FLOWERS102, PETS, PCAM,
+    RENDERED_SST2, COCO_CAPTIONS, CONCEPTUAL_CAPTIONS,
 )  # fmt: skip
 
 

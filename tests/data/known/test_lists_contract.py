@@ -111,7 +111,8 @@ def test_the_registry_gives_this_very_object(known: KnownDataset) -> None:
 
 
 FILES = {"iwildcam": "train/*.jpg", "fmow": "images/*.png", "fmow-continents": "images/*.png",
-         "domainnet": "sketch/bee/*.jpg", "cars": "cars_train/*.jpg", "dtd": "images/*/*.jpg",
+         "domainnet": "sketch/bee/*.jpg", "pacs": "photo/dog/*.jpg",
+         "cars": "cars_train/*.jpg", "dtd": "images/*/*.jpg",
          "sun397": "a/abbey/*.jpg", "food101": "images/*/*.jpg",
          "caltech101": "101_ObjectCategories/accordion/*.jpg", "flowers102": "jpg/*.jpg",
          "pets": "images/*.jpg", "rendered-sst2": "test/*/*.png", "coco-captions": "*2017/*.jpg",

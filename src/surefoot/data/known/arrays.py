@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,6 +44,10 @@ class ArrayImages:
     def __getitem__(self, index: int) -> Image.Image:
         image = np.asarray(self._pixels[index]).transpose(self._axes)
         return Image.fromarray(np.ascontiguousarray(image))
+
+    def content(self, index: int) -> bytes:
+        """SHA-256 of the pixels as stored."""
+        return hashlib.sha256(np.ascontiguousarray(self._pixels[index])).digest()
 
     def id(self, index: int) -> str:
         """The split and the position in it."""
@@ -93,6 +98,10 @@ class H5Images:
 
     def __getitem__(self, index: int) -> Image.Image:
         return to_rgb(Image.fromarray(np.asarray(self._rows()[index])))
+
+    def content(self, index: int) -> bytes:
+        """SHA-256 of the pixels as stored."""
+        return hashlib.sha256(np.ascontiguousarray(self._rows()[index])).digest()
 
     def id(self, index: int) -> str:
         """The split and the position in it."""

@@ -20,6 +20,16 @@ class Cropped:
     def __init__(self, images: Images, border: int) -> None:
         self._images, self.border = images, border
 
+    @property
+    def derived_from(self) -> Images:
+        """What is cropped."""
+        return self._images
+
+    @property
+    def how(self) -> str:
+        """All that the cropping depends on."""
+        return f"border {self.border}"
+
     def __len__(self) -> int:
         return len(self._images)
 

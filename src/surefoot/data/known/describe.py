@@ -9,6 +9,9 @@ from .find import CONTROL, known_dataset, known_names
 
 __all__ = ["describe", "table"]
 
+_MOST_SPLITS = 8
+"""In a cell of the table."""
+
 
 def describe(known: KnownDataset) -> str:
     """Everything that surefoot knows of one data set, line by line."""
@@ -26,6 +29,8 @@ def describe(known: KnownDataset) -> str:
     if known.control:
         lines.append(f"  {known.name}:{CONTROL}: the same classes of {known.control}")
     lines += [f"{role} of a task: {split}" for role, split in known.roles.items()]
+    if known.shifts:
+        lines.append(f"shifts of a task: {', '.join(known.shifts)}")
     lines += [""] + [f"needs: {need}" for need in known.needs]
     if known.class_source:
         lines.append(f"classes: {known.class_source}")
@@ -67,7 +72,11 @@ def table() -> str:
     rows = ["| name | what | splits | metric | ID control | licence |", "|---|---|---|---|---|---|"]
     for name in known_names():
         known = known_dataset(name)
-        splits = "; ".join(f"`{s}`: {counts(e)}" for s, e in known.splits.items())
+        shown = [f"`{s}`: {counts(e)}" for s, e in known.splits.items()]
+        if len(shown) > _MOST_SPLITS:
+            more = len(shown) - _MOST_SPLITS
+            shown[_MOST_SPLITS:] = [f"{more} more, by `surefoot show {name}`"]
+        splits = "; ".join(shown)
         metrics = ", ".join(dict.fromkeys(known.metric_of(s) for s in known.splits))
         control = f"`{known.control}`" if known.control else ""
         cells = (f"`{name}`", known.title, splits, metrics, control, known.licence)

@@ -22,6 +22,8 @@ from .layout import bad_image_problems, count_problems, few
 __all__ = [
     "Listing",
     "inspect_splits",
+    "leftover_archives",
+    "missing_files",
     "read_text",
     "split_of",
     "unknown_split",
@@ -159,17 +161,18 @@ def inspect_splits(
         except MissingDependency:
             raise
         except BadImages as error:
-            found.append(_missing_files(name, error, expected))
+            found.append(missing_files(name, error, expected))
         except DataError as error:
             if name not in optional:
                 found.append(Problem(f"{name}: {error.wrong}", error.fix or AGAIN))
         else:
             found += _counted(name, split, expected)
             found += bad_image_problems(_distinct(split), name) if full else _empty(name, split)
-    return [*found, *_archives(folder)] if found else found
+    return [*found, *leftover_archives(folder)] if found else found
 
 
-def _missing_files(name: str, error: BadImages, expected: Expected) -> Problem:
+def missing_files(name: str, error: BadImages, expected: Expected) -> Problem:
+    """That files which a list names are not there; the first are named."""
     share = f" of {expected.images:,}" if expected.images else ""
     first = few((path for path, _ in error.bad), 3)
     return Problem(
@@ -216,7 +219,7 @@ def _empty(name: str, split: Split) -> list[Problem]:
     ]
 
 
-def _archives(folder: Path) -> list[Problem]:
+def leftover_archives(folder: Path) -> list[Problem]:
     """Archives and unfinished downloads inside a copy that has problems."""
     left = sorted(
         e.name for e in os.scandir(folder) if e.name.lower().endswith(_LEFTOVERS) and e.is_file()

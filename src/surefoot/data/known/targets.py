@@ -48,7 +48,8 @@ def known_shift(
     if class_map is None and known.class_map is not None:
         class_map = known.class_map(folder_of(spec, root), split, task_classes)
     chosen = metric or known.metric_of(spec.split_for("test"))
-    shift = Shift.of(split, task_classes, class_map=class_map, metric=chosen)
+    # A published target is scored over the classes that it can contain.
+    shift = Shift.of(split, task_classes, class_map=class_map, metric=chosen, masked=True)
     return _with_accepted(replace(shift, name=name), split, task_classes, class_map)
 
 

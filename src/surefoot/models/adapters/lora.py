@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import ModelError
-from ...registry import import_optional
+from ..foreign import lora_model
 from .sites import Sites, find_sites, fused_qkv, no_place
 
 __all__ = ["LoraWrapped", "OpenAttention", "Places", "wrap"]
@@ -107,7 +107,6 @@ def wrap(
             cannot be reached.
         MissingDependency: The package peft is not installed.
     """
-    peft = import_optional("peft", needed_for="LoRA")
     sites = find_sites(encoder, name=name)
     if last is not None:
         if last > len(sites.blocks):
@@ -119,13 +118,10 @@ def wrap(
     opened = _open(encoder, sites, name)
     names = {m: n for n, m in encoder.named_modules()}
     chosen = [re.escape(names[layer]) for layer in _linears(encoder, sites, opened, places)]
-    config = peft.LoraConfig(
-        r=rank, lora_alpha=scale * rank, target_modules="|".join(chosen), bias="none"
-    )
     encoder.requires_grad_(False)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        tuner = peft.LoraModel(encoder, config, "default")
+        tuner = lora_model(encoder, rank=rank, alpha=scale * rank, layers="|".join(chosen))
     return LoraWrapped(encoder, tuner, opened)
 
 

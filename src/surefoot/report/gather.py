@@ -1,0 +1,231 @@
+"""From a study's folders to a :class:`~surefoot.report.view.View`. No torch here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..records import Score
+from ..runs import Run, Study
+from .evaluators import group_of, main_evaluators, named
+from .gather_paths import mean_interval, read_path
+from .names import base_of, group_label, hues, rule_name, run_groups, shown_alpha
+from .view import MEAN, Cell, Entry, PathView, SplitView, View
+
+__all__ = ["gather", "mean_cell"]
+
+Rows = list[tuple[Run, Score]]
+_Z = 1.959963984540054
+_ORDER = ("end", "fixed", "id_val", "one_se", "oracle")
+
+
+def gather(study: Study) -> View:
+    """Gather the scores of every run, by method and rule, over seeds."""
+    rows = [(run, s) for run in study.runs for s in run.scores() if math.isfinite(s.value)]
+    splits = _splits(study, rows)
+    metric = {s.name: s.metric for s in splits}
+    rows = named([(r, s) for r, s in rows if s.metric == metric[s.split]])
+    main, of = main_evaluators(rows), run_groups(study.runs)
+    by_group: dict[str, Rows] = {}
+    for run, s in rows:
+        by_group.setdefault(group_of(of, main, run, s), []).append((run, s))
+    groups = _groups(by_group)
+    colours = hues(list(groups))
+    entries: list[Entry] = []
+    paths: list[PathView] = []
+    for group, label in groups.items():
+        mine = by_group[group]
+        entries += _entries(group, label, colours[group], mine, splits)
+        path = read_path(group, label, colours[group], mine, splits)
+        if path is not None:
+            paths.append(path)
+    if paths and not any(base_of(g) == "zero-shot" for g in groups):
+        entries = _start(by_group[paths[0].group], splits) + entries
+    picks = [
+        (groups.get(of[r.path], r.path.name), r.facts.get("seed"), sel)
+        for r in study.runs
+        for sel in r.selections()
+    ]
+    seeds = {s.seed for _, s in rows if s.seed is not None}
+    return View(
+        study.title,
+        splits,
+        tuple(entries),
+        tuple(paths),
+        tuple(picks),
+        tuple(study.runs),
+        study.facts,
+        tuple(sorted(seeds)),
+        groups,
+        of,
+    )
+
+
+def _task(study: Study) -> Mapping[str, Any]:
+    """Task facts from the study, else from the first run that has some."""
+    for facts in (study.facts, *(r.facts for r in study.runs)):
+        task = facts.get("task")
+        if isinstance(task, dict):
+            return task
+    return study.facts if "splits" in study.facts else {}
+
+
+def _splits(study: Study, rows: Rows) -> tuple[SplitView, ...]:
+    """Every split that was scored, ID first, in the task's order."""
+    task = _task(study)
+    declared: Mapping[str, Any] = task.get("splits") or {}
+    seen: dict[str, list[Score]] = {}
+    for _, s in rows:
+        seen.setdefault(s.split, []).append(s)
+    names = [n for n in declared if n in seen] + [n for n in seen if n not in declared]
+    out = []
+    for name in names:
+        facts = declared.get(name)
+        facts = facts if isinstance(facts, dict) else {}
+        there = [s.metric for s in seen[name]]
+        wanted = (facts.get("metric"), task.get("metric"), there[0])
+        metric = next(m for m in wanted if m in there)
+        own = [s for s in seen[name] if s.metric == metric] or seen[name]
+        domain, n = own[0].domain, max(s.n for s in own)
+        cluster = facts.get("cluster") or own[0].extra.get("cluster")
+        made = any(s.synthetic for s in own)
+        out.append(SplitView(name, domain, n, own[0].metric, made, cluster, own[0].version))
+    return tuple(sorted(out, key=lambda s: s.domain == "OOD"))
+
+
+def _groups(by_group: Mapping[str, Rows]) -> dict[str, str]:
+    """Group -> label: zero-shot first, the others in the study's order."""
+    found = dict.fromkeys(by_group)
+    if any(g.startswith("zero-shot:") for g in found):
+        found.pop("zero-shot", None)
+    return {g: group_label(g) for g in sorted(found, key=lambda g: base_of(g) != "zero-shot")}
+
+
+def _entries(
+    group: str, label: str, hue: int, rows: Rows, splits: Sequence[SplitView]
+) -> list[Entry]:
+    """The end, then one row per chosen point; rules that chose the same point share a row."""
+    by_rule: dict[str, Rows] = {}
+    for run, s in rows:
+        if s.selection != "none":
+            by_rule.setdefault(s.selection, []).append((run, s))
+    if "end" not in by_rule:
+        ends = [(r, s) for r, s in rows if s.selection == "none" and s.alpha in (None, 1.0)]
+        by_rule = {"end": ends, **by_rule} if ends else by_rule
+    merged: dict[Any, tuple[list[str], Rows]] = {}
+    for rule in sorted(by_rule, key=lambda r: _ORDER.index(r) if r in _ORDER else len(_ORDER)):
+        here = by_rule[rule]
+        where = sorted((str(r.path), s.split, s.alpha or 0.0) for r, s in here)
+        key = (rule,) if rule in ("end", "oracle") else ("chosen", tuple(where))
+        merged.setdefault(key, ([], here))[0].append(rule)
+    out = []
+    for rules, here in merged.values():
+        cells = _cells(here, splits)
+        if not cells:
+            continue
+        end = rules == ["end"]
+        name = label if end else _chosen_label(rules, cells, label)
+        sources: dict[str, tuple[tuple[Run, float | None], ...]] = {}
+        for run, s in here:
+            if s.evaluator != "knn" or run.facts.get("evaluator") == "knn":  # its own, not beside
+                sources[s.split] = (*sources.get(s.split, ()), (run, s.alpha))
+        out.append(
+            Entry(
+                f"{group}|{'+'.join(rules)}",
+                group,
+                name,
+                () if end else tuple(rules),
+                hue,
+                "oracle" in rules,
+                cells,
+                sources,
+            )
+        )
+    return out
+
+
+def _start(rows: Rows, splits: Sequence[SplitView]) -> list[Entry]:
+    """The start of a path as a row, where no zero-shot model was evaluated on its own."""
+    here = [
+        (r, replace(s, selection="end")) for r, s in rows if s.alpha == 0 and s.selection == "none"
+    ]
+    run = here[0][0] if here else None
+    kinds = (run.read_json("start.json") or {}).get("head_kind") if run is not None else None
+    label = "Zero-shot (α = 0)" if kinds == "zero_shot" else "Start of the path (α = 0)"
+    return _entries(f"zero-shot:{label}", label, 0, here, splits)
+
+
+def _chosen_label(rules: Sequence[str], cells: Mapping[str, Cell], label: str) -> str:
+    alphas = sorted({a for c in cells.values() for a in c.alphas})
+    return f"WiSE-FT of {label}, {shown_alpha(alphas)}, {' = '.join(rule_name(r) for r in rules)}"
+
+
+def _cells(rows: Rows, splits: Sequence[SplitView]) -> dict[str, Cell]:
+    """Cells per split, and their mean over shifts where none is missing."""
+    out = {}
+    for split in splits:
+        here = {(str(r.path)): s for r, s in rows if s.split == split.name}
+        if here:
+            out[split.name] = _cell(list(here.values()))
+    shifts = [s for s in splits if s.domain == "OOD"]
+    if shifts and all(s.name in out for s in shifts):
+        out[MEAN] = mean_cell([out[s.name] for s in shifts], [s.synthetic for s in shifts])
+    return out
+
+
+def _mean(values: Iterable[float]) -> float:
+    """The mean; NaN values are left out."""
+    kept = [v for v in values if math.isfinite(v)]
+    return sum(kept) / len(kept) if kept else math.nan
+
+
+def _cell(scores: Sequence[Score]) -> Cell:
+    """One split, over seeds. The mean of the seeds' intervals covers at least as much."""
+    clusters = [(s.cluster_low, s.cluster_high) for s in scores]
+    pairs = [(a, b) for a, b in clusters if a is not None and b is not None]
+    whole = len(pairs) == len(scores)
+    return Cell(
+        value=_mean(s.value for s in scores),
+        low=_mean(s.low for s in scores),
+        high=_mean(s.high for s in scores),
+        n=max(s.n for s in scores),
+        interval=scores[0].interval,
+        cluster=(_mean(a for a, _ in pairs), _mean(b for _, b in pairs)) if whole else None,
+        alphas=tuple(s.alpha for s in scores if s.alpha is not None),
+        seeds=tuple((s.seed, s.value) for s in scores),
+        reported=scores[0].reported,
+        masked=_masked(scores),
+    )
+
+
+def _masked(scores: Sequence[Score]) -> tuple[float, str] | None:
+    """The mean over seeds, where all have it."""
+    found = [s.masked for s in scores]
+    kept = [m for m in found if m is not None]
+    return (_mean(v for v, _ in kept), kept[0][1]) if len(kept) == len(found) else None
+
+
+def mean_cell(cells: Sequence[Cell], synthetic: Sequence[bool]) -> Cell:
+    """The unweighted mean over shifts; seeds that lack a shift are left out of the seeds."""
+    values = [c.value for c in cells]
+    low, high = mean_interval(values, [(c.low, c.high) for c in cells], synthetic)
+    reach = None
+    if all(c.cluster for c in cells):
+        ends = [c.cluster for c in cells if c.cluster]
+        reach = mean_interval(values, ends, [True] * len(cells))
+    tables = [dict(c.seeds) for c in cells]
+    common = [s for s, _ in cells[0].seeds if all(s in t for t in tables)]
+    seeds = tuple((s, sum(t[s] for t in tables) / len(tables)) for s in common)
+    alphas = tuple(a for c in cells for a in c.alphas)
+    return Cell(
+        sum(values) / len(values),
+        low,
+        high,
+        sum(c.n for c in cells),
+        "combined",
+        reach,
+        alphas,
+        seeds,
+    )

@@ -1,0 +1,66 @@
+"""Charts as an SVG file of their own, for documents: colours and faces inside. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..drawing import Node, el, stylesheet
+
+__all__ = ["standalone_svg"]
+
+_MARGIN = 12
+_STYLE = "svg { font-family: var(--sans); font-size: 12px; } .ground { fill: var(--paper); }"
+
+
+def standalone_svg(
+    charts: Sequence[Node],
+    title: str,
+    *,
+    columns: int = 1,
+    gap: tuple[float, float] = (24, 24),
+    style: str = "",
+) -> str:
+    """One SVG file with these charts in rows, light or dark as the reader's system is.
+
+    Args:
+        charts: What ``drawing.figure`` returned; one size for all.
+        title: Of the whole, for screen readers; each chart keeps its own words.
+        columns: Charts in a row.
+        gap: Pixels between them, across and down.
+        style: Further CSS.
+    """
+    wide, tall = (max(_size(c, side) for c in charts) for side in ("width", "height"))
+    rows = -(-len(charts) // columns)
+    width = columns * wide + (columns - 1) * gap[0] + 2 * _MARGIN
+    height = rows * tall + (rows - 1) * gap[1] + 2 * _MARGIN
+    placed = [
+        _moved(
+            chart,
+            _MARGIN + (i % columns) * (wide + gap[0]),
+            _MARGIN + (i // columns) * (tall + gap[1]),
+        )
+        for i, chart in enumerate(charts)
+    ]
+    svg = el(
+        "svg",
+        el("title", title),
+        el("style", stylesheet() + _STYLE + style),
+        el("rect", class_="ground", width=width, height=height),
+        placed,
+        viewBox=f"0 0 {width:g} {height:g}",
+        width=width,
+        height=height,
+        role="img",
+        xmlns="http://www.w3.org/2000/svg",
+    )
+    return svg.render() + "\n"
+
+
+def _size(chart: Node, side: str) -> float:
+    return float(chart.attributes[side] or 0)
+
+
+def _moved(chart: Node, x: float, y: float) -> Node:
+    """The drawing inside an ``<svg>`` as a group somewhere else."""
+    group = el("g", transform=f"translate({x:g} {y:g})", class_=chart.attributes["class"])
+    return Node(group.tag, group.attributes, chart.children)
