@@ -203,7 +203,7 @@ def test_verify_says_what_it_does_and_asks_before_it_fetches(here, monkeypatch, 
 
 def test_a_submission_that_was_queued_before_is_looked_at_again(here, monkeypatch):
     """By whatever way it got into the board's file."""
-    from surefoot.board.submit import submit
+    from surefoot.board import submit
 
     marker = here / "marker"
     (here / "own.py").write_text(f"open({str(marker)!r}, 'w').close()")

@@ -137,5 +137,5 @@ def test_toy_data_count_only_where_they_are_shown(own):
     assert shown["results"] == after["results"] + 1
     assert shown["data sets"] == after["data sets"] + 1
     assert datasets_list(live)["total"] == datasets_list(site)["total"] + 1
-    assert "Toy model" not in {x[1] for x in search_index(site)}
-    assert ("Model", "Toy model") in {x[:2] for x in search_index(live)}
+    assert "Toy model" not in {line[1] for _, line in search_index(site)}
+    assert ("Model", "Toy model") in {line[:2] for _, line in search_index(live)}

@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
-from functools import cache
 from operator import itemgetter
 from types import NoneType
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
@@ -37,6 +36,10 @@ class Table(Generic[T]):
     name: ClassVar[str]
     row: ClassVar[type[Any]]
     label: ClassVar[str] = "name"
+    stored: ClassVar[dict[str, tuple[_Convert, _Convert]]]
+
+    def __init_subclass__(cls) -> None:
+        cls.stored = _columns(cls.row)
 
     def __init__(self, db: Database) -> None:
         self.db = db
@@ -63,15 +66,14 @@ class Table(Generic[T]):
         made: _Reader = (
             names,
             itemgetter(*(columns.index(n) for n in names)),
-            [(n, read) for n, (read, _) in _columns(self.row).items() if n in names],
+            [(n, read) for n, (read, _) in self.stored.items() if n in names],
         )
         self._readers[columns] = made
         return made
 
     def write(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values of fields as their columns hold them."""
-        known = _columns(self.row)
-        return {k: known[k][1](v) if k in known else v for k, v in values.items()}
+        return {k: self.stored[k][1](v) if k in self.stored else v for k, v in values.items()}
 
     def values(self, row: T) -> dict[str, Any]:
         """Values of a row's columns, but for its id."""
@@ -220,8 +222,7 @@ def revisions(
     ]
 
 
-@cache
-def _columns(row: Any) -> dict[str, tuple[_Convert, _Convert]]:
+def _columns(row: type[Any]) -> dict[str, tuple[_Convert, _Convert]]:
     """Field -> how its column is read and written, of those that SQL holds otherwise.
 
     True and false are 1 and 0; everything but texts and numbers is JSON.
