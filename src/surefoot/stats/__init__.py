@@ -7,30 +7,42 @@ together: :func:`cluster_bootstrap` and the ``clusters`` arguments.
 
 from __future__ import annotations
 
+from .comparison import Comparison, Ranking, compare, rank
 from .crossed import CrossedDifference, crossed_difference
 from .intervals import Interval, bootstrap, clopper_pearson, cluster_bootstrap
 from .means import SeedMean, combine_mean, mean_interval_over_seeds
 from .paired import PairedDifference, Ties, holm, paired_difference, paired_se, ties
 from .robustness import BaselineLine, distance_interval, fit_baseline, logit
+from .shown import highest, interval_of_mean, lowest
+from .spread import Spread, join_units
 
 __all__ = [
     "BaselineLine",
+    "Comparison",
     "CrossedDifference",
     "Interval",
     "PairedDifference",
+    "Ranking",
     "SeedMean",
+    "Spread",
     "Ties",
     "bootstrap",
     "clopper_pearson",
     "cluster_bootstrap",
     "combine_mean",
+    "compare",
     "crossed_difference",
     "distance_interval",
     "fit_baseline",
+    "highest",
     "holm",
+    "interval_of_mean",
+    "join_units",
     "logit",
+    "lowest",
     "mean_interval_over_seeds",
     "paired_difference",
     "paired_se",
+    "rank",
     "ties",
 ]
