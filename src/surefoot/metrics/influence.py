@@ -8,9 +8,10 @@ and :func:`surefoot.stats.interval_of_mean` take them in place of right or wrong
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import DataError
-from .base import Columns, Floats, Metric, lines
+from .base import Columns, Floats, Metric
 
 __all__ = ["classes_thin", "pseudo_values"]
 
@@ -36,30 +37,42 @@ def pseudo_values(metric: Metric, columns: Columns) -> Floats:
             expected="a mean over images or over classes",
             fix="ask surefoot.metrics.interval, which has other forms",
         )
+    return _of_classes(columns) if base == "per_class" else _of_f1(columns)
+
+
+def _of_classes(columns: Columns) -> Floats:
+    """Of the mean accuracy of the classes that occur: each image deleted in turn."""
     label, right = columns["label"], columns["label"] == columns["predicted"]
-    return _of_classes(label, right) if base == "per_class" else _of_f1(columns, right)
+    count, hits = np.bincount(label), np.bincount(label, right)
+    rate = hits / np.maximum(count, 1)
+    without = (hits[label] - right) / np.maximum(count[label] - 1, 1)
+    return _jackknife(rate[count > 0].mean(), (without - rate[label]) / (count > 0).sum())
 
 
-def _of_classes(label: Floats, right: Floats) -> Floats:
-    """Mean accuracy of the classes that occur."""
-    count = np.bincount(label)
-    rate = np.bincount(label, right) / np.maximum(count, 1)
-    there = count > 0
-    away = (right - rate[label]) / count[label]
-    return np.asarray(rate[there].mean() + len(label) / there.sum() * away)
+def _of_f1(columns: Columns) -> Floats:
+    """Of the mean F1 of the classes that occur among the labels, likewise.
+
+    The mean is the value less the jackknife's estimate of its bias: F1 of few images is too low.
+    """
+    label, said = columns["label"], columns["predicted"]
+    right = label == said
+    size = int(max(label.max(), said.max())) + 1
+    both = np.bincount(label, minlength=size) + np.bincount(said, minlength=size)
+    hits, there = np.bincount(label, right, size), np.bincount(label, minlength=size) > 0
+    f1 = np.where(there, 2 * hits / np.maximum(both, 1), 0.0)
+
+    def moved(at: NDArray[np.int64], taken: Floats | int) -> Floats:
+        """What F1 of the classes ``at`` changes by without one image that is not right."""
+        return np.asarray(2 * hits[at] / np.maximum(both[at] - taken, 1) - f1[at])
+
+    alone = 2 * (hits[label] - 1) / np.maximum(both[label] - 2, 1) - f1[label]
+    change = np.where(right, alone, moved(label, 1) + np.where(there[said], moved(said, 1), 0.0))
+    return _jackknife(float(f1[there].mean()), change / there.sum())
 
 
-def _of_f1(columns: Columns, right: Floats) -> Floats:
-    """Mean F1 of the classes that occur among the labels."""
-    label, predicted = columns["label"], columns["predicted"]
-    size = int(max(label.max(), predicted.max())) + 1
-    true, said = np.bincount(label, minlength=size), np.bincount(predicted, minlength=size)
-    hits = np.bincount(label, right, size)
-    there = true > 0
-    f1 = np.where(there, 2 * hits / np.maximum(true + said, 1), 0.0)
-    per = np.where(there, 1 / np.maximum(true + said, 1), 0.0)
-    away = 2 * right * per[label] - f1[label] * per[label] - f1[predicted] * per[predicted]
-    return np.asarray(f1[there].mean() + len(label) / there.sum() * away)
+def _jackknife(value: float, change: Floats) -> Floats:
+    """Tukey's pseudo-values from what the value changes by without each image."""
+    return np.asarray(value - (len(change) - 1) * change)
 
 
 def classes_thin(columns: Columns) -> str:

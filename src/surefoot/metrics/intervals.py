@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..stats import Interval, compare, interval_of_mean, lowest
-from .base import Columns, Metric, lines
+from .base import Columns, Metric
 from .calibration import ece_difference, ece_interval
 from .influence import classes_thin, pseudo_values
 

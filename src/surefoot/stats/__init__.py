@@ -12,7 +12,13 @@ from .crossed import CrossedDifference, crossed_difference
 from .intervals import Interval, bootstrap, clopper_pearson, cluster_bootstrap
 from .means import SeedMean, combine_mean, mean_interval_over_seeds
 from .paired import PairedDifference, Ties, holm, paired_difference, paired_se, ties
-from .robustness import BaselineLine, distance_interval, fit_baseline, logit
+from .robustness import (
+    BaselineLine,
+    distance_interval,
+    fit_baseline,
+    logit,
+    robustness_interval,
+)
 from .shown import highest, interval_of_mean, lowest
 from .spread import Spread, join_units
 
@@ -44,5 +50,6 @@ __all__ = [
     "paired_difference",
     "paired_se",
     "rank",
+    "robustness_interval",
     "ties",
 ]

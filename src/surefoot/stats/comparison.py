@@ -1,4 +1,4 @@
-"""Is one model better than another? One engine: seeds crossed with units, exact where few differ."""
+"""Is one model better than another? Seeds crossed with units, exact tests where few differ."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats as sp
 
 from ..errors import DataError
 from .intervals import Interval
-from .paired import holm
+from .paired import holm, sign_flips
+from .shown import too_few
 from .spread import Rows, Spread, rows_of, spread
 from .words import said
 
@@ -27,8 +27,6 @@ Units = Mapping[str, ArrayLike | None]
 
 ENOUGH_UNITS = 6
 """So many must differ, all the same way, before sign flips give p below 0.05 (2 / 2^6)."""
-
-_ENUMERATED = 12
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Comparison:
     @property
     def better(self) -> int:
         """1: a is better, -1: b is, 0: the data do not say. Never more than the interval says."""
-        if not self.p < 1 - self.level:
+        if not self.interval or not self.p < 1 - self.level:
             return 0
         return 1 if self.difference > 0 else -1
 
@@ -146,7 +144,8 @@ def compare(
 def _same_splits(a: Rights, b: Rights) -> list[str]:
     if not a or set(a) != set(b):
         raise DataError(
-            f"cannot pair results on {', '.join(a) or 'nothing'} and on {', '.join(b) or 'nothing'}",
+            f"cannot pair results on {', '.join(a) or 'no split'} with those on "
+            f"{', '.join(b) or 'no split'}",
             expected="the same splits on both sides, at least one",
             fix="evaluate both models on the same splits",
         )
@@ -154,7 +153,7 @@ def _same_splits(a: Rights, b: Rights) -> list[str]:
 
 
 def _gap(name: str, a: ArrayLike, b: ArrayLike) -> Floats:
-    """a - b of one split, (seeds, images); one model stands beside several seeds."""
+    """A - b of one split, (seeds, images); one model stands beside several seeds."""
     left, right = (np.atleast_2d(np.asarray(x, dtype=np.float64)) for x in (a, b))
     fits = left.ndim == right.ndim == 2 and left.shape[1] == right.shape[1]
     if not fits or (len(left) != len(right) and 1 not in (len(left), len(right))):
@@ -179,9 +178,9 @@ def _compare(
     asked: About = about or ("methods" if seeds > 1 else "models")
     found = spread(rows, seeds_drawn=asked == "methods")
     if binary:
-        found = _padded(found, rows[0])
+        found = _padded(found, rows)
     differing = _differing(rows)
-    p, interval = _test(found, differing, images, binary, level)
+    p, interval = _test(found, rows[0], differing, images, binary, level)
     return Comparison(
         found.estimate, found.standard_error, interval, p, found.dof, asked, found.units,
         differing, sum(v.shape[1] for v in rows[0]), images, seeds, found.per_seed, level, found,
@@ -197,20 +196,28 @@ def _differing(rows: Rows) -> int:
     return int(found.sum())
 
 
-def _padded(found: Spread, values: Sequence[Floats]) -> Spread:
+def _padded(found: Spread, rows: Rows) -> Spread:
     """One image more for either side, in every split: no spread is no proof.
 
     For one split whose images are the units it is the adjusted Wald variance of Bonett and Price
     (2012, "Adjusted Wald confidence interval for a difference of binomial proportions based on
-    paired data"), around the plain estimate.
+    paired data"), around the plain estimate. Splits that share units share these two images.
     """
+    values, codes, count = rows
     n = len(values) / sum(1 / v.shape[1] for v in values)
+    shared = sum(len(np.unique(code)) for code in codes) > count
     more = (2 + 2 * n * found.estimate**2 / (n + 2)) / (n + 2) ** 2
+    more /= 1 if shared else len(values)
     return replace(found, of_units=found.of_units * (n / (n + 2)) ** 2 + more)
 
 
 def _test(
-    found: Spread, differing: int, images: bool, binary: bool, level: float
+    found: Spread,
+    values: Sequence[Floats],
+    differing: int,
+    images: bool,
+    binary: bool,
+    level: float,
 ) -> tuple[float, Interval]:
     """Two-sided p and the interval, which agree on zero."""
     half = found.half(level)
@@ -223,34 +230,13 @@ def _test(
     p = p if exact is None else max(p, exact)
     if binary and not images and differing < min(ENOUGH_UNITS, found.units):
         return p, Interval.none(f"only {differing} of {found.units} units differ")
+    if not binary and (why := too_few(values)):
+        return p, Interval.none(why)
     low, high = found.estimate - half, found.estimate + half
     if p >= 1 - level:
         low, high = min(low, 0.0), max(high, 0.0)
     edge = 1.0 if binary else math.inf
     return p, Interval(max(low, -edge), min(high, edge), "t" if exact is None else "t, exact")
-
-
-def sign_flips(by_unit: ArrayLike) -> float | None:
-    """Exact two-sided p of "each unit could as well have favoured the other side".
-
-    Args:
-        by_unit: (units,) what each adds to the difference; zeros say nothing.
-
-    Returns:
-        McNemar's (binomial) where all that are not zero are of one size, all signs enumerated
-        where they are twelve at most, None for more: then Student's t serves.
-    """
-    sums = np.asarray(by_unit, dtype=np.float64)
-    sums = sums[np.abs(sums) > 1e-12]
-    m = len(sums)
-    if m == 0:
-        return 1.0
-    if np.allclose(np.abs(sums), abs(sums[0]), rtol=1e-9):
-        return float(sp.binomtest(int((sums > 0).sum()), m, 0.5).pvalue)
-    if m > _ENUMERATED:
-        return None
-    signs = 1 - 2 * ((np.arange(2**m)[:, None] >> np.arange(m)) & 1)
-    return float((np.abs(signs @ sums) >= abs(sums.sum()) * (1 - 1e-9)).mean())
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats as sp
 
 from .intervals import Interval, clopper_pearson
-from .spread import Rows, Spread, rows_of, spread
+from .spread import Spread, rows_of, spread
 
 __all__ = ["highest", "interval_of_mean", "lowest", "share_interval"]
 
 Floats = NDArray[np.float64]
+
+ENOUGH_IMAGES = 50
+"""Of so many equal numbers at least must a mean of unequal ones be worth: a likelihood whose sum
+is a few images' has no interval, since what it would need may not have been drawn."""
 
 
 def interval_of_mean(
@@ -54,10 +58,12 @@ def interval_of_mean(
         return Interval.none(_why(found))
     if binary:
         return share_interval(found, level)
-    skewed = _too_skewed(rows, found)
-    if skewed:
-        return Interval.none(skewed)
-    return Interval(found.estimate - half, found.estimate + half, "t")
+    why = too_few(numbers)
+    if why:
+        return Interval.none(why)
+    lean = _lean(found, level)
+    low, high = half + max(-lean, 0.0), half + max(lean, 0.0)
+    return Interval(found.estimate - low, found.estimate + high, "t")
 
 
 def _why(found: Spread) -> str:
@@ -74,20 +80,37 @@ def share_interval(found: Spread, level: float) -> Interval:
     proportions with small expected number of positive counts"). All right or all wrong shows no
     spread, so that only the units count.
     """
-    share, half = found.estimate, found.half(level)
+    half, z = found.half(level), float(sp.norm.ppf((1 + level) / 2))
     if not math.isfinite(half):
         return Interval.none(_why(found))
-    z = float(sp.norm.ppf((1 + level) / 2))
+    lean = _lean(found, level)
+    share, tail = found.estimate, (1 - level) / 2
     room = share * (1 - share)
-    n = room * z * z / half**2 if half > 0 else float(found.units)
-    hits, tail = share * n, (1 - level) / 2
-    low = 0.0 if share <= 0 else float(sp.beta.ppf(tail, hits, n - hits + 1))
-    high = 1.0 if share >= 1 else float(sp.beta.ppf(1 - tail, hits + 1, n - hits))
+
+    def images(reach: float) -> float:
+        """So many independent ones would reach as far."""
+        return room * (z / reach) ** 2 if reach > 0 and room > 0 else float(found.units)
+
+    below, above = images(half + max(-lean, 0.0)), images(half + max(lean, 0.0))
+    low = 0.0 if share <= 0 else float(sp.beta.ppf(tail, share * below, (1 - share) * below + 1))
+    high = 1.0 if share >= 1 else float(
+        sp.beta.ppf(1 - tail, share * above + 1, (1 - share) * above))  # fmt: skip
     return Interval(low, high, "korn-graubard")
 
 
-def _too_skewed(rows: Rows, found: Spread) -> str:
-    return ""
+def too_few(values: Sequence[Floats]) -> str:
+    """Why a mean of unequal numbers has no interval: a few make most of it; "" where many do."""
+    sizes = np.abs(np.concatenate([v.mean(axis=0) for v in values]))
+    worth = sizes.sum() ** 2 / (sizes @ sizes) if sizes.any() else 0.0
+    return f"a few images make most of it, {worth:.0f} in effect" if worth < ENOUGH_IMAGES else ""
+
+
+def _lean(found: Spread, level: float) -> float:
+    """How far skewed units move the interval: it is let out by that much and taken in nowhere.
+
+    Johnson 1978, "Modified t tests and confidence intervals for asymmetrical populations".
+    """
+    return found.lean * (1 + 2 * float(sp.t.ppf((1 + level) / 2, found.unit_dof)) ** 2)
 
 
 def lowest(parts: Sequence[tuple[Interval, Interval]]) -> Interval:

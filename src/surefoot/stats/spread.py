@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize
-from scipy import stats as sp
+from scipy import optimize, special
 
 from ..errors import DataError
 
@@ -41,6 +40,8 @@ class Spread:
         of_both: The part that is in both of these.
         unit_dof: Degrees of freedom of ``of_units``.
         by_unit: What every unit adds to the estimate, (units,); they sum to it.
+        lean: Sum of the units' cubed influences over six times that of their squares: how far
+            the estimate leans to one side of the truth where few units are far off.
     """
 
     estimate: float
@@ -51,6 +52,7 @@ class Spread:
     of_both: float
     unit_dof: float
     by_unit: Floats
+    lean: float
 
     @property
     def standard_error(self) -> float:
@@ -77,10 +79,10 @@ class Spread:
         if not math.isfinite(self.of_units) or not math.isfinite(self.of_seeds):
             return math.inf
         tail, seeds = (1 + level) / 2, len(self.per_seed)
-        square = float(sp.t.ppf(tail, self.unit_dof)) ** 2 * self.of_units
+        square = _student(self.unit_dof, tail) ** 2 * self.of_units
         if self.of_seeds > 0:
-            of_seeds = float(sp.t.ppf(tail, seeds - 1)) ** 2 * self.of_seeds
-            both = float(sp.t.ppf(tail, (seeds - 1) * self.unit_dof)) ** 2 * self.of_both
+            of_seeds = _student(seeds - 1, tail) ** 2 * self.of_seeds
+            both = _student((seeds - 1) * self.unit_dof, tail) ** 2 * self.of_both
             square += max(of_seeds - both, 0.0)
         return math.sqrt(square)
 
@@ -90,6 +92,10 @@ class Spread:
             return 1.0
         if margin <= 0:
             return 1 - self.tail(-margin) if margin else 0.5
+        if self.of_seeds == 0:
+            if self.of_units == 0:
+                return 0.0
+            return float(special.stdtr(self.unit_dof, -margin / math.sqrt(self.of_units)))
         if self.half(1 - 2e-12) <= margin:
             return 1e-12
 
@@ -100,9 +106,11 @@ class Spread:
         return math.exp(float(optimize.brentq(short, *edges, xtol=1e-7)))
 
 
-def rows_of(
-    values: Sequence[ArrayLike], units: Sequence[ArrayLike | None] | None = None
-) -> Rows:
+def _student(dof: float, tail: float) -> float:
+    return float(special.stdtrit(dof, tail))
+
+
+def rows_of(values: Sequence[ArrayLike], units: Sequence[ArrayLike | None] | None = None) -> Rows:
     """Values and units in one shape.
 
     Args:
@@ -179,8 +187,9 @@ def spread(rows: Rows, *, seeds_drawn: bool) -> Spread:
         rest = influence - mean
         of_both = grow * float((rest**2).sum()) / (seeds * (seeds - 1)) if seeds > 1 else 0.0
     of_units = grow * float(mean @ mean) if dof > 0 else math.inf
+    lean = float((mean**3).sum() / (6 * (mean @ mean))) if mean.any() else 0.0
     return Spread(float(per_seed.mean()), tuple(per_seed.tolist()), count, of_units, of_seeds,
-                  of_both, dof, by_unit[0])  # fmt: skip
+                  of_both, dof, by_unit[0], lean)  # fmt: skip
 
 
 def _summed(parts: Sequence[Floats], codes: Sequence[Codes], count: int) -> Floats:
