@@ -19,6 +19,7 @@ try:
         ranking,
         regret,
         robustness,
+        robustness_gap,
         worst_group,
         worst_group_difference,
     )  # fmt: skip
@@ -33,6 +34,7 @@ except ImportError:
         ranking,
         regret,
         robustness,
+        robustness_gap,
         worst_group,
         worst_group_difference,
     )  # fmt: skip
@@ -158,6 +160,10 @@ def _others() -> Iterator[Cell]:
         for centre, told in ((-1.0, "accuracy about 0.5"), (-5.0, "accuracy about 0.02")):
             study = robustness(models, (5000, 2000), centre)
             yield Cell("effective robustness", f"{models} models, {told} under shift", study)
+
+    name = "difference of effective robustness"
+    yield Cell(name, "2,000 images each", robustness_gap((2000, 2000)))
+    yield Cell(name, "1,000 images and 1,200 of 40 units", robustness_gap((1000, 1200), 40))
 
 
 def _equal() -> Iterator[Cell]:

@@ -27,7 +27,15 @@ from surefoot.metrics import (
 )
 from surefoot.records import Curve, Score
 from surefoot.select import regret_interval
-from surefoot.stats import Interval, compare, interval_of_mean, rank, robustness_interval
+from surefoot.stats import (
+    BaselineLine,
+    Interval,
+    compare,
+    interval_of_mean,
+    rank,
+    robustness_difference,
+    robustness_interval,
+)
 
 Rng = np.random.Generator
 Floats = NDArray[np.float64]
@@ -290,6 +298,28 @@ def robustness(models: int, n: tuple[int, int], centre: float) -> Callable[[Rng]
         own = [rng.binomial(k, p) / k for k, p in zip(n, (home, away), strict=True)]
         pairs = [(p, float(np.sqrt(p * (1 - p) / k))) for p, k in zip(own, n, strict=True)]
         return robustness_interval(*table, pairs[0], pairs[1], n=n), truth
+
+    return study
+
+
+def robustness_gap(n: tuple[int, int], units: int = 0) -> Callable[[Rng], Found]:
+    """Two models above one line, asked the same images; units are of the set under shift."""
+    line = BaselineLine(0.9, -1.0, 100, 1.0, 1e-4)
+    home, away = (0.78, 0.75), (0.62, 0.57)
+    above = line.effective_robustness(home, away)
+
+    def pair(rng: Rng, n: int, rates: tuple[float, float], effect: Floats) -> list[Floats]:
+        u = rng.random(n)
+        v = np.where(rng.random(n) < 0.8, u, rng.random(n))
+        return [(w < p + effect).astype(float) for w, p in zip((u, v), rates, strict=True)]
+
+    def study(rng: Rng) -> Found:
+        unit = np.arange(n[1]) % (units or n[1])
+        effect = rng.normal(0, 0.1 if units else 0.0, units or n[1])[unit]
+        at, under = pair(rng, n[0], home, np.zeros(n[0])), pair(rng, n[1], away, effect)
+        labels = (None, unit if units else None)
+        found = robustness_difference(line, (at[0], under[0]), (at[1], under[1]), labels)
+        return found, float(above[0] - above[1])
 
     return study
 

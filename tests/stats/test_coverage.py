@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -57,3 +58,9 @@ def test_what_was_measured_keeps_the_rules() -> None:
     rows = told["rows"]
     assert {f"{c.statement}: {c.setting}" for c in cells()} == set(rows)
     assert {name: row["faults"] for name, row in rows.items() if row["faults"]} == {}
+
+
+def test_the_page_says_what_the_results_say() -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "coverage_page.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

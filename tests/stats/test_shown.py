@@ -23,10 +23,12 @@ from surefoot.select import regret_interval
 from surefoot.stats import (
     Interval,
     clopper_pearson,
+    compare,
     fit_baseline,
     highest,
     interval_of_mean,
     lowest,
+    robustness_difference,
     robustness_interval,
 )
 
@@ -207,3 +209,21 @@ def test_few_baseline_models_have_no_interval() -> None:
     assert found.low < value < found.high
     assert (found.low + found.high) / 2 == pytest.approx(value)
     assert "9 models" in robustness_interval(x[:9], y[:9], (0.8, 0.01), (0.7, 0.01)).reason
+
+
+def test_a_difference_of_effective_robustness_is_that_of_its_parts() -> None:
+    g = np.random.default_rng(11)
+    line = fit_baseline([0.5, 0.6, 0.7, 0.8], [0.2, 0.31, 0.4, 0.55])
+    home, away = g.random(800) < 0.75, g.random(600) < 0.5
+    ours = (home, away | (g.random(600) < 0.2))
+    found = robustness_difference(line, ours, (home, away))
+    plain = compare({"ood": ours[1]}, {"ood": away})
+    assert (found.low + found.high) / 2 == pytest.approx(plain.difference)
+    assert found.high - found.low == pytest.approx(
+        plain.interval.high - plain.interval.low, rel=0.03
+    )
+    better = (home | (g.random(800) < 0.2), away)
+    lower = robustness_difference(line, better, (home, away))
+    value = line.effective_robustness([v.mean() for v in (better[0], home)], [0.5, 0.5])
+    assert (lower.low + lower.high) / 2 == pytest.approx(value[0] - value[1])
+    assert lower.high < 0

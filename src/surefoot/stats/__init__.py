@@ -17,6 +17,7 @@ from .robustness import (
     distance_interval,
     fit_baseline,
     logit,
+    robustness_difference,
     robustness_interval,
 )
 from .shown import highest, interval_of_mean, lowest
@@ -50,6 +51,7 @@ __all__ = [
     "paired_difference",
     "paired_se",
     "rank",
+    "robustness_difference",
     "robustness_interval",
     "ties",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,9 +10,11 @@ from scipy import special
 from scipy import stats as sp
 
 from ..errors import DataError
+from .comparison import About, compare
 from .intervals import Interval
 
-__all__ = ["BaselineLine", "distance_interval", "fit_baseline", "logit", "robustness_interval"]
+__all__ = ["BaselineLine", "distance_interval", "fit_baseline", "logit", "robustness_difference",
+           "robustness_interval"]  # fmt: skip
 
 Floats = NDArray[np.float64]
 
@@ -209,3 +211,41 @@ def robustness_interval(
     half = float(sp.t.ppf((1 + level) / 2, dof)) * total**0.5
     value = model_ood[0] - said
     return Interval(value - half, value + half, "t")
+
+
+def robustness_difference(
+    line: BaselineLine,
+    a: tuple[ArrayLike, ArrayLike],
+    b: tuple[ArrayLike, ArrayLike],
+    units: tuple[ArrayLike | None, ArrayLike | None] = (None, None),
+    *,
+    about: About | None = None,
+    level: float = 0.95,
+) -> Interval:
+    """The interval of a's effective robustness minus b's, above one line that is taken as given.
+
+    Both models are asked the same images, and the line's error is nearly the same for both: it
+    cancels but for the part that the difference of their ID accuracies leaves.
+
+    Args:
+        line: The baseline.
+        a: Right or wrong on ID images and under shift, each (seeds, images) or (images,).
+        b: Likewise, on the same images.
+        units: Labels of what hangs together, of both sets of images.
+        about: As :func:`~surefoot.stats.compare` has it.
+        level: Coverage aimed at.
+    """
+    names = ("id", "ood")
+    sides = [_above(line, side) for side in (a, b)]
+    found = compare(*sides, dict(zip(names, units, strict=True)), about=about, level=level)
+    return replace(found.interval, low=2 * found.interval.low, high=2 * found.interval.high)
+
+
+def _above(line: BaselineLine, side: tuple[ArrayLike, ArrayLike]) -> dict[str, Floats]:
+    """Numbers per image whose two means add up to the effective robustness, to first order."""
+    home, away = (np.atleast_2d(np.asarray(v, dtype=np.float64)) for v in side)
+    rate = home.mean(axis=1, keepdims=True)
+    said = line.predict(rate)
+    room = np.clip(rate, line.edge, 1 - line.edge)
+    steep = line.slope * said * (1 - said) / (room * (1 - room))
+    return {"id": -(said + steep * (home - rate)), "ood": away}
