@@ -27,7 +27,7 @@ def test_two_units_that_agree_are_no_certainty() -> None:
     many = compare({"t": np.ones(400)}, {"t": np.zeros(400)}, {"t": np.repeat(["x", "y"], 200)})
     assert (many.p, many.better) == (0.5, 0)
     assert many.interval.low <= 0
-    assert "2 units tell little about others." in many.says
+    assert "2 units are too few to call anything better, whatever they say." in many.says
     assert paired_difference([1, 1], [0, 0], clusters=["x", "y"]).p == 0.5
 
 

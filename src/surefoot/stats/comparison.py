@@ -16,7 +16,7 @@ from .intervals import Interval
 from .paired import holm, sign_flips
 from .shown import too_few
 from .spread import Rows, Spread, rows_of, spread
-from .words import said
+from .words import ENOUGH_UNITS, said
 
 __all__ = ["About", "Comparison", "Ranking", "compare", "rank"]
 
@@ -24,9 +24,6 @@ Floats = NDArray[np.float64]
 About = Literal["methods", "models"]
 Rights = Mapping[str, ArrayLike]
 Units = Mapping[str, ArrayLike | None]
-
-ENOUGH_UNITS = 6
-"""So many must differ, all the same way, before sign flips give p below 0.05 (2 / 2^6)."""
 
 
 @dataclass(frozen=True)

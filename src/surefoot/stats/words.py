@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .comparison import Comparison
 
-__all__ = ["said"]
+__all__ = ["ENOUGH_UNITS", "said"]
+
+ENOUGH_UNITS = 6
+"""So many must differ, all the same way, before sign flips give p below 0.05 (2 / 2^6)."""
 
 FEW_UNITS = 20
 """Below so many units the words say how few there are."""
@@ -43,11 +46,13 @@ def _limits(c: Comparison) -> list[str]:
         out.append(f"{c.seeds} seeds tell little about other trainings: the interval is wide.")
     if c.units == 1:
         out.append("One unit cannot tell how much others would differ.")
+    elif c.units < ENOUGH_UNITS:
+        out.append(f"{c.units} units are too few to call anything better, whatever they say.")
     elif c.units < FEW_UNITS:
         out.append(f"{c.units} units tell little about others.")
     elif c.spread.unit_dof < FEW_UNITS - 1:
         out.append(f"A few of the {c.units} units hold most of the images.")
-    if not c.images_are_units and 0 < c.differing < min(6, c.units):
+    if not c.images_are_units and 0 < c.differing < min(ENOUGH_UNITS, c.units):
         out.append(f"Only {c.differing} of {c.units} units differ at all: too few to bound it.")
     if c.images_are_units:
         out.append("Every image is taken to stand for itself: nothing says which hang together.")
