@@ -66,7 +66,7 @@ def picture(rows: Mapping[str, Row]) -> str:
     left, top, step = 250.0, 26.0, 24.0
     frame = Frame(Linear(0.9, 1.0, left, 760.0), Linear(0.0, 1.0, top + step * len(found), top))
     box, parts = frame.box, [frame.grid_x([0.9, 0.93, 0.95, 0.98, 1.0], unit=" %")]
-    band = el("rect", class_="range", x=frame.x(0.93), y=box.top, height=box.bottom - box.top,
+    band = el("rect", class_="band h2", x=frame.x(0.93), y=box.top, height=box.bottom - box.top,
               width=frame.x(0.98) - frame.x(0.93))  # fmt: skip
     for number, (name, group) in enumerate(found.items()):
         y = top + step * (number + 0.5)
@@ -75,7 +75,7 @@ def picture(rows: Mapping[str, Row]) -> str:
     title = "How often 95 % intervals hold the truth"
     words = "Every simulated setting by statement; the range from 93 to 98 % is shaded."
     drawn = figure("coverage", 780, box.bottom + 34, title, words, band, parts)
-    return alone([drawn], title, style=".range { fill: var(--line); opacity: 0.35; }")
+    return alone([drawn], title)
 
 
 def _dot(frame: Frame, row: Row, y: float) -> Node:

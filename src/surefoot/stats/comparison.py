@@ -128,11 +128,11 @@ def compare(
     gaps = [_gap(name, a[name], b[name]) for name in names]
     labels = [None if units is None else units.get(name) for name in names]
     binary = all(np.isin(x[name], (0, 1)).all() for x in (a, b) for name in names)
-    whole = _compare(rows_of(gaps, labels), binary, _units_are_images(labels), about, level)
+    whole = _compare(rows_of(gaps, labels), binary, about, level)
     if len(names) == 1:
         return whole
     each = {
-        name: _compare(rows_of([g], [u]), binary, _units_are_images([u]), about, level)
+        name: _compare(rows_of([g], [u]), binary, about, level)
         for name, g, u in zip(names, gaps, labels, strict=True)
     }
     return replace(whole, splits=each)
@@ -150,7 +150,7 @@ def _same_splits(a: Rights, b: Rights) -> list[str]:
 
 
 def _gap(name: str, a: ArrayLike, b: ArrayLike) -> Floats:
-    """A - b of one split, (seeds, images); one model stands beside several seeds."""
+    """Differences of one split, (seeds, images); one model stands beside several seeds."""
     left, right = (np.atleast_2d(np.asarray(x, dtype=np.float64)) for x in (a, b))
     fits = left.ndim == right.ndim == 2 and left.shape[1] == right.shape[1]
     if not fits or (len(left) != len(right) and 1 not in (len(left), len(right))):
@@ -162,21 +162,14 @@ def _gap(name: str, a: ArrayLike, b: ArrayLike) -> Floats:
     return np.asarray(left - right)
 
 
-def _units_are_images(labels: Sequence[ArrayLike | None]) -> bool:
-    """No two images of one split share a unit."""
-    return all(u is None or len(np.unique(np.asarray(u).astype(str))) == len(np.asarray(u))
-               for u in labels)  # fmt: skip
-
-
-def _compare(
-    rows: Rows, binary: bool, images: bool, about: About | None, level: float
-) -> Comparison:
+def _compare(rows: Rows, binary: bool, about: About | None, level: float) -> Comparison:
     seeds = len(rows[0][0])
     asked: About = about or ("methods" if seeds > 1 else "models")
     found = spread(rows, seeds_drawn=asked == "methods")
     if binary:
         found = _padded(found, rows)
     differing = _differing(rows)
+    images = all(len(np.unique(code)) == len(code) for code in rows[1])
     p, interval = _test(found, rows[0], differing, images, binary, level)
     return Comparison(
         found.estimate, found.standard_error, interval, p, found.dof, asked, found.units,
@@ -228,7 +221,7 @@ def _test(
     if binary and not images and differing < min(ENOUGH_UNITS, found.units):
         return p, Interval.none(f"only {differing} of {found.units} units differ")
     if not binary and (why := too_few(values)):
-        return p, Interval.none(why)
+        return 1.0, Interval.none(why)
     low, high = found.estimate - half, found.estimate + half
     if p >= 1 - level:
         low, high = min(low, 0.0), max(high, 0.0)
