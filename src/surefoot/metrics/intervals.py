@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..stats import Interval, compare, interval_of_mean, lowest
+from ..stats import About, Interval, compare, interval_of_mean, lowest
 from .base import Columns, Metric
 from .calibration import ece_difference, ece_interval
 from .influence import classes_thin, pseudo_values
@@ -72,7 +72,7 @@ def difference_interval(
     if kind not in _SMOOTH and not metric.mean_of_images:
         return Interval.none(f"no interval of a difference in {kind} is known to cover")
     left, right = (np.stack([pseudo_values(metric, c) for c in side]) for side in (a, b))
-    about = "methods" if seeds_drawn else "models"
+    about: About = "methods" if seeds_drawn else "models"
     return compare({"": left}, {"": right}, {"": labels}, about=about, level=level).interval
 
 
@@ -123,7 +123,8 @@ def _worst_difference(
     """The difference of two minima lies between the least and the greatest difference."""
     parts = _groups(a[0])
     left, right = (np.stack([c["value"] for c in side]) for side in (a, b))
-    about, strict = ("methods" if drawn else "models"), 1 - (1 - level) / len(parts)
+    about: About = "methods" if drawn else "models"
+    strict = 1 - (1 - level) / len(parts)
     found = [
         compare({"": left[:, at]}, {"": right[:, at]},
                 None if labels is None else {"": labels[at]}, about=about, level=strict).interval

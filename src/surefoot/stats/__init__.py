@@ -7,7 +7,7 @@ together: :func:`cluster_bootstrap` and the ``clusters`` arguments.
 
 from __future__ import annotations
 
-from .comparison import Comparison, Ranking, compare, rank
+from .comparison import About, Comparison, Ranking, compare, rank
 from .crossed import CrossedDifference, crossed_difference
 from .intervals import Interval, bootstrap, clopper_pearson, cluster_bootstrap
 from .means import SeedMean, combine_mean, mean_interval_over_seeds
@@ -24,6 +24,7 @@ from .shown import highest, interval_of_mean, lowest
 from .spread import Spread, join_units
 
 __all__ = [
+    "About",
     "BaselineLine",
     "Comparison",
     "CrossedDifference",

@@ -281,7 +281,10 @@ def rank(
         for x, y in combinations(models, 2)
     }
     adjusted = dict(zip(pairs, holm([c.p for c in pairs.values()]).tolist(), strict=True))
-    means = {name: np.mean([np.mean(v) for v in rows.values()]) for name, rows in models.items()}
+    means = {
+        name: np.mean([np.asarray(v, float).mean() for v in rows.values()])
+        for name, rows in models.items()
+    }
     best = max(means, key=lambda name: means[name])
     found = Ranking(best, (), pairs, adjusted)
     tied = tuple(name for name in models if name == best or not found.better(best, name))

@@ -235,9 +235,8 @@ def robustness_difference(
         about: As :func:`~surefoot.stats.compare` has it.
         level: Coverage aimed at.
     """
-    names = ("id", "ood")
-    sides = [_above(line, side) for side in (a, b)]
-    found = compare(*sides, dict(zip(names, units, strict=True)), about=about, level=level)
+    labels = {"id": units[0], "ood": units[1]}
+    found = compare(_above(line, a), _above(line, b), labels, about=about, level=level)
     return replace(found.interval, low=2 * found.interval.low, high=2 * found.interval.high)
 
 
