@@ -1,8 +1,9 @@
 """Intervals, paired tests, ties and effective robustness. No torch here.
 
-Every number that surefoot shows has an interval, and every comparison of two models is made on
-the same images. Images that hang together (icons of one set, frames of one camera) are resampled
-together: :func:`cluster_bootstrap` and the ``clusters`` arguments.
+One engine compares: :func:`compare` two models, :func:`rank` all pairs of several, on the same
+images, with seeds crossed with units (images, designers, patients) that are joined over splits.
+:func:`interval_of_mean` is its other side, for one number. What cannot be bounded has no interval
+and says why. How often each form holds the truth: docs/statistics.md.
 """
 
 from __future__ import annotations
