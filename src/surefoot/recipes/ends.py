@@ -10,7 +10,7 @@ from ..errors import RunError
 from ..models.adapters import as_initialised
 from ..models.load import load
 from ..models.model import Model
-from ..models.save import load_saved, save_model
+from ..models.save import load_for_use, save_model
 from ..paths import Path, Prompts
 from ..runs import Run
 from ..weights.fingerprint import fingerprint
@@ -58,7 +58,7 @@ def load_path(run: Run, *, extrapolate: bool = False) -> Path:
             f"the run {run.path} has no two ends (its status is {run.status})",
             expected="a finished run of a method that changes weights",
         )
-    end = load_saved(run.path / "end.safetensors")
+    end = load_for_use(run.path / "end.safetensors")
     prompts = Prompts(*(tuple(facts[k]) for k in ("prompt_names", "templates", "class_names")))
     # An adapter's path starts from the pretrained model with the adapter as it was drawn.
     start = as_initialised(_start(run.path, facts), end)
@@ -80,7 +80,7 @@ def load_path(run: Run, *, extrapolate: bool = False) -> Path:
 
 def _start(folder: File, facts: dict[str, Any]) -> Model:
     if facts["file"] is not None:
-        return load_saved(folder / facts["file"])
+        return load_for_use(folder / facts["file"])
     model = load(facts["source"])
     if facts["head"] in ("interpolate", "text") and model.text is not None:
         from ..models.heads import zero_shot_head

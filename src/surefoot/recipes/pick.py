@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import AlphaError
 from ..models.load import load
 from ..models.model import Model
-from ..models.save import load_saved
+from ..models.save import load_for_use
 from ..runs import Run
 from .ends import load_path
 
@@ -55,7 +55,7 @@ def _end_alone(run: Run, alpha: str | float) -> Model:
             fix="fit with the path (--wise); for the pretrained end name the model itself: "
             f"{run.facts['model']}",
         )
-    return load_saved(run.path / _END)
+    return load_for_use(run.path / _END)
 
 
 def resolve_model(name: str, alpha: str | float | None = None) -> Model:

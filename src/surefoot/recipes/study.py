@@ -180,6 +180,8 @@ def carry_out(
                     "model": start.spec.name,
                     "task": task_facts(drawn_task),
                 }
+                if start.spec.record is not None:
+                    facts["weights"] = start.spec.record.to_json()
                 asked = replace(context, checkpoints=folder / part / "checkpoints")
                 _one(recipe, method, key, start, drawn_task, own / part, folder / part, facts,
                      seed, asked, command, say, fitted if single else None)  # fmt: skip
