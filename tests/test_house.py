@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1] / "src" / "surefoot"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "contents"),
-    ("registry", "drawing", "progress", "threads"),
+    ("registry", "drawing", "progress", "threads", "unpickling"),
     ("records", "stats", "published"),
     ("predictions", "cache"),
     ("runs",),
@@ -49,7 +49,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 NO_TORCH = frozenset(
     {"errors", "contents", "registry", "progress", "threads", "records", "cache", "stats",
      "predictions", "runs", "select", "metrics", "drawing", "published", "report", "board",
-     "theory"}
+     "theory", "unpickling"}
 )  # fmt: skip
 """Rooms that load on a machine without torch: they import neither it nor a room that does."""
 

@@ -122,12 +122,14 @@ class Job:
 
     def described(self) -> dict[str, Any]:
         """What run.json says of it."""
+        record = self.start.spec.record
         return {
             "method": self.origin.method,
             "label": self.label,
             "seed": self.seed,
             "model": self.start.spec.name,
             "task": task_facts(self.task),
+            **({} if record is None else {"weights": record.to_json()}),
             **self.facts,
         }
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import ModelError
-from .model import Model
+from ...errors import ModelError
+from ..model import Model
 
 __all__ = ["classifier_state", "to_timm_state"]
 
@@ -52,7 +52,7 @@ def classifier_state(model: Model) -> tuple[dict[str, Tensor], tuple[str, ...]]:
 
 def _classifier(model: Model, name: str, classes: int) -> Tensor | None:
     """The library's classifier weight for this many classes: (classes, d), or 1 x 1 convolution."""
-    from .foreign import timm_model
+    from ..foreign import timm_model
 
     builder = model.spec.builder
     whole = timm_model(builder["name"], builder.get("args"), classes=classes).state_dict()

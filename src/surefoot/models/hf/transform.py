@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..transforms import IMAGENET_MEAN, IMAGENET_STD, Interpolation, TransformSpec
+from ...transforms import IMAGENET_MEAN, IMAGENET_STD, Interpolation, TransformSpec
 
 __all__ = ["read_transform", "write_transform"]
 

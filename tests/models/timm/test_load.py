@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surefoot.errors import DownloadUnavailable, ModelError, UnknownName
-from surefoot.models import timm_load
 from surefoot.models.heads import Head
 from surefoot.models.load import load
-from surefoot.models.timm import transform_of
-from surefoot.models.timm_export import to_timm_state
+from surefoot.models.states import Checked
+from surefoot.models.timm import load as timm_load
+from surefoot.models.timm.encoder import transform_of
+from surefoot.models.timm.export import to_timm_state
 
-from . import clips
+from .. import clips
 
 SMALL = [
     "test_vit",
@@ -115,7 +116,7 @@ def test_openais_image_tower_gets_quick_gelu(tmp_path: Path, monkeypatch: Any) -
     path = tmp_path / "w.pth"
     torch.save({"norm.weight": torch.zeros(768)}, path)
     monkeypatch.setattr(timm_load, "_hub_weights", lambda record, instead, full: path)
-    monkeypatch.setattr(timm_load, "fill", lambda *given: ())
+    monkeypatch.setattr(timm_load, "fill", lambda *given, **settings: Checked({}))
     with torch.device("meta"):
         quick = load(f"timm:{name}.openai", device="meta")
         plain = load(f"timm:{name}.openai?activation=gelu", device="meta")

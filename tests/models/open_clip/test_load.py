@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 from surefoot import hub
 from surefoot.errors import CheckpointError, DownloadUnavailable, ModelError, UnknownName
-from surefoot.models.activation import decide, open_clip_sibling
+from surefoot.models.activation import decide
 from surefoot.models.heads import zero_shot_head
 from surefoot.models.load import load
-from surefoot.models.open_clip import preprocess_of, to_open_clip_state, transform_of
+from surefoot.models.open_clip.records import sibling
+from surefoot.models.open_clip.towers import preprocess_of, to_open_clip_state, transform_of
 from surefoot.models.save import load_saved, save_model
 
-from . import clips
+from .. import clips
 
 NAMES = ["tabby cat", "golden retriever", "fire engine"]
 TEMPLATES = ["a photo of a {}.", "a drawing of a {}.", "itap of a {}."]
@@ -234,7 +235,7 @@ def test_quick_gelu_changes_the_logits_and_openai_weights_get_it(tmp_path: Path)
 
 
 def test_a_plain_vit_b_16_file_is_refused_until_the_activation_is_known() -> None:
-    assert open_clip_sibling("ViT-B-16") == "ViT-B-16-quickgelu"
+    assert sibling("ViT-B-16") == "ViT-B-16-quickgelu"
     with pytest.raises(ModelError) as caught:
         decide("ViT-B-16", fixed=None, asked=None, sibling="ViT-B-16-quickgelu", where="w.pt")
     assert "ViT-B-16-quickgelu" in caught.value.fix
@@ -272,7 +273,7 @@ def test_evidence_against_the_architecture_is_refused() -> None:
 @pytest.mark.parametrize("tag", ["openai", "dfn2b", "metaclip_400m", "laion2b_s34b_b88k"])
 def test_a_tags_own_record_decides(tag: str, tmp_path: Path, monkeypatch: Any) -> None:
     """The builder that ARCH/TAG chooses, with the download replaced by a local file."""
-    from surefoot.models import open_clip_load
+    from surefoot.models.open_clip import load as open_clip_load
 
     clips.register(tmp_path, "ViT-B-16", quick_gelu=False)
     state = clips.clip(quick_gelu=False).state_dict()
@@ -293,9 +294,11 @@ def test_open_clips_training_name_is_evidence(tmp_path: Path) -> None:
     path = tmp_path / "epoch_9.pt"
     torch.save({"name": "2025-model_ViT-B-16-quickgelu-lr_0.1-b_9", "state_dict": state}, path)
     assert load(f"open_clip:ViT-B-16@{path}").spec.builder["config"]["quick_gelu"] is True
-    torch.save({"state_dict": state}, path)
-    with pytest.raises(ModelError, match=r"nothing in epoch_9\.pt tells"):
-        load(f"open_clip:ViT-B-16@{path}")
+    # A name without the ending tells nothing: --force-quick-gelu is not in it.
+    for facts in ({}, {"name": "2025-model_ViT-B-16-lr_0.1-b_9"}):
+        torch.save({"state_dict": state, **facts}, path)
+        with pytest.raises(ModelError, match=r"nothing in epoch_9\.pt tells"):
+            load(f"open_clip:ViT-B-16@{path}")
     asked = load(f"open_clip:ViT-B-16@{path}?activation=quickgelu")
     assert asked.spec.builder["config"]["quick_gelu"] is True
 

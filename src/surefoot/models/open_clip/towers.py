@@ -11,12 +11,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..errors import DownloadUnavailable, ModelError
-from ..transforms import ResizeMode, TransformSpec
-from .foreign import clip_model, clip_tokenizer
-from .model import Model, TextTower
-from .parts import Parts, Shared
-from .tokenizer_files import pack_tokenizer
+from ...errors import DownloadUnavailable, ModelError
+from ...transforms import ResizeMode, TransformSpec
+from ..foreign import clip_model, clip_tokenizer
+from ..model import Model, TextTower
+from ..parts import Parts, Shared
+from ..tokenizer_files import pack_tokenizer
 
 __all__ = [
     "OpenClipText",

@@ -11,11 +11,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..errors import ModelError
-from .foreign import hf_model, hf_tokenizer
-from .model import Model, TextTower
-from .parts import Parts, Shared
-from .tokenizer_files import pack_tokenizer, read_files
+from ...errors import ModelError
+from ..foreign import hf_model, hf_tokenizer
+from ..model import Model, TextTower
+from ..parts import Parts, Shared
+from ..tokenizer_files import pack_tokenizer, read_files
 
 __all__ = ["IMAGE_ONLY", "HFImage", "HFText", "build", "split", "to_hf_state", "whole"]
 
@@ -28,10 +28,12 @@ class HFImage(nn.Module):
     Args:
         model: The whole model.
         model_type: Of its configuration.
+        pooling: "token", or "avg" of the patches' tokens; image-only models can do both.
     """
 
-    def __init__(self, model: nn.Module, model_type: str) -> None:
+    def __init__(self, model: nn.Module, model_type: str, pooling: str = "token") -> None:
         super().__init__()
+        self.pooling = pooling
         if model_type in IMAGE_ONLY:
             self.model = model
         else:
@@ -42,7 +44,11 @@ class HFImage(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images (b, 3, h, w) -> features (b, d), as ``get_image_features`` or the final CLS."""
         inner: Any = self.model if hasattr(self, "model") else self.vision_model
-        pooled: Tensor = inner(pixel_values=images).pooler_output
+        out = inner(pixel_values=images)
+        pooled: Tensor = out.pooler_output
+        if self.pooling == "avg":
+            prefix = 1 + getattr(inner.config, "num_register_tokens", 0)
+            pooled = out.last_hidden_state[:, prefix:].mean(dim=1)
         if hasattr(self, "visual_projection"):
             project: Any = self.visual_projection
             pooled = project(pooled)
@@ -138,7 +144,8 @@ def _tokenizer(folder: Path | None, files: Mapping[str, str]) -> Any:
 
 def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None) -> Parts:
     """The modules of ``{"kind": "hf", "config": {...}}``, fresh weights."""
-    return split(whole(builder), builder["config"], None, files)
+    pooling = str(builder.get("pooling", "token"))
+    return split(whole(builder), builder["config"], None, files, pooling=pooling)
 
 
 def whole(builder: Mapping[str, Any]) -> nn.Module:
@@ -155,10 +162,12 @@ def split(
     config: Mapping[str, Any],
     folder: Path | None,
     files: Mapping[str, str] | None = None,
+    *,
+    pooling: str = "token",
 ) -> Parts:
     """A transformers model taken apart; its parameters go into the two towers, uncopied."""
     kind = str(config["model_type"])
-    encoder = HFImage(model, kind)
+    encoder = HFImage(model, kind, pooling)
     if kind in IMAGE_ONLY:
         return Parts(encoder, int(config["hidden_size"]))
     vision = config["vision_config"]

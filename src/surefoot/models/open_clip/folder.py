@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import CheckpointError
-from .checkpoints import read_checkpoint
-from .downloads import hub_file
-from .foreign import hf_tokenizer
-from .model import Model
-from .names import Source
-from .open_clip import whole
-from .open_clip_load import CONFIG, WEIGHTS, beside_of, fill, finish
-from .tokenizer_files import pack_tokenizer, read_files
+from ...errors import CheckpointError
+from ..checkpoints import read_checkpoint
+from ..downloads import hub_file
+from ..foreign import hf_tokenizer
+from ..model import Model
+from ..names import Source
+from ..record import Fact
+from ..tokenizer_files import pack_tokenizer, read_files
+from .load import CONFIG, WEIGHTS, beside_of, fill, finish
+from .records import preprocess_of_file
+from .towers import whole
 
 __all__ = ["from_folder", "from_hub"]
 
@@ -51,16 +53,26 @@ def from_hub(repo: str, config_file: Path, source: Source) -> Model:
 
 
 def _configured(about: Mapping[str, Any], file: Path, source: Source, folder: Path | None) -> Model:
+    source.allow("activation", "mean", "std", what="a folder of open_clip")
     config = dict(about["model_cfg"])
     asked = source.options.get("activation")
     config["quick_gelu"] = asked == "quickgelu" if asked else bool(config.get("quick_gelu"))
     name = folder.resolve().name if folder else source.name.rsplit("/", 1)[-1]
     builder = {"kind": "open_clip", "arch": about.get("architecture", name), "config": config}
+    preprocess, where = preprocess_of_file(
+        builder["arch"], source, about.get("preprocess_cfg", {}), quick=config["quick_gelu"]
+    )
     model = whole(builder)
     found = read_checkpoint(file)
-    notes = (*found.notes, *fill(model, found.state, str(file)))
+    checked = fill(model, found.state, str(file))
+    facts = {
+        **checked.facts(file),
+        "activation": Fact("", "as asked for" if asked else CONFIG),
+        "transform": Fact("", where),
+    }
     files = _tokenizer_files(folder) if config["text_cfg"].get("hf_tokenizer_name") else {}
-    return finish(model, builder, source, about.get("preprocess_cfg", {}), notes, files=files)
+    notes = (*found.notes, *checked.notes)
+    return finish(model, builder, source, preprocess, notes, files=files, facts=facts)
 
 
 def _tokenizer_files(folder: Path | None) -> dict[str, str]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from ..errors import CheckpointError
-from .foreign import open_clip
+from ...errors import CheckpointError
+from ..foreign import open_clip
 
-__all__ = ["config_of", "shapes_of"]
+__all__ = ["config_of", "shapes_of", "size_of"]
 
 
 def config_of(
@@ -67,12 +68,11 @@ def shapes_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
         return {}
     if "visual.proj" in state and "visual.positional_embedding" in state:
         conv = state["visual.conv1.weight"]
-        grid = round((state["visual.positional_embedding"].shape[0] - 1) ** 0.5)
         found.update(
             layers=_count(state, "visual.transformer.resblocks."),
             width=conv.shape[0],
             patch_size=conv.shape[-1],
-            image_size=grid * conv.shape[-1],
+            image_size=size_of(state),
         )
         return found
     if "visual.attnpool.positional_embedding" in state:
@@ -85,6 +85,15 @@ def shapes_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
         )
         return found
     return {}
+
+
+def size_of(state: Mapping[str, Tensor]) -> int:
+    """Image size of a vision transformer with a class token, in pixels; 0 where not told."""
+    position, patches = (state.get(f"visual.{k}") for k in ("positional_embedding", "conv1.weight"))
+    if position is None or patches is None or patches.ndim != 4:
+        return 0
+    grid = math.isqrt(position.shape[0] - 1)
+    return grid * int(patches.shape[-1]) if grid**2 == position.shape[0] - 1 else 0
 
 
 def _count(state: Mapping[str, Tensor], prefix: str) -> int:

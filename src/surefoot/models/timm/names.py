@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..errors import CheckpointError
-from .checkpoints import Checkpoint
+from ...errors import CheckpointError
+from ..checkpoints import Checkpoint
 
 __all__ = ["infer_name", "is_self_supervised"]
 

@@ -15,12 +15,12 @@ from torch import nn
 
 from surefoot.errors import CheckpointError, DownloadUnavailable, ModelError
 from surefoot.models.heads import zero_shot_head
-from surefoot.models.hf_transform import read_transform, write_transform
+from surefoot.models.hf.transform import read_transform, write_transform
 from surefoot.models.load import load
 from surefoot.models.save import load_saved, save_model
 from surefoot.transforms import TransformSpec
 
-from . import clips
+from .. import clips
 
 VISION: dict[str, Any] = {
     "hidden_size": 16,
