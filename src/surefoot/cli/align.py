@@ -186,6 +186,7 @@ def _spec(options: dict[str, Any]) -> Any:
 def _data(options: dict[str, Any]) -> tuple[Any, Any]:
     """The task, and the pairs."""
     from ..data.captions import read_pairs
+    from ..data.overlap import overlap_notes
     from ..data.specs import make_task
 
     task = make_task(
@@ -206,6 +207,10 @@ def _data(options: dict[str, Any]) -> tuple[Any, Any]:
         )
     limit = options["limit"]
     bank = limit if options["cut_bank"] else None
+    pairs_too = {"pairs": given} | {n: s.split for n, s in task.scored().items()}
+    shared = () if given is task.train else overlap_notes(pairs_too, only="pairs")
+    for note in (*task.notes, *shared):
+        say(f"note: {note}")
     return task.subset(train=bank, evaluation=limit, seed=0), given
 
 

@@ -25,7 +25,7 @@ __all__ = [
 def _task(options: dict[str, Any]) -> Any:
     """The task that the data options name; --train may be left out where --test is enough."""
     from ..recipes.recipe import parse_recipe
-    from ..recipes.study import task_of
+    from ..recipes.study import task_of, told
 
     train = options["train"] or options["test"]
     if not train:
@@ -44,7 +44,11 @@ def _task(options: dict[str, Any]) -> Any:
     }
     plain = {"model": "none", "methods": ["zero-shot"], "data": data}
     recipe = parse_recipe(plain, where=COMMAND_LINE)
-    return task_of(recipe.spec, progress=sys.stderr.isatty())
+    alone = not options["train"]
+    task = task_of(recipe.spec, progress=sys.stderr.isatty(), stand_in=alone)
+    for note in told(task):
+        say(note)
+    return task
 
 
 def _val_is_test(options: dict[str, Any], task: Any) -> bool:

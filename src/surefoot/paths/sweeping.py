@@ -150,8 +150,8 @@ def output_ensemble(start: Predictions, end: Predictions, alpha: float) -> Predi
         DataError: The predictions are of other images or classes.
     """
     alpha = check_alpha(alpha)
-    if start.ids != end.ids or start.class_names != end.class_names:
-        what = "images" if start.ids != end.ids else "classes"
+    if not start.same_images(end) or start.class_names != end.class_names:
+        what = "classes" if start.same_images(end) else "images"
         raise DataError(
             f"predictions on {start.split!r} and {end.split!r} are of different {what}",
             expected="two models' predictions on one split, in one order",

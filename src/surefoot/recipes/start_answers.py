@@ -56,7 +56,7 @@ class StartAnswers:
 def _key(path: Path, task: Task, batch_size: int, context: RunContext) -> str:
     """Names all that the answers depend on."""
     shifts = {
-        name: [s.split.manifest().sha256, s.metric, repr(s.classes), repr(s.groups)]
+        name: [*s.split.manifest().facts, s.metric, repr(s.classes), repr(s.groups)]
         for name, s in task.scored().items()
     }
     facts = [

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,16 @@ from .execute import execute
 from .few_shot import drawn, said_of_all
 from .recipe import DataSpec, Recipe, RecipeSpec
 
-__all__ = ["carry_out", "member_names", "task_facts", "task_of"]
+__all__ = ["carry_out", "member_names", "task_facts", "task_of", "told"]
 
 
-def task_of(spec: RecipeSpec, *, progress: bool = False) -> Task:
+def task_of(spec: RecipeSpec, *, progress: bool = False, stand_in: bool = False) -> Task:
     """The task that a recipe's ``data`` names, with its limits; every image is decoded once.
 
     Args:
         spec: The recipe.
         progress: A bar on stderr while images are checked.
+        stand_in: ``data.train`` stands in for a training set: nothing is learnt from it.
 
     Raises:
         DataError: Anything wrong with images, labels or class maps.
@@ -46,27 +48,14 @@ def task_of(spec: RecipeSpec, *, progress: bool = False) -> Task:
     # Decoders run side by side; with two cores it is not worth the threads.
     threads = cap_threads() if cap_threads() > 2 else 0
     with progress_bar("check images", shown=progress) as tick:
-        task = _made(data, threads, tick)
+        task = make_task(
+            workers=threads, progress=tick, stand_in=stand_in, **data.model_dump(include=_PASSED)
+        )
     return task.subset(train=data.limit_train, evaluation=data.limit_eval, seed=data.seed)
 
 
-def _made(data: DataSpec, threads: int, tick: Any) -> Task:
-    return make_task(
-        train=data.train,
-        val=data.val,
-        test=data.test,
-        shifts=data.shifts,
-        class_maps=data.class_maps,
-        templates=data.templates,
-        prompt_names=data.prompt_names,
-        metric=data.metric,
-        root=data.root,
-        val_fraction=data.val_fraction,
-        seed=data.seed,
-        skip_bad=data.skip_bad,
-        workers=threads,
-        progress=tick,
-    )
+_PASSED = set(DataSpec.model_fields) & set(signature(make_task).parameters)
+"""Fields of a recipe's data that ``make_task`` takes."""
 
 
 def task_facts(task: Task) -> dict[str, Any]:
@@ -85,6 +74,7 @@ def task_facts(task: Task) -> dict[str, Any]:
                 "use": split.use,
                 "version": split.version,
                 "manifest": split.manifest().sha256,
+                "content": split.manifest().content,
                 "licence": split.licence,
                 "source": split.source,
                 "synthetic": split.synthetic,
@@ -151,7 +141,7 @@ def carry_out(
     start = start if start is not None else load(recipe.spec.model)
     shown = progress and processes.is_main()
     task = task if task is not None else task_of(recipe.spec, progress=shown)
-    for note in (_sizes(task), *_told(task)):
+    for note in (_sizes(task), *told(task)):
         say(note)
     loading = time.perf_counter() - began
     single = len(recipe.methods) == 1 and len(recipe.spec.seeds) == 1
@@ -202,7 +192,7 @@ def _sizes(task: Task) -> str:
     )
 
 
-def _told(task: Task) -> list[str]:
+def told(task: Task) -> list[str]:
     """What was done to the data that the user should know before training starts."""
     splits = (task.train, *(s.split for s in task.scored().values()))
     every = [
@@ -268,6 +258,7 @@ def _one(
     fitted: Model | None,
 ) -> None:
     """One member: skipped when it is finished already."""
+    processes.agreed(lambda: Run(kept).require_same_images(facts))
     if processes.agreed(lambda: _finished(kept)):
         say(f"{kept.name}: finished already")
         return
