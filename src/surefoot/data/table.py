@@ -183,10 +183,8 @@ def _selected(
             return table, (f"all {table.num_rows} rows of {file.name} are taken: its column "
                            f"{names.split} names no train, val or test",)  # fmt: skip
         kept = table.filter(pc.is_in(values, value_set=pa.array(mine)))
-        said = " or ".join(mine)
-        return kept, (f"rows of {file.name} with {names.split}={said}: {kept.num_rows} of "
-                      f"{table.num_rows}",)  # fmt: skip
-    rows = table.num_rows
+        return kept, (_taken(file, f"{names.split}={' or '.join(mine)}", kept, table),)
+    whole = table
     for condition in where.split(","):
         column, _, value = (part.strip() for part in condition.partition("="))
         if column not in table.column_names:
@@ -204,7 +202,13 @@ def _selected(
                 fix="correct the filter",
             )
         table = kept
-    return table, (f"rows of {file.name} with {where}: {table.num_rows} of {rows}",)
+    return table, (_taken(file, where, table, whole),)
+
+
+def _taken(file: Path, condition: str, kept: Any, whole: Any) -> str:
+    """How many rows a condition takes, and what becomes of the others."""
+    rest = "; the others are left out" if kept.num_rows < whole.num_rows else ""
+    return f"rows of {file.name} with {condition}: {kept.num_rows} of {whole.num_rows}{rest}"
 
 
 def _images(
