@@ -28,6 +28,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "frozen_prefix": ("--images", "32", "--epochs", "2", "--repeats", "1"),
     "threads": ("--steps", "1", "--repeats", "1"),
     "startup": ("--repeats", "1"),
+    "coverage": ("--studies", "2"),
     "overhead": ("--repeats", "1"),
     "flyp_distinct_prompts": (),
     "flyp_step": ("--arch", "tiny", "--batch", "8", "--classes", "2", "--repeats", "1"),
