@@ -18,7 +18,6 @@ KNOWN = frozenset(
     {
         "surefoot.data.check surefoot.data.known.find surefoot.data.known.layout "
         "surefoot.data.readers",
-        "surefoot.evals.knn surefoot.evals.predict",
         "surefoot.models.heads surefoot.models.model",
         "surefoot.models.sentence surefoot.models.text_encoders",
     }
