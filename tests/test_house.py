@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1] / "src" / "surefoot"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "contents"),
-    ("registry", "drawing", "progress", "threads"),
+    ("registry", "drawing", "progress", "threads", "unpickling"),
     ("records", "stats", "published"),
     ("predictions", "cache"),
     ("runs",),
@@ -39,7 +39,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("evals",),
     ("paths",),
     ("methods", "theory"),
-    ("recipes", "report", "board", "testing"),
+    ("recipes", "report", "testing"),
+    ("board",),
     ("claims",),
     ("cli",),
 )
@@ -48,7 +49,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 NO_TORCH = frozenset(
     {"errors", "contents", "registry", "progress", "threads", "records", "cache", "stats",
      "predictions", "runs", "select", "metrics", "drawing", "published", "report", "board",
-     "theory"}
+     "theory", "unpickling"}
 )  # fmt: skip
 """Rooms that load on a machine without torch: they import neither it nor a room that does."""
 
@@ -217,6 +218,18 @@ def test_importing_does_not_load_torch(load):
 def test_a_room_does_not_hide_the_function_of_its_name():
     done = run("import surefoot.select, surefoot; print(callable(surefoot.select))")
     assert done.stdout.strip() == "True", done.stderr
+
+
+def test_old_names_work_with_a_warning():
+    import surefoot
+
+    with pytest.warns(DeprecationWarning, match=r"surefoot\.run_recipe"):
+        assert surefoot.carry_out is surefoot.run_recipe
+    with pytest.warns(DeprecationWarning, match=r"surefoot\.Path\.between"):
+        assert surefoot.wise_path == surefoot.Path.between
+    assert not {"carry_out", "wise_path"} & set(dir(surefoot))
+    with pytest.raises(AttributeError, match="no attribute 'wise_paht'"):
+        _ = surefoot.wise_paht
 
 
 def test_help_does_not_load_torch():

@@ -6,19 +6,21 @@ sets and is there to say what the others cost (:attr:`~surefoot.runs.Selection.r
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from .errors import DataError, UnknownName
 from .records import Curve
 from .registry import nearest
 from .runs import Selection
-from .stats import paired_se
+from .stats import Interval, compare, highest, paired_se
 
-__all__ = ["MEAN", "RULES", "oracles", "regret", "select", "select_all"]
+__all__ = ["MEAN", "RULES", "oracles", "regret", "regret_interval", "select", "select_all"]
 
 RULES = ("fixed", "id_val", "one_se", "oracle")
 
@@ -60,6 +62,44 @@ def regret(curve: Curve, alpha: float, *, direction: Direction | None = None) ->
     return {name: float(g[_best(g)] - g[at]) for name, g in gains.items()}
 
 
+def regret_interval(
+    curve: Curve,
+    alpha: float,
+    split: str,
+    units: Mapping[str, ArrayLike | None] | None = None,
+    *,
+    level: float = 0.95,
+) -> Interval:
+    """The interval of what ``alpha`` costs in accuracy against the best alpha of a split.
+
+    A regret is the largest of the differences to all other alphas, and the largest that was
+    measured is too large on average: the lower end allows for all of them (Bonferroni). About the
+    trained model, on other images.
+
+    Args:
+        curve: With image-by-image results of the split.
+        alpha: A position of the grid.
+        split: A split, or :data:`MEAN`.
+        units: Split -> labels (images,) of what hangs together.
+        level: Coverage, at least.
+
+    Returns:
+        Kind "none" where the curve holds no image-by-image results.
+    """
+    names = curve.shifts() if split == MEAN else [split]
+    if any(n not in curve.correct or curve.scores[n][0].metric not in _IMAGE_MEANS for n in names):
+        return Interval.none("no image-by-image results were kept")
+    at, strict = curve.alphas.index(alpha), 1 - (1 - level) / max(len(curve.alphas) - 1, 1)
+    here = {n: curve.correct[n][at] for n in names}
+    pairs = []
+    for other in range(len(curve.alphas)):
+        if other != at:
+            there = {n: curve.correct[n][other] for n in names}
+            found = [compare(there, here, units, level=each).interval for each in (level, strict)]
+            pairs.append((found[0], found[1]))
+    return highest(pairs).within(0.0, 1.0)
+
+
 def select(
     curve: Curve,
     rule: str,
@@ -74,7 +114,9 @@ def select(
         curve: Scores along the path, "val" among the splits unless the rule needs none.
         rule: "fixed", "id_val" (best ID validation value), "one_se" (the smallest alpha whose
             paired difference to the best on ID validation is within one standard error of that
-            difference) or "oracle".
+            difference) or "oracle". One standard error is a rule of thumb and no test: on
+            simulated paths the true difference lies within it in 84 to 100 %, and what is given
+            up for the smaller alpha is about twice what "id_val" gives up, 0.2 to 1 point.
         fixed: The alpha of "fixed"; the nearest on the grid is taken, and the reason says so.
         on: What the oracle looks at: a split, or :data:`MEAN`; the mean over shifts when left
             out, the ID test where there are none.
@@ -83,10 +125,14 @@ def select(
 
     Raises:
         UnknownName: No such rule; the nearest are named.
-        DataError: The rule needs a split that the curve lacks.
+        DataError: The rule needs a split that the curve lacks, or (oracle) every position, where
+            the sweep was adaptive.
     """
     if rule not in RULES:
         raise UnknownName("selection rule", rule, RULES, nearest(rule, RULES))
+    if curve.search is not None and rule != "oracle":
+        chosen = select(curve.search.validation, rule, fixed=fixed, direction=direction)
+        return replace(chosen, regret={})
     if rule == "fixed":
         at, chosen_on, reason = _fixed(curve, fixed)
     elif rule == "oracle":
@@ -100,16 +146,20 @@ def select(
 
 
 def select_all(
-    curve: Curve, *, fixed: float = 0.5, direction: Direction | None = None
+    curve: Curve,
+    *,
+    rules: Sequence[str] = RULES,
+    fixed: float = 0.5,
+    direction: Direction | None = None,
 ) -> list[Selection]:
-    """One selection per rule, in the order of :data:`RULES`.
+    """One selection per rule, in their order.
 
     Rules that need what the curve lacks are left out: "id_val" and "one_se" without ID
     validation, "oracle" without any test set. The oracle's is that of the mean over shifts;
     :func:`oracles` has one per split.
     """
     found = []
-    for rule in RULES:
+    for rule in rules:
         try:
             found.append(select(curve, rule, fixed=fixed, direction=direction))
         except DataError:
@@ -190,6 +240,8 @@ def _standard_errors(curve: Curve, top: int) -> tuple[Floats, str]:
 
 
 def _oracle(curve: Curve, on: str | None, direction: Direction | None) -> tuple[int, str, str]:
+    if curve.search is not None:
+        raise DataError("an adaptive sweep has no oracle", expected="a sweep of the whole grid")
     split = _require(curve, on or (MEAN if curve.shifts() else "test"), "oracle")
     gain = _gain(curve, split, direction)
     where = f"{MEAN} (test)" if split == MEAN else split

@@ -121,7 +121,7 @@ def resume() -> dict[str, Any]:
 def sweep() -> dict[str, Any]:
     """The path between two files, every alpha and adaptively; the linear probe and kNN of an end.
 
-    The end has learnt for one epoch, fast enough that the curve is no straight line.
+    The end has learnt for two epochs, fast enough that the curve is no straight line.
     """
     surefoot("fit", ARTEFACTS / "recipes" / "path.yaml", "--out", "path")
     ends = ("path/start.safetensors", "path/end.safetensors")

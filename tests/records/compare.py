@@ -10,6 +10,9 @@ __all__ = ["IMAGES", "differences", "other_versions", "roughly"]
 IMAGES = 3
 """By how many images an accuracy may differ where another version of a library computed it."""
 
+_NAMED = ("method", "seed", "split", "evaluator", "selection", "alpha", "metric")
+"""What tells one score of a table from another."""
+
 
 def differences(kept: Any, found: Any, where: str = "") -> Iterator[str]:
     """Every place at which two records differ; what was added since is no difference.
@@ -42,15 +45,27 @@ def other_versions(kept: Mapping[str, str], here: Mapping[str, str]) -> list[str
 def roughly(kept: Any, found: Any) -> Iterator[str]:
     """Differences that another version of a library does not explain.
 
-    Of every table of scores: the rows that no rule chose must be there, and their values may
-    differ by ``IMAGES`` images at most. What a rule chose, hashes and losses are not compared.
+    Every key must be there, but for files of predictions, which an adaptive sweep names by what it
+    chose. Of every table of scores the rows that no rule chose must be there, and their values may
+    differ by ``IMAGES`` images at most. What a rule chose, hashes, losses and the answers of the
+    claims study are not compared.
     """
+    yield from _missing(kept, found)
     before, after = list(_scored(kept)), dict(_scored(found))
     for key, (value, n) in before:
         if key not in after:
             yield f"{key}: is missing"
         elif abs(after[key][0] - value) * n > IMAGES + 1e-9:
             yield f"{key}: {value} was recorded, {after[key][0]} came out, of {n} images"
+
+
+def _missing(kept: Any, found: Any, where: str = "") -> Iterator[str]:
+    if isinstance(kept, Mapping) and isinstance(found, Mapping):
+        for key in kept:
+            if key not in found:
+                yield f"{where}/{key}: is missing"
+            elif key != "predictions":
+                yield from _missing(kept[key], found[key], f"{where}/{key}")
 
 
 def _scored(record: Any, where: str = "") -> Iterator[tuple[str, tuple[float, int]]]:
@@ -66,5 +81,4 @@ def _scored(record: Any, where: str = "") -> Iterator[tuple[str, tuple[float, in
 def _unchosen(row: Mapping[str, Any], where: str) -> Iterator[tuple[str, tuple[float, int]]]:
     # At an alpha between the ends an adaptive sweep scores only what it chose.
     if row["selection"] in ("none", "end") and row["alpha"] in (None, 0, 1):
-        names = [str(row[k]) for k in ("split", "evaluator", "selection", "alpha", "metric")]
-        yield f"{where} {' '.join(names)}", (row["value"], row["n"])
+        yield f"{where} {' '.join(str(row[k]) for k in _NAMED)}", (row["value"], row["n"])

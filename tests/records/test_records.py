@@ -69,16 +69,21 @@ def test_a_difference_in_the_last_digit_is_found() -> None:
 
 
 def test_what_is_roughly_the_same() -> None:
-    columns = ["split", "evaluator", "selection", "alpha", "metric", "value", "n"]
+    columns = ["method", "seed", "split", "evaluator", "selection", "alpha", "metric", "value", "n"]
+
+    row = ["ft", 0, "test", "head"]
 
     def table(value: float, alpha: float, selection: str = "none") -> dict[str, object]:
-        return {"columns": columns, "rows": [["test", "head", selection, alpha, "top1", value, 24]]}
+        return {"columns": columns, "rows": [[*row, selection, alpha, "top1", value, 24]]}
 
     assert list(roughly({"s": table(0.5, 1)}, {"s": table(15 / 24, 1)})) == []
     (told,) = roughly({"s": table(0.5, 1)}, {"s": table(16 / 24, 1)})
-    assert told.startswith("/s test head none 1 top1: 0.5 was recorded")
+    assert told.startswith("/s ft 0 test head none 1 top1: 0.5 was recorded")
     assert list(roughly({"s": table(0.5, 0.3, "id_val")}, {"s": table(0.9, 0.7, "id_val")})) == []
     assert next(roughly({"s": table(0.5, 1)}, {"s": {}})).endswith("is missing")
+    assert list(roughly({"a": {"b": 1}}, {"a": {"c": 1}})) == ["/a/b: is missing"]
+    chosen = [{"predictions": {f"test@{alpha}.npz": 1}} for alpha in (0.3, 0.7)]
+    assert list(roughly(*chosen)) == []
     assert other_versions({"torch": "1"}, {"torch": "2"}) == ["torch 1 (here 2)"]
 
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from .common import alphas_option, data_options, device_options, pairs, say, typed
+from .common import (
+    alphas_option,
+    data_options,
+    device_options,
+    say,
+    seeds_of,
+    show,
+    task_of_options,
+    typed,
+    typed_here,
+)
 
 __all__ = ["align_command"]
 
@@ -95,7 +104,6 @@ def align_command(model: str, out: str | None, resume: bool, **options: Any) -> 
     from ..context import RunContext
     from ..models.load import load
     from ..recipes.align import align
-    from ..report import render, render_terminal
 
     began = time.perf_counter()
     options = _filled(options)
@@ -116,37 +124,24 @@ def align_command(model: str, out: str | None, resume: bool, **options: Any) -> 
         command=typed(),
         say=say,
     )
-    assert done.study is not None
-    page = render(done.study)
-    click.echo(render_terminal(done.study))
-    click.echo()
-    for line in _compared(done.comparisons, _labels(done.fits), options["k"]):
-        click.echo(line)
-    for note in done.facts["notes"]:
-        click.echo(f"note: {note}")
-    say(f"{time.perf_counter() - began:.0f} s; report: {page}")
+    notes = [f"note: {note}" for note in done.facts["notes"]]
+    show(done.study, began, "", *_compared(done, options["k"]), *notes)
 
 
 def _filled(options: dict[str, Any]) -> dict[str, Any]:
     """The small default where built-in data are asked for and nothing else."""
-    context = click.get_current_context()
-    commandline = click.core.ParameterSource.COMMANDLINE
-
-    def said(name: str) -> bool:
-        return context.get_parameter_source(name) == commandline
-
     own = any(options[n] for n in ("train", "val", "test", "shift", "pairs_spec"))
     wanted = _FULL if own or options["full"] else _SMALL
     controls = [c for c in options["controls"] if c != "none"]
     return {
         **options,
         "train": options["train"] or "pictograms",
-        "alphas": options["alphas"] if said("alphas") else wanted["alphas"],
+        "alphas": options["alphas"] if typed_here("alphas") else wanted["alphas"],
         "epochs": options["epochs"] or wanted["epochs"],
         "n_pairs": options["n_pairs"] or wanted["pairs"],
         "limit": options["limit"] or wanted["limit"],
-        "controls": tuple(controls) if said("controls") else wanted["controls"],
-        "cut_bank": said("limit"),
+        "controls": tuple(controls) if typed_here("controls") else wanted["controls"],
+        "cut_bank": typed_here("limit"),
     }
 
 
@@ -157,17 +152,8 @@ def _spec(options: dict[str, Any]) -> Any:
     from ..methods.film import ADAPTERS
     from ..recipes.align import AlignSpec
 
-    try:
-        seeds = tuple(int(s) for s in options["seeds"].split(","))
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{options['seeds']!r}: whole numbers, comma-separated", param_hint="--seeds"
-        ) from error
-    schedule = replace(ADAPTERS, epochs=options["epochs"])
-    if options["lr"]:
-        schedule = replace(schedule, lr=options["lr"])
-    if options["batch"]:
-        schedule = replace(schedule, batch_size=options["batch"])
+    asked = {"epochs": options["epochs"], "lr": options["lr"], "batch_size": options["batch"]}
+    schedule = replace(ADAPTERS, **{name: v for name, v in asked.items() if v})
     alphas = options["alphas"]
     return AlignSpec(
         text=options["text"],
@@ -176,7 +162,7 @@ def _spec(options: dict[str, Any]) -> Any:
         schedule=schedule,
         pairs=options["n_pairs"],
         alphas=alphas if isinstance(alphas, int) else tuple(alphas),
-        seeds=seeds,
+        seeds=tuple(seeds_of(options["seeds"])),
         k=options["k"],
         protocol=options["protocol"],
         trial=options["limit"] is not None,
@@ -187,45 +173,27 @@ def _data(options: dict[str, Any]) -> tuple[Any, Any]:
     """The task, and the pairs."""
     from ..data.captions import read_pairs
     from ..data.overlap import overlap_notes
-    from ..data.specs import make_task
 
-    task = make_task(
-        train=options["train"],
-        val=options["val"],
-        test=options["test"],
-        shifts=pairs(options["shift"], "--shift"),
-        class_maps=pairs(options["class_map"], "--class-map"),
-        templates=options["templates"],
-        metric=options["metric"],
-        root=options["data_root"],
-        skip_bad=options["skip_bad"],
-    )
-    given = task.train
-    if options["pairs_spec"] is not None:
-        given = read_pairs(
-            options["pairs_spec"], templates=task.templates, skip_missing=options["skip_bad"]
-        )
+    task = task_of_options({**options, "limit": None})
+    given, spec = task.train, options["pairs_spec"]
+    if spec is not None:
+        given = read_pairs(spec, templates=task.templates, skip_missing=options["skip_bad"])
     limit = options["limit"]
-    bank = limit if options["cut_bank"] else None
     pairs_too = {"pairs": given} | {n: s.split for n, s in task.scored().items()}
     shared = () if given is task.train else overlap_notes(pairs_too, only="pairs")
-    for note in (*task.notes, *shared):
+    for note in shared:
         say(f"note: {note}")
-    return task.subset(train=bank, evaluation=limit, seed=0), given
+    return task.subset(train=limit if options["cut_bank"] else None, evaluation=limit), given
 
 
-def _labels(fits: Sequence[Any]) -> dict[str, str]:
-    """Key of a method -> what people read."""
-    return {fit.key: fit.method.label() for fit in fits}
-
-
-def _compared(found: Sequence[Any], labels: dict[str, str], k: int) -> list[str]:
+def _compared(done: Any, k: int) -> list[str]:
     """The tuned ends and the fixed alpha against the pretrained encoder and the controls."""
+    labels = {fit.key: fit.method.label() for fit in done.fits}
     lines = [f"kNN (k = {k}) accuracy, difference in points with its paired 95 % interval"]
-    for c in found:
+    for c in done.comparisons:
         if c.split not in ("test", "mean over shifts") or c.rule == "id_val":
             continue
-        other = "pretrained" if c.other == "pretrained" else _by(labels[c.other])
+        other = "pretrained" if c.other == "pretrained" else labels[c.other].rpartition(", ")[2]
         alpha = "1" if c.rule == "end" else "fixed"
         what = f"{labels[c.method]}, α {alpha}, against {other}, {c.split}"
         mark = "" if c.significant else "  not significant"
@@ -234,8 +202,3 @@ def _compared(found: Sequence[Any], labels: dict[str, str], k: int) -> list[str]
             f"{what}{mark}"
         )
     return lines
-
-
-def _by(label: str) -> str:
-    """The control in a label: "shuffled captions"."""
-    return label.rpartition(", ")[2]

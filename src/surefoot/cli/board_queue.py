@@ -12,7 +12,7 @@ from .board_common import board_file, check_recipe, submitted_recipe, who
 from .common import say, typed
 
 if TYPE_CHECKING:
-    from ..board.rows import Submission
+    from ..board.store.rows import Submission
 
 __all__ = ["submit_command", "verify_command"]
 
@@ -24,9 +24,9 @@ __all__ = ["submit_command", "verify_command"]
 def submit_command(file: str | None, board: str, template: bool) -> None:
     """Send FILE, a filled-in form (JSON), to the queue; it is shown as submitted, unverified."""
     from ..board.errors import BoardError
-    from ..board.store import Store
-    from ..board.submit import submit
-    from ..board.submit import template as form
+    from ..board.store.store import Store
+    from ..board.store.submit import submit
+    from ..board.store.submit import template as form
 
     if template:
         click.echo(form(), nl=False)
@@ -71,8 +71,8 @@ def verify_command(
     and models that the installed open_clip and timm list; files, folders, addresses and hub
     repositories are refused. What would be done is shown first, and nothing is fetched unasked.
     """
-    from ..board.store import Store
-    from ..board.verify import Checked, judge, verify
+    from ..board.runs.verify import Checked, judge, verify
+    from ..board.store.store import Store
 
     def rerun(sent: Submission) -> Path:
         return _rerun(sent, out or f"runs/submission-{sent.id}", resume, yes)
@@ -95,7 +95,7 @@ def verify_command(
 
 def _rerun(sent: Submission, out: str, resume: bool, yes: bool) -> Path:
     """Carry a submitted recipe out, after saying what that means."""
-    from ..recipes.study import carry_out
+    from ..recipes.experiment import run_recipe
     from ..recipes.submitted import fetched, plan
 
     text = str(sent.payload["recipe"])
@@ -104,5 +104,5 @@ def _rerun(sent: Submission, out: str, resume: bool, yes: bool) -> Path:
     if (names := fetched(recipe)) and not yes:
         what = f"{', '.join(names)}, from the Hugging Face hub where not cached"
         click.confirm(f"This loads {what}. Go on?", abort=True, err=True)
-    carry_out(recipe, out, resume=resume, command=typed(), say=say)
+    run_recipe(recipe, out, resume=resume, command=typed(), say=say)
     return Path(out)

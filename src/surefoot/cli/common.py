@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
@@ -15,13 +16,19 @@ import click
 
 __all__ = [
     "alphas_option",
+    "data_of",
     "data_options",
     "device_options",
     "main_process",
     "pairs",
     "say",
+    "seeds_of",
+    "show",
     "stoppable",
+    "task_of_options",
     "typed",
+    "typed_here",
+    "val_is_test",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,6 +52,22 @@ def say(line: str) -> None:
 def typed() -> str:
     """The command as it was typed, quoted for a shell."""
     return shlex.join(["surefoot", *sys.argv[1:]])
+
+
+def typed_here(option: str) -> bool:
+    """Was it typed, or is it the default?"""
+    source = click.get_current_context().get_parameter_source(option)
+    return source == click.core.ParameterSource.COMMANDLINE
+
+
+def show(study: Any, began: float, *more: str) -> None:
+    """Write a study's report, print its table and more on stdout, and the place on stderr."""
+    from ..report import render, render_terminal
+
+    page = render(study)
+    for line in (render_terminal(study), *more):
+        click.echo(line)
+    say(f"{time.perf_counter() - began:.0f} s; report: {page}")
 
 
 def pairs(values: Sequence[str], option: str) -> dict[str, str]:
@@ -196,3 +219,55 @@ def alphas_option() -> Callable[[F], F]:
         callback=parse,
         help="How many positions on the path, or which.",
     )
+
+
+def data_of(options: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What the data options say, as a recipe has it."""
+    names = ("train", "val", "test", "templates", "metric", "skip_bad")
+    return {
+        **{name: options[name] for name in names},
+        "shifts": pairs(options["shift"], "--shift"),
+        "class_maps": pairs(options["class_map"], "--class-map"),
+        "root": options["data_root"],
+        **more,
+    }
+
+
+def task_of_options(options: dict[str, Any]) -> Any:
+    """The task that the data options name; --train may be left out where --test is enough."""
+    from ..errors import COMMAND_LINE
+    from ..recipes.recipe import parse_recipe
+    from ..recipes.tasks import task_of, told
+
+    train = options["train"] or options["test"]
+    if not train:
+        raise click.UsageError("--train or --test is missing")
+    data = data_of(options, train=train, limit_eval=options["limit"])
+    plain = {"model": "none", "methods": ["zero-shot"], "data": data}
+    recipe = parse_recipe(plain, where=COMMAND_LINE)
+    task = task_of(recipe.spec.data, progress=sys.stderr.isatty(), stand_in=not options["train"])
+    for line in told(task)[1:]:  # notes; how many images there are stands in the result
+        say(line)
+    return task
+
+
+def val_is_test(options: dict[str, Any], task: Any) -> bool:
+    """No training or validation images were given, and validation was cut off the test set.
+
+    Nothing may be chosen on such images: they are test images.
+    """
+    return not (options["train"] or options["val"]) and task.val.source == task.test.source
+
+
+def seeds_of(text: str) -> list[int]:
+    """Seeds, comma-separated.
+
+    Raises:
+        click.BadParameter: Something else.
+    """
+    try:
+        return [int(s) for s in text.split(",")]
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r}: whole numbers, comma-separated", param_hint="--seeds"
+        ) from error

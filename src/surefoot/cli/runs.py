@@ -16,13 +16,16 @@ from ..errors import COMMAND_LINE
 from ..registry import nearest
 from .common import (
     alphas_option,
+    data_of,
     data_options,
     device_options,
     main_process,
-    pairs,
     say,
+    seeds_of,
+    show,
     stoppable,
     typed,
+    typed_here,
 )
 
 __all__ = ["demo_command", "fit_command"]
@@ -43,10 +46,7 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
     """
     from ..recipes.demo import demo_recipe
 
-    recipe = demo_recipe(full=full, seed=seed, device=device)
-    began = time.perf_counter()
-    study = _carried_out(recipe, out, resume)
-    _finish(study, began)
+    _carried_out(demo_recipe(full=full, seed=seed, device=device), out, resume)
 
 
 @click.command("fit")
@@ -133,33 +133,26 @@ def fit_command(
         chosen = _with_options(_recipe_of(recipe), options)
         out = out or "runs/" + ("miniature-" if miniature else "") + _run_name(recipe)
         if miniature:
-            _fit_miniature(chosen, out)
+            from ..recipes.miniature import miniature as made_small
+
+            with tempfile.TemporaryDirectory(prefix="surefoot-miniature-") as root:
+                _carried_out(made_small(chosen, root), out, resume=False)
             return
     else:
         chosen = parse_recipe(_as_recipe(options), where=COMMAND_LINE)
         out = out or "runs/" + _slug(f"{options['model']}-{'-'.join(options['methods'])}")
-    began = time.perf_counter()
-    study = _carried_out(chosen, out, resume)
-    _finish(study, began)
+    _carried_out(chosen, out, resume)
 
 
-def _carried_out(recipe: Any, out: str, resume: bool) -> Any:
-    from ..recipes.study import carry_out
+def _carried_out(recipe: Any, out: str, resume: bool) -> None:
+    """Run a recipe, write its report, print the table on stdout and the place on stderr."""
+    from ..recipes.experiment import run_recipe
 
-    shown = sys.stderr.isatty()
+    began, shown = time.perf_counter(), sys.stderr.isatty()
     with stoppable():
-        return carry_out(recipe, out, resume=resume, progress=shown, command=typed(), say=say)
-
-
-def _fit_miniature(recipe: Any, out: str) -> None:
-    """Fit a recipe on data that are generated for it and thrown away."""
-    from ..recipes.miniature import miniature
-    from ..recipes.study import carry_out
-
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="surefoot-miniature-") as root:
-        study = carry_out(miniature(recipe, root), out, command=typed(), say=say)
-    _finish(study, began)
+        study = run_recipe(recipe, out, resume=resume, progress=shown, command=typed(), say=say)
+    if main_process():
+        show(study, began)
 
 
 def _recipe_of(name: str) -> Any:
@@ -187,8 +180,8 @@ def _run_name(recipe: str) -> str:
 def _with_options(recipe: Any, options: dict[str, Any]) -> Any:
     """The recipe where this machine has its data and its model, on the device that was asked."""
     recipe = recipe.at(options["data_root"])
-    typed_here = [n for n in ("model", "device", "workers", "compile") if given(n)]
-    changes = {name: options[name] for name in typed_here}
+    names = ("model", "device", "workers", "compile")
+    changes = {name: options[name] for name in names if typed_here(name)}
     return replace(recipe, spec=recipe.spec.model_copy(update=changes)) if changes else recipe
 
 
@@ -196,18 +189,12 @@ def _no_options_beside_recipe() -> None:
     """A recipe says everything; an option beside it would be silently ignored, so refuse it."""
     allowed = {"recipe", "out", "resume", "data_root", "miniature", "model", "device", "workers",
                "compile"}  # fmt: skip
-    extra = [p for p in click.get_current_context().params if p not in allowed and given(p)]
+    extra = [p for p in click.get_current_context().params if p not in allowed and typed_here(p)]
     if extra:
         raise click.UsageError(
             f"--{extra[0].replace('_', '-')} cannot be combined with a recipe file: "
             "edit the recipe instead"
         )
-
-
-def given(option: str) -> bool:
-    """Was it typed?"""
-    source = click.get_current_context().get_parameter_source(option)
-    return source == click.core.ParameterSource.COMMANDLINE
 
 
 def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
@@ -217,37 +204,18 @@ def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
             raise click.UsageError(f"--{name} is missing (or give a recipe file)")
     if not options["methods"]:
         raise click.UsageError("--method is missing: ft, lp-ft, flyp, ... (surefoot ls methods)")
-    if options["repeats"] and given("seeds"):
+    if options["repeats"] and typed_here("seeds"):
         raise click.UsageError("--repeats N means the seeds 0 to N - 1: give it or --seeds")
-    try:
-        seeds = [int(s) for s in options["seeds"].split(",")]
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{options['seeds']!r}: whole numbers, comma-separated", param_hint="--seeds"
-        ) from error
-    data = {
-        "train": options["train"],
-        "val": options["val"],
-        "test": options["test"],
-        "shifts": pairs(options["shift"], "--shift"),
-        "class_maps": pairs(options["class_map"], "--class-map"),
-        "templates": options["templates"],
-        "metric": options["metric"],
-        "root": options["data_root"],
-        "skip_bad": options["skip_bad"],
-        "limit_train": options["limit"],
-        "limit_eval": options["limit"],
-        "few_shot": options["few_shot"],
-        "repeats": options["repeats"],
-    }
+    few = {"few_shot": options["few_shot"], "repeats": options["repeats"]}
+    limits = {"limit_train": options["limit"], "limit_eval": options["limit"]}
     plain: dict[str, Any] = {
         "name": " and ".join(options["methods"]) + f" of {options['model']}",
         "model": options["model"],
-        "data": data,
+        "data": data_of(options, **limits, **few),
         "methods": [_method(name, options) for name in options["methods"]],
         "path": {"alphas": options["alphas"]} if options["wise"] else None,
         "evaluate": ["head", "knn"] if options["knn"] else ["head"],
-        **({} if options["repeats"] else {"seeds": seeds}),
+        **({} if options["repeats"] else {"seeds": seeds_of(options["seeds"])}),
         "device": options["device"],
         "precision": options["precision"],
         "batch_size": options["batch_size"],
@@ -302,14 +270,3 @@ def _schedule(options: dict[str, Any]) -> dict[str, Any]:
 
 def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-").lower()
-
-
-def _finish(study: Any, began: float) -> None:
-    """Write the report, print the table on stdout and the place on stderr."""
-    if not main_process():
-        return
-    from ..report import render, render_terminal
-
-    page = render(study)
-    click.echo(render_terminal(study))
-    say(f"{time.perf_counter() - began:.0f} s; report: {page}")
