@@ -122,7 +122,7 @@ def content(images: Images, index: int) -> bytes:
     if not known[row]:
         digests[row] = np.frombuffer(_read(source, row), np.uint8)
         known[row] = True
-    return digests[row].tobytes()
+    return bytes(digests[row])
 
 
 def _read(source: Images, row: int) -> bytes:
