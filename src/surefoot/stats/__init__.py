@@ -8,7 +8,8 @@ and says why. How often each form holds the truth: docs/statistics.md.
 
 from __future__ import annotations
 
-from .comparison import About, Comparison, compare
+from .compared import About, Comparison
+from .comparison import compare
 from .crossed import CrossedDifference, crossed_difference
 from .intervals import Interval, bootstrap, clopper_pearson, cluster_bootstrap
 from .means import SeedMean, combine_mean, mean_interval_over_seeds

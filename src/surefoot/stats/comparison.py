@@ -4,93 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
+from .compared import ENOUGH_UNITS, About, Comparison
 from .intervals import Interval
 from .paired import sign_flips
 from .shown import too_few
 from .spread import Rows, Spread, rows_of, spread
-from .words import ENOUGH_UNITS, said
 
-__all__ = ["About", "Comparison", "Rights", "Units", "compare"]
+__all__ = ["Rights", "Units", "compare"]
 
 Floats = NDArray[np.float64]
-About = Literal["methods", "models"]
 Rights = Mapping[str, ArrayLike]
 Units = Mapping[str, ArrayLike | None]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a is worth minus what b is worth, on the same images.
-
-    Attributes:
-        difference: a - b, the unweighted mean over splits, and over seeds.
-        standard_error: Of the difference.
-        interval: The widest that the data call for; it leaves out zero exactly where ``p`` is
-            below 1 - level. Kind "none" says why in ``reason``.
-        p: Two-sided, of no difference.
-        dof: Satterthwaite's degrees of freedom.
-        about: "methods": other seeds are part of the question. "models": the trained models as
-            they are.
-        units: How many units (images, patients, designers) there are over all splits.
-        differing: On how many of them a and b differ.
-        images: How many, over all splits.
-        images_are_units: Every image is taken to stand for itself.
-        seeds: How many.
-        per_seed: The difference of every seed.
-        level: Of the interval.
-        spread: The parts of the variance.
-        splits: Split -> its own comparison, where there is more than one.
-    """
-
-    difference: float
-    standard_error: float
-    interval: Interval
-    p: float
-    dof: float
-    about: About
-    units: int
-    differing: int
-    images: int
-    images_are_units: bool
-    seeds: int
-    per_seed: tuple[float, ...]
-    level: float
-    spread: Spread = field(repr=False)
-    splits: Mapping[str, Comparison] = field(default_factory=dict, repr=False)
-
-    @property
-    def better(self) -> int:
-        """1: a is better, -1: b is, 0: the data do not say. Never more than the interval says."""
-        if not self.interval or not self.p < 1 - self.level:
-            return 0
-        return 1 if self.difference > 0 else -1
-
-    @property
-    def says(self) -> tuple[str, ...]:
-        """What carries the comparison and what it cannot tell, sentence by sentence."""
-        return said(self)
-
-    def p_above(self, bound: float = 0.0) -> float:
-        """One-sided p of "the difference is above ``bound``": small where the data say so."""
-        return self._side(1, bound)
-
-    def p_below(self, bound: float = 0.0) -> float:
-        """One-sided p of "the difference is below ``bound``"."""
-        return self._side(-1, bound)
-
-    def _side(self, way: int, bound: float) -> float:
-        if bound == 0:  # as the two-sided test has it, exact where that is
-            return self.p / 2 if way * self.difference > 0 else 1 - self.p / 2
-        if not self.interval:
-            return 1.0
-        return self.spread.tail(way * (self.difference - bound))
 
 
 def compare(

@@ -9,7 +9,8 @@ from itertools import combinations
 import numpy as np
 
 from ..errors import DataError
-from .comparison import About, Comparison, Rights, Units, compare
+from .compared import About, Comparison
+from .comparison import Rights, Units, compare
 from .paired import holm
 
 __all__ = ["Ranking", "rank"]
