@@ -23,7 +23,7 @@ KNOWN = frozenset(
         "surefoot.stats.comparison surefoot.stats.words",
     }
 )
-"""Circles that are still there, by imports inside functions or for types. This list only shrinks."""
+"""Circles that are still there, by imports inside functions or for types. It only shrinks."""
 
 
 def modules(root: Path) -> dict[str, Path]:
