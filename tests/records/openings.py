@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from surefoot.board.store import Store
+from surefoot.board.store.store import Store
 from surefoot.runs import open_study
 
 from .commands import surefoot

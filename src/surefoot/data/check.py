@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from PIL import Image
@@ -15,7 +16,7 @@ from .images import EncodedImages, decode, many_may_read, reason
 from .prefetch import prefetch, threads_for
 from .sequence import BROKEN, Images, content, keep_identity, underlying
 
-__all__ = ["Progress", "check_images", "require_good"]
+__all__ = ["Progress", "check_images", "know_images", "require_good"]
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
@@ -41,10 +42,11 @@ def check_images(
         (id, reason) in the order of the split.
     """
     bad: list[tuple[str, str]] = []
+    source, rows = underlying(split.images, np.arange(len(split), dtype=np.int64))
 
     def one(index: int) -> str | None:
         try:
-            _look(split.images, index, quick)
+            _look(source, int(rows[index]), quick)
         except BROKEN as error:
             return reason(error)
         return None
@@ -58,6 +60,24 @@ def check_images(
     return bad
 
 
+def know_images(split: Split, *, workers: int = 0, progress: Progress | None = None) -> None:
+    """Read every image for its identity alone; one that cannot be read has none.
+
+    Args:
+        split: What is not decoded before a run: a published data set.
+        workers: As in :func:`check_images`.
+        progress: Likewise.
+    """
+
+    def one(index: int) -> None:
+        with suppress(*BROKEN):
+            content(split.images, index)
+
+    for index, _ in enumerate(prefetch(one, range(len(split)), workers or _threads(split))):
+        if progress is not None and (index % 256 == 255 or index + 1 == len(split)):
+            progress(index + 1, len(split))
+
+
 def _threads(split: Split) -> int:
     """Threads that pay off for images like the first; a broken one says nothing about the rest."""
     if not many_may_read(split.images):
@@ -68,10 +88,8 @@ def _threads(split: Split) -> int:
         return 1
 
 
-def _look(images: Images, index: int, quick: bool) -> None:
+def _look(source: Images, row: int, quick: bool) -> None:
     """Read one image, note who it is, and decode it (or its header)."""
-    source, rows = underlying(images, np.array([index], dtype=np.int64))
-    row = int(rows[0])
     if not isinstance(source, EncodedImages):
         source[row]
         content(source, row)

@@ -147,18 +147,17 @@ def identities(images: Images) -> NDArray[np.uint8]:
     return digests[rows]
 
 
-def keep_identity(images: Images, index: int, digest: bytes) -> None:
+def keep_identity(source: Images, row: int, digest: bytes) -> None:
     """Note who an image is that was just read.
 
     Args:
-        images: The sequence.
-        index: In it.
+        source: The sequence, as :func:`underlying` gives it.
+        row: In it.
         digest: SHA-256 of the encoded bytes.
     """
-    source, rows = underlying(images, np.array([index], dtype=np.int64))
     digests, known = _ledger(source)
-    digests[rows[0]] = np.frombuffer(digest, np.uint8)
-    known[rows[0]] = True
+    digests[row] = np.frombuffer(digest, np.uint8)
+    known[row] = True
 
 
 _Ledger = tuple[NDArray[np.uint8], NDArray[np.bool_]]
