@@ -31,8 +31,8 @@ from towers import timm_pair
 from surefoot.context import RunContext
 from surefoot.methods.ft import FineTune
 from surefoot.methods.partial import LastBlocks
-from surefoot.recipes.recipe import RecipeSpec
-from surefoot.recipes.study import task_of
+from surefoot.recipes.recipe import DataSpec
+from surefoot.recipes.tasks import task_of
 from surefoot.train import Schedule, learning_rate
 from surefoot.train.loop import _order
 
@@ -63,8 +63,7 @@ class Work:
         for parameter in self.theirs.get_classifier().parameters():
             nn.init.zeros_(parameter)
         self.schedule = Schedule(epochs=int(epochs), batch_size=BATCH, lr=1e-3, warmup_steps=0)
-        self.task = task_of(RecipeSpec(model="none", methods=["zero-shot"], data={
-            "train": root, "val": root, "test": root}))  # fmt: skip
+        self.task = task_of(DataSpec(train=root, val=root, test=root))
 
     def ours(self, store: bool) -> dict[str, Any]:
         """The method as a recipe makes it."""

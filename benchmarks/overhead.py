@@ -3,7 +3,7 @@
     python benchmarks/overhead.py [--repeats 5] [--out benchmarks/results/overhead.json]
 
 Both sides do the demo's fine-tuning run (the same images, steps and alphas). *Ours* is
-``carry_out`` on a recipe, from an empty folder to score rows. *Bare* is what no tool can avoid: the
+``run_recipe``, from an empty folder to score rows. *Bare* is what no tool can avoid: the
 same forward and backward passes and optimiser steps, and the same forward passes of the sweep, on
 tensors that are in memory already. They take turns; the result is the median of the paired ratios.
 Start-up of Python and its imports happens before either clock starts. The bar: ours is at most
@@ -25,13 +25,15 @@ import torch
 
 from surefoot.context import cap_threads
 from surefoot.data.loading import make_loader
-from surefoot.methods.base import Classify, pretrained_end
+from surefoot.evals.zero_shot import pretrained_end
+from surefoot.methods.base import Classify
 from surefoot.models.load import load
 from surefoot.paths import Path as WeightPath
 from surefoot.recipes.demo import demo_recipe
+from surefoot.recipes.experiment import run_recipe
+from surefoot.recipes.job import Look
 from surefoot.recipes.recipe import parse_recipe
-from surefoot.recipes.scoring import grid_of
-from surefoot.recipes.study import carry_out, task_of
+from surefoot.recipes.tasks import task_of
 from surefoot.train import learning_rate
 from surefoot.train.loop import _order
 
@@ -46,7 +48,7 @@ class Bare:
 
     def __init__(self, recipe: Any, start: Any, task: Any) -> None:
         self.method = recipe.methods[0]
-        self.alphas = grid_of(recipe)
+        self.alphas = Look.of(recipe.spec).alphas
         self.batch = recipe.spec.batch_size
         self.start = start
         self.task = task
@@ -108,14 +110,14 @@ def main() -> None:
     plain = demo_recipe().to_dict()
     plain["methods"] = [m for m in plain["methods"] if m["name"] == "ft"]
     recipe = parse_recipe(plain)
-    task = task_of(recipe.spec)
+    task = task_of(recipe.spec.data)
     bare = Bare(recipe, load("tiny-clip"), task)
     bare.run()  # warm-up, not counted
     rows = []
     for _ in range(arguments.repeats):
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
-            carry_out(recipe, Path(folder) / "run")
+            run_recipe(recipe, Path(folder) / "run")
             ours = time.perf_counter() - began
         rows.append({"ours_s": ours, "bare_s": bare.run()})
         print(

@@ -35,16 +35,15 @@ FORWARD = "forward only"
 
 SETUP = """
 import tempfile, torch, surefoot
-from surefoot.methods.base import pretrained_end
-from surefoot.evals.predict import evaluate
-from surefoot.paths import Path, adaptive_sweep, alpha_grid, sweep
-from surefoot.recipes.recipe import RecipeSpec
-from surefoot.recipes.study import task_of
+from surefoot.evals.evaluate import evaluate
+from surefoot.evals.zero_shot import pretrained_end
+from surefoot.paths import Path, alpha_grid, sweep
+from surefoot.recipes.recipe import DataSpec
+from surefoot.recipes.tasks import task_of
 from surefoot.select import select
 name, root, alphas = sys.argv[1], sys.argv[2], alpha_grid(int(sys.argv[3]))
-task = task_of(RecipeSpec(model="none", methods=["zero-shot"], data={
-    "train": root + "/val", "val": root + "/val", "test": root + "/test",
-    "shifts": {"shift": root + "/shift"}}))
+task = task_of(DataSpec(train=root + "/val", val=root + "/val", test=root + "/test",
+                        shifts={"shift": root + "/shift"}))
 start = pretrained_end(surefoot.load(name), task)
 end = start.clone()
 torch.manual_seed(0)
@@ -61,9 +60,8 @@ facts = {"chosen": rules(curve), "values": {k: list(map(float, curve.values(k)))
 """
 
 ADAPTIVE = """
-found = adaptive_sweep(Path(start, end), task, alphas=alphas)
-facts = {"chosen": {s.rule: s.alpha for s in found.selections},
-         "passes": found.passes, "full": found.full}
+found = sweep(Path(start, end), task, alphas=alphas, adaptive=True)
+facts = {"chosen": rules(found), "passes": found.search.passes, "full": found.search.full}
 """
 
 TENSORS = """

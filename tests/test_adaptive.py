@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surefoot.models.heads import random_head
-from surefoot.paths import Path, adaptive_sweep, alpha_grid, sweep
+from surefoot.paths import Path, alpha_grid, sweep
 from surefoot.paths.candidates import candidates, choose, preview, search, surprises
-from surefoot.select import select
+from surefoot.select import select, select_all
 
 from .conftest import CLASSES, toy_model
 
@@ -101,17 +101,21 @@ def test_on_a_task_every_number_is_that_of_the_full_sweep(task):
     path = Path(*ends())
     full = sweep(path, task)
     kept: list[tuple[float, str]] = []
-    found = adaptive_sweep(path, task, on_predictions=lambda a, p: kept.append((a, p.split)))
-    for chosen in found.selections:
+    found = sweep(path, task, adaptive=True,
+                  on_predictions=lambda a, p: kept.append((a, p.split)))  # fmt: skip
+    search = found.search
+    selections = select_all(found)
+    assert [s.rule for s in selections] == ["fixed", "id_val", "one_se"]
+    for chosen in selections:
         assert chosen.alpha == select(full, chosen.rule).alpha
         assert chosen.regret == {}
-    for curve in (found.curve, found.validation):
+    for curve in (found, search.validation):
         for split, row in curve.scores.items():
             for alpha, score in zip(curve.alphas, row, strict=True):
                 assert score == full.scores[split][full.alphas.index(alpha)]
-    assert set(found.curve.scores) == {"val", "test", "recoloured"}
-    assert sorted(kept) == sorted((a, s) for a in found.curve.alphas for s in found.curve.scores)
-    assert found.passes < found.full == 90 * 11
-    assert found.preview[0] == full.scores["val"][0].value
-    rows = [full.alphas.index(a) for a in found.curve.alphas]
-    assert np.array_equal(found.curve.correct["test"], full.correct["test"][rows])
+    assert set(found.scores) == {"val", "test", "recoloured"}
+    assert sorted(kept) == sorted((a, s) for a in found.alphas for s in found.scores)
+    assert search.passes < search.full == 90 * 11
+    assert search.preview[0] == full.scores["val"][0].value
+    rows = [full.alphas.index(a) for a in found.alphas]
+    assert np.array_equal(found.correct["test"], full.correct["test"][rows])

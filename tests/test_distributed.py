@@ -12,8 +12,8 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from surefoot import processes
+from surefoot.recipes.experiment import run_recipe
 from surefoot.recipes.recipe import parse_recipe
-from surefoot.recipes.study import carry_out
 from surefoot.runs import open_study
 from tests.launch import together
 
@@ -148,7 +148,7 @@ def recipe(photos: Path, *methods: str) -> dict[str, object]:
 def alone(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study of one process."""
     out = tmp_path_factory.mktemp("alone") / "study"
-    carry_out(parse_recipe(recipe(photos, "ft", "lp-ft", "flyp")), out)
+    run_recipe(parse_recipe(recipe(photos, "ft", "lp-ft", "flyp")), out)
     return out
 
 

@@ -14,7 +14,8 @@ from surefoot.context import RunContext
 from surefoot.data.dataset import Task
 from surefoot.data.loading import make_loader
 from surefoot.evals.knn import knn
-from surefoot.methods.base import Classify, task_head
+from surefoot.evals.zero_shot import task_head
+from surefoot.methods.base import Classify
 from surefoot.methods.flyp import ImagesAndPrompts, both_towers
 from surefoot.methods.flyp_ce import _ImagesAndClasses
 from surefoot.models import open_clip as open_clip_loading

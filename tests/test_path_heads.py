@@ -9,11 +9,12 @@ import torch
 from surefoot.data.dataset import Task
 from surefoot.errors import WeightsError
 from surefoot.evals.predict import predict
-from surefoot.methods.base import as_dict, pretrained_end
+from surefoot.evals.zero_shot import pretrained_end
+from surefoot.methods.base import as_dict
 from surefoot.methods.flyp import FLYP
 from surefoot.methods.ft import FineTune
 from surefoot.methods.parse import method_from
-from surefoot.methods.wise_ft import WiseFT, wise_path
+from surefoot.methods.wise_ft import WiseFT
 from surefoot.models.heads import zero_shot_head
 from surefoot.models.load import load
 from surefoot.models.model import Model
@@ -43,7 +44,7 @@ def logits(model: Model, task: Task) -> np.ndarray:
 def test_both_policies_agree_at_the_ends_and_differ_between(
     clip: Model, tuned: Model, task: Task
 ) -> None:
-    mixed, written = (wise_path(clip, tuned, task, head=h) for h in ("auto", "text"))  # type: ignore[arg-type]
+    mixed, written = (Path.between(clip, tuned, task, head=h) for h in ("auto", "text"))  # type: ignore[arg-type]
     for alpha in (0.0, 1.0):
         assert fingerprint(written.at(alpha)) == fingerprint(mixed.at(alpha))
     assert fingerprint(written.at(0.0)) == fingerprint(pretrained_end(clip, task))
@@ -56,7 +57,7 @@ def test_both_policies_agree_at_the_ends_and_differ_between(
 def test_between_the_ends_it_is_the_zero_shot_head_of_the_mixed_tower(
     clip: Model, tuned: Model, task: Task
 ) -> None:
-    path = wise_path(clip, tuned, task, head="text")
+    path = Path.between(clip, tuned, task, head="text")
     for alpha in (0.2, 0.5, 0.999):
         model = path.at(alpha)
         expected = zero_shot_head(
@@ -68,7 +69,7 @@ def test_between_the_ends_it_is_the_zero_shot_head_of_the_mixed_tower(
 
 
 def test_a_sweep_equals_the_plain_loop(clip: Model, tuned: Model, task: Task) -> None:
-    path = wise_path(clip, tuned, task, head="text")
+    path = Path.between(clip, tuned, task, head="text")
     seen = {}
     sweep(path, task, alphas=(0.0, 0.5, 1.0),
           on_predictions=lambda a, p: seen.update({(a, p.split): p.logits}))  # fmt: skip
@@ -86,7 +87,7 @@ def test_what_does_not_fit_is_refused(clip: Model, tuned: Model, task: Task) -> 
         Path(clip, tuned, head="text")
     trained = FineTune(schedule=QUICK).fit(clip, task)
     with pytest.raises(WeightsError, match="head of the end is not what its text tower writes"):
-        wise_path(clip, trained, task, head="text")
+        Path.between(clip, trained, task, head="text")
     with pytest.raises(WeightsError, match="needs a text tower in both ends"):
         Path(toy_model(), toy_model(seed=1), head="text", prompts=Prompts.of(task))
 
@@ -96,5 +97,5 @@ def test_wise_ft_takes_the_policy_and_it_goes_through_a_recipe(
 ) -> None:
     method = WiseFT(inner=FLYP(schedule=QUICK), alpha=0.5, head="text")
     assert method_from(as_dict(method)) == method
-    expected = wise_path(clip, tuned, task, head="text").at(0.5)
+    expected = Path.between(clip, tuned, task, head="text").at(0.5)
     assert fingerprint(method.fit(clip, task)) == fingerprint(expected)

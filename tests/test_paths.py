@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from surefoot.data.dataset import Shift, Task
 from surefoot.errors import AlphaError, ClassMismatch, DataError, ModelError, WeightsError
-from surefoot.evals.predict import predict, score
+from surefoot.evals.predict import predict
+from surefoot.evals.score import score
 from surefoot.models.heads import Head, random_head
 from surefoot.models.model import Model, ModelSpec, TextTower
 from surefoot.paths import Path, alpha_grid, output_ensemble, sweep

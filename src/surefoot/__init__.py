@@ -41,16 +41,15 @@ _WHERE = {
     "UniformSoup": "methods.uniform_soup",
     "WiseFT": "methods.wise_ft",
     "ZeroShot": "methods.zero_shot",
-    "wise_path": "methods.wise_ft",
     # training
     "RunContext": "context",
     "Schedule": "train",
     # the path, evaluation, selection
     "Path": "paths",
     "Weights": "weights.weights",
-    "evaluate": "evals.predict",
+    "evaluate": "evals.evaluate",
     "predict": "evals.predict",
-    "score": "evals.predict",
+    "score": "evals.score",
     "select": "select",
     "sweep": "paths",
     # records
@@ -60,11 +59,14 @@ _WHERE = {
     "open_study": "runs",
     # recipes and the report
     "SurefootError": "errors",
-    "carry_out": "recipes.study",
     "load_recipe": "recipes.recipe",
     "parse_recipe": "recipes.recipe",
     "render": "report",
+    "run_recipe": "recipes.experiment",
 }
+
+_RENAMED = {"carry_out": "run_recipe", "wise_path": "Path.between"}
+"""Old names, which work for one release with a warning."""
 
 __all__ = sorted([*_WHERE, "__version__"])
 
@@ -77,9 +79,9 @@ if TYPE_CHECKING:
     from .data.dataset import Task as Task
     from .data.specs import make_task as make_task
     from .errors import SurefootError as SurefootError
-    from .evals.predict import evaluate as evaluate
+    from .evals.evaluate import evaluate as evaluate
     from .evals.predict import predict as predict
-    from .evals.predict import score as score
+    from .evals.score import score as score
     from .methods.base import Method as Method
     from .methods.film import FiLM as FiLM
     from .methods.flyp import FLYP as FLYP
@@ -93,7 +95,6 @@ if TYPE_CHECKING:
     from .methods.token_replay import TokenReplay as TokenReplay
     from .methods.uniform_soup import UniformSoup as UniformSoup
     from .methods.wise_ft import WiseFT as WiseFT
-    from .methods.wise_ft import wise_path as wise_path
     from .methods.zero_shot import ZeroShot as ZeroShot
     from .models.heads import Head as Head
     from .models.heads import zero_shot_head as zero_shot_head
@@ -101,9 +102,9 @@ if TYPE_CHECKING:
     from .models.model import Model as Model
     from .paths import Path as Path
     from .paths import sweep as sweep
+    from .recipes.experiment import run_recipe as run_recipe
     from .recipes.recipe import load_recipe as load_recipe
     from .recipes.recipe import parse_recipe as parse_recipe
-    from .recipes.study import carry_out as carry_out
     from .records import Curve as Curve
     from .records import Score as Score
     from .report import render as render
@@ -113,7 +114,7 @@ if TYPE_CHECKING:
     from .train import Schedule as Schedule
     from .weights.weights import Weights as Weights
 
-__getattr__ = lazy(__name__, _WHERE)
+__getattr__ = lazy(__name__, _WHERE, _RENAMED)
 
 
 def __dir__() -> list[str]:

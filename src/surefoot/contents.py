@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 __all__ = ["lazy"]
 
 
-def lazy(package: str, where: Mapping[str, str]) -> Callable[[str], Any]:
+def lazy(
+    package: str, where: Mapping[str, str], renamed: Mapping[str, str] | None = None
+) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package whose names lie in modules of it.
 
     A module of the same name as something in it does not hide it: importing ``surefoot.select``
@@ -21,6 +24,7 @@ def lazy(package: str, where: Mapping[str, str]) -> Callable[[str], Any]:
     Args:
         package: ``__name__`` of the package, which is being imported.
         where: Name -> module, relative to the package.
+        renamed: Old name -> the new one ("Path.between"), which it gives with a warning.
     """
     module = sys.modules[package]
 
@@ -32,6 +36,16 @@ def lazy(package: str, where: Mapping[str, str]) -> Callable[[str], Any]:
     module.__class__ = Contents
 
     def get(name: str) -> Any:
+        if renamed is not None and name in renamed:
+            new = renamed[name]
+            warnings.warn(
+                f"{package}.{name} is now {package}.{new}; the old name goes with the next release",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            holder, _, attribute = new.partition(".")
+            found = getattr(module, holder)
+            return getattr(found, attribute) if attribute else found
         if name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(importlib.import_module(f".{where[name]}", package), name)

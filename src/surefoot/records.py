@@ -22,7 +22,9 @@ from .errors import RunError
 __all__ = [
     "SCHEMA",
     "Curve",
+    "Origin",
     "Score",
+    "Search",
     "read_jsonl",
     "replaced",
     "write_atomic",
@@ -34,6 +36,29 @@ SCHEMA = 1
 """Version of the score rows; readers accept this and everything older."""
 
 IntervalKind = Literal["clopper-pearson", "bootstrap", "cluster-bootstrap", "none"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a score must remember and its predictions do not say; fields as those of a Score.
+
+    Attributes:
+        method: Whose predictions these are.
+        evaluator: How logits were made.
+        alpha: Position on the path; None off a path.
+        selection: How alpha was chosen.
+        seed: Of the run.
+        recipe: Hash of the recipe.
+        extra: Anything else, JSON.
+    """
+
+    method: str = ""
+    evaluator: str = "head"
+    alpha: float | None = None
+    selection: str = "none"
+    seed: int | None = None
+    recipe: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +153,7 @@ class Curve:
         scores: Split name -> one score per alpha.
         correct: Split name -> (a, n) bool, image by image, for paired tests; may lack splits.
         seed: Of the run.
+        search: Of an adaptive sweep: where it looked. ``scores`` then has the chosen positions.
     """
 
     method: str
@@ -135,6 +161,7 @@ class Curve:
     scores: Mapping[str, tuple[Score, ...]]
     correct: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     seed: int | None = None
+    search: Search | None = None
 
     def values(self, split: str) -> NDArray[np.float64]:
         """The values of one split, (a,)."""
@@ -143,6 +170,24 @@ class Curve:
     def shifts(self) -> list[str]:
         """Names of the OOD splits, in order."""
         return [name for name, row in self.scores.items() if row[0].domain == "OOD"]
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where an adaptive sweep looked.
+
+    Attributes:
+        validation: The positions at which ID validation was scored; alpha is chosen on it.
+        preview: Position -> ID validation accuracy of the ends' logits, mixed; {} for metrics
+            other than top-1.
+        passes: Images that went through the model, each position counted.
+        full: How many a sweep of the whole grid has.
+    """
+
+    validation: Curve
+    preview: Mapping[float, float]
+    passes: int
+    full: int
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:

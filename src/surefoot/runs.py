@@ -25,7 +25,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +38,8 @@ from .errors import RunError
 from .predictions import Predictions
 from .records import Curve, Score, read_jsonl, write_atomic, write_jsonl
 
-__all__ = ["Run", "Selection", "Status", "Study", "open_study", "prediction_file"]
+__all__ = ["Clock", "Run", "Selection", "Status", "Study", "open_study", "prediction_file",
+           "refuse_existing"]  # fmt: skip
 
 Status = Literal["running", "finished", "trial", "interrupted"]
 
@@ -67,6 +70,37 @@ def prediction_file(split: str, alpha: float | None, evaluator: str = "head") ->
     return f"{prefix}{safe}@{'end' if alpha is None else format(alpha, '.4g')}.npz"
 
 
+@dataclass
+class Clock:
+    """Seconds by stage, for run.json and the benchmark of bookkeeping."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        """Add the time of a block to a stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - began
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+
+
+def refuse_existing(folder: Path, what: str = "folder") -> None:
+    """Nothing is overwritten.
+
+    Raises:
+        RunError: The folder exists and is not empty.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(
+            f"the {what} {folder} exists already",
+            expected="a new folder, so that nothing is overwritten",
+            fix="choose another with --out, remove it, or go on in it with --resume",
+        )
+
+
 class Run:
     """Reads and writes one run folder.
 
@@ -90,12 +124,8 @@ class Run:
             RunError: The folder exists and is not empty; or resume is asked of a finished run.
         """
         run = cls(path)
-        if run.path.exists() and any(run.path.iterdir()) and not resume:
-            raise RunError(
-                f"the run folder {run.path} exists already",
-                expected="a new folder, so that nothing is overwritten",
-                fix="choose another with --out, remove it, or go on in it with --resume",
-            )
+        if not resume:
+            refuse_existing(run.path, "run folder")
         (run.path / "predictions").mkdir(parents=True, exist_ok=True)
         run.set_status("running", **facts)
         return run
@@ -126,6 +156,26 @@ class Run:
         """Where the run stands."""
         status: Status = self.facts["status"]
         return status
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to do: finished, or a trial."""
+        return (self.path / "run.json").is_file() and self.status in ("finished", "trial")
+
+    @contextmanager
+    def alive(self, *, trial: bool) -> Iterator[Clock]:
+        """While a run is carried out; gives its clock.
+
+        Afterwards the status is "finished" ("trial" of limited data), or "interrupted" where an
+        exception or Ctrl-C ended it early.
+        """
+        clock = Clock()
+        try:
+            yield clock
+        except BaseException:
+            self.set_status("interrupted", seconds=clock.seconds)
+            raise
+        self.set_status("trial" if trial else "finished", seconds=clock.seconds)
 
     def set_status(self, status: Status, **facts: Any) -> None:
         """Change the status, and any other facts."""
@@ -174,30 +224,26 @@ class Run:
         path = self.path / "predictions" / prediction_file(split, alpha, evaluator)
         return Predictions.load(path) if path.is_file() else None
 
-    def curve(self) -> Curve | None:
-        """The head's scores along the path, from the rows with selection "none" and an alpha.
+    def curve(self, evaluator: str = "head") -> Curve | None:
+        """Scores along the path, from the rows with selection "none" and an alpha.
 
         ``correct`` holds the splits whose predictions were kept at every alpha.
         """
-        rows = [
-            s
-            for s in self.scores()
-            if s.alpha is not None and s.selection == "none" and s.evaluator == "head"
-        ]
-        if not rows:
-            return None
-        alphas = tuple(sorted({s.alpha for s in rows if s.alpha is not None}))
         table: dict[str, dict[float, Score]] = {}
-        for s in rows:
-            if s.alpha is not None:
+        for s in self.scores():
+            if s.alpha is not None and s.selection == "none" and s.evaluator == evaluator:
                 table.setdefault(s.split, {})[s.alpha] = s
+        if not table:
+            return None
+        alphas = tuple(sorted({alpha for rows in table.values() for alpha in rows}))
         scores = {k: tuple(v[a] for a in alphas) for k, v in table.items() if len(v) == len(alphas)}
         correct = {}
         for split in scores:
-            kept = [self.predictions(split, a) for a in alphas]
+            kept = [self.predictions(split, a, evaluator) for a in alphas]
             if all(p is not None for p in kept):
                 correct[split] = np.stack([p.correct() for p in kept if p is not None])
-        return Curve(rows[0].method, alphas, scores, correct, rows[0].seed)
+        first = next(iter(next(iter(table.values())).values()))
+        return Curve(first.method, alphas, scores, correct, first.seed)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ sets and is there to say what the others cost (:attr:`~surefoot.runs.Selection.r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -83,10 +85,14 @@ def select(
 
     Raises:
         UnknownName: No such rule; the nearest are named.
-        DataError: The rule needs a split that the curve lacks.
+        DataError: The rule needs a split that the curve lacks, or (oracle) every position, where
+            the sweep was adaptive.
     """
     if rule not in RULES:
         raise UnknownName("selection rule", rule, RULES, nearest(rule, RULES))
+    if curve.search is not None and rule != "oracle":
+        chosen = select(curve.search.validation, rule, fixed=fixed, direction=direction)
+        return replace(chosen, regret={})
     if rule == "fixed":
         at, chosen_on, reason = _fixed(curve, fixed)
     elif rule == "oracle":
@@ -100,16 +106,20 @@ def select(
 
 
 def select_all(
-    curve: Curve, *, fixed: float = 0.5, direction: Direction | None = None
+    curve: Curve,
+    *,
+    rules: Sequence[str] = RULES,
+    fixed: float = 0.5,
+    direction: Direction | None = None,
 ) -> list[Selection]:
-    """One selection per rule, in the order of :data:`RULES`.
+    """One selection per rule, in their order.
 
     Rules that need what the curve lacks are left out: "id_val" and "one_se" without ID
     validation, "oracle" without any test set. The oracle's is that of the mean over shifts;
     :func:`oracles` has one per split.
     """
     found = []
-    for rule in RULES:
+    for rule in rules:
         try:
             found.append(select(curve, rule, fixed=fixed, direction=direction))
         except DataError:
@@ -190,6 +200,8 @@ def _standard_errors(curve: Curve, top: int) -> tuple[Floats, str]:
 
 
 def _oracle(curve: Curve, on: str | None, direction: Direction | None) -> tuple[int, str, str]:
+    if curve.search is not None:
+        raise DataError("an adaptive sweep has no oracle", expected="a sweep of the whole grid")
     split = _require(curve, on or (MEAN if curve.shifts() else "test"), "oracle")
     gain = _gain(curve, split, direction)
     where = f"{MEAN} (test)" if split == MEAN else split

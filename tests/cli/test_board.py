@@ -161,11 +161,11 @@ def test_submit_and_verify(here):
 def test_verify_carries_the_recipe_out(here, monkeypatch):
     asked = []
 
-    def carry_out(recipe, out, **_):
+    def run_recipe(recipe, out, **_):
         asked.append(recipe)
         make_run(here / out, [s for s in FULL if s.split == "test"])
 
-    monkeypatch.setattr("surefoot.recipes.study.carry_out", carry_out)
+    monkeypatch.setattr("surefoot.recipes.experiment.run_recipe", run_recipe)
     (here / "form.json").write_text(json.dumps({**GOOD, "recipe": RECIPE}))
     board("submit", "form.json", where=here)
     try:
@@ -183,11 +183,11 @@ PUBLIC = RECIPE.replace("tiny-clip", "open_clip:ViT-B-32/openai")
 def test_verify_says_what_it_does_and_asks_before_it_fetches(here, monkeypatch, asked, runs):
     ran = []
 
-    def carry_out(recipe, out, **_):
+    def run_recipe(recipe, out, **_):
         ran.append(recipe.spec.model)
         make_run(here / out, [s for s in FULL if s.split == "test"])
 
-    monkeypatch.setattr("surefoot.recipes.study.carry_out", carry_out)
+    monkeypatch.setattr("surefoot.recipes.experiment.run_recipe", run_recipe)
     (here / "form.json").write_text(json.dumps({**GOOD, "recipe": PUBLIC}))
     board("submit", "form.json", where=here)
     monkeypatch.chdir(here)
@@ -207,7 +207,9 @@ def test_a_submission_that_was_queued_before_is_looked_at_again(here, monkeypatc
 
     marker = here / "marker"
     (here / "own.py").write_text(f"open({str(marker)!r}, 'w').close()")
-    monkeypatch.setattr("surefoot.recipes.study.carry_out", lambda *_, **__: pytest.fail("it ran"))
+    monkeypatch.setattr(
+        "surefoot.recipes.experiment.run_recipe", lambda *_, **__: pytest.fail("it ran")
+    )
     recipes = [RECIPE.replace("zero-shot", "own.py"), RECIPE.replace("tiny-clip", "./own")]
     with Store.open(here / "board.db") as store:
         for i, recipe in enumerate(recipes):
@@ -304,7 +306,7 @@ def test_help_needs_no_torch():
 
 
 def test_a_report_leads_to_the_board_before_and_after_the_run_is_added(here):
-    from surefoot.cli.look import report_command
+    from surefoot.cli.report import report_command
 
     run = make_run(here / "run", FULL)
 

@@ -32,7 +32,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Any:
             kept.append(recipe)
             raise Caught
 
-        monkeypatch.setattr("surefoot.recipes.study.carry_out", catch)
+        monkeypatch.setattr("surefoot.recipes.experiment.run_recipe", catch)
         words = ["--model", "tiny-clip", "--train", "x", *map(str, arguments)]
         done = CliRunner().invoke(fit_command, words, standalone_mode=False)
         if isinstance(done.exception, click.ClickException):

@@ -12,18 +12,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from surefoot.data.dataset import Split, Task
+from surefoot.data.dataset import Shift, Split, Task
 from surefoot.errors import DataError, ModelError, UnknownName
 from surefoot.evals import votes as votes_module
+from surefoot.evals.evaluate import evaluate
 from surefoot.evals.knn import (
-    evaluate_knn,
     knn,
-    knn_predict,
+    knn_predictions,
     overlap,
     protocol_transform,
 )
 from surefoot.features import extract
 from surefoot.models.model import Model, ModelSpec
+from surefoot.predictions import Predictions
 from surefoot.transforms import DINO_KNN, TransformSpec
 
 
@@ -265,23 +266,29 @@ def test_overlap_needs_one_source(task: Task) -> None:
     assert overlap(train, elsewhere).tolist() == [-1, -1]
 
 
+def knn_predict(model: Model, task: Task, shift: Shift, k: int) -> Predictions:
+    return next(knn_predictions(model, task, {shift.name: shift}, ks=(k,)))[k]
+
+
 def test_knn_predict_against_the_plain_reference(
     make_model: Callable[..., Model], task: Task
 ) -> None:
     model = make_model()
-    found = knn_predict(model, task, task.shifts[0], k=7)
+    found = knn_predict(model, task, task.shifts[0], 7)
     bank, queries = extract(model, task.train), extract(model, task.shifts[0].split)
     expected = plain_votes(bank, task.train.labels, queries, 3, 7)
     np.testing.assert_allclose(found.logits, expected, rtol=5e-5)
     assert found.split == "dim"
-    own = knn_predict(model, task, task.train, k=1)
+    own = knn_predict(model, task, Shift("train", task.train), 1)
     assert own.correct().mean() < 1  # an image does not find itself
 
 
-def test_evaluate_knn(make_model: Callable[..., Model], task: Task) -> None:
-    rows = evaluate_knn(make_model(fixed=False), task, k=10, protocol="dino", device="cpu")
+def test_evaluation_by_knn(make_model: Callable[..., Model], task: Task) -> None:
+    model = make_model(fixed=False)
+    rows = evaluate(model, task, evaluator="knn", k=10, protocol="dino", device="cpu")
     assert [s.split for _, s in rows] == ["val", "test", "dim", "two"]
     assert all(s.evaluator == "knn" for _, s in rows)
+    assert all(s.extra == {"k": 10, "protocol": "dino"} for _, s in rows)
 
 
 def test_dinos_protocol_on_its_own_architecture(task: Task) -> None:
@@ -313,7 +320,7 @@ def test_dinos_protocol_on_its_own_architecture(task: Task) -> None:
         )
 
     few = replace(task, train=part("train", slice(0, 8)), test=part("test", slice(8, 11)))
-    found = knn_predict(model, few, replace(few.test, source="other"), k=5)
+    found = knn_predict(model, few, Shift("test", replace(few.test, source="other")), 5)
 
     theirs = tv.Compose([
         tv.Resize(256, interpolation=tv.InterpolationMode.BICUBIC),

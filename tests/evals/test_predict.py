@@ -13,7 +13,9 @@ import torch
 
 from surefoot.data.dataset import Shift, Task
 from surefoot.errors import ClassMismatch, DataError, ModelError, UnknownName
-from surefoot.evals.predict import evaluate, predict, predict_from_features, score
+from surefoot.evals.evaluate import evaluate
+from surefoot.evals.predict import predict, predict_from_features
+from surefoot.evals.score import score
 from surefoot.features import extract
 from surefoot.metrics import METRICS, get_metric
 from surefoot.models.heads import Head

@@ -18,7 +18,7 @@ from surefoot.methods.film import FiLM, FiLMAll
 from surefoot.methods.ft import FineTune
 from surefoot.methods.parse import method_from
 from surefoot.methods.token_replay import TokenReplay
-from surefoot.methods.wise_ft import WiseFT, wise_path
+from surefoot.methods.wise_ft import WiseFT
 from surefoot.methods.zero_shot import ZeroShot
 from surefoot.models.adapters import (
     FiLMAdapter,
@@ -31,6 +31,7 @@ from surefoot.models.adapters import (
 from surefoot.models.load import load
 from surefoot.models.model import Model, ModelSpec
 from surefoot.models.save import load_saved, save_model
+from surefoot.paths import Path
 from surefoot.registry import METHODS
 from surefoot.train import Schedule
 from surefoot.weights.fingerprint import fingerprint
@@ -180,7 +181,7 @@ def test_its_path_goes_from_the_pretrained_end_to_the_tuned_one(
     method: Method, clip: Model, task: Task, fitted: Fitted
 ) -> None:
     tuned, start = fitted(method), ZeroShot().fit(clip, task)
-    path = wise_path(clip, tuned, task)
+    path = Path.between(clip, tuned, task)
     assert fingerprint(path.at(1)) == fingerprint(tuned)
     np.testing.assert_array_equal(logits(path.at(0), task), logits(start, task))
     adapter = adapter_of(tuned)
@@ -198,13 +199,13 @@ def test_wise_ft_takes_it_as_its_inner_method(
 ) -> None:
     method = METHODS_HERE[name]
     mixed = WiseFT(inner=method, alpha=0.4).fit(clip, task, seed=1)
-    assert fingerprint(mixed) == fingerprint(wise_path(clip, fitted(method), task).at(0.4))
+    assert fingerprint(mixed) == fingerprint(Path.between(clip, fitted(method), task).at(0.4))
 
 
 def test_an_encoder_without_text_has_the_tuned_head_along_its_path(task: Task) -> None:
     start = vit("tiny-dino")
     tuned = on_random_head(REPLAYS["token-replay"]).fit(start, task)
-    at0 = wise_path(start, tuned, task).at(0.0)
+    at0 = Path.between(start, tuned, task).at(0.0)
     assert torch.equal(at0.require_head().weight, tuned.require_head().weight)
     x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

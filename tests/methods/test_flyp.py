@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from surefoot.context import RunContext
 from surefoot.data.dataset import Task
 from surefoot.errors import ModelError
+from surefoot.evals.zero_shot import task_head
 from surefoot.gradient_cache import cached_backward
-from surefoot.methods.base import Method, as_dict, task_head
+from surefoot.methods.base import Method, as_dict
 from surefoot.methods.flyp import FLYP, ImagesAndPrompts, both_towers
 from surefoot.methods.flyp_ce import FLYPCE, _ImagesAndClasses
 from surefoot.methods.parse import method_from

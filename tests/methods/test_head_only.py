@@ -11,8 +11,8 @@ from surefoot.context import RunContext
 from surefoot.data.dataset import Shift, Task
 from surefoot.errors import ModelError
 from surefoot.evals.predict import predict
+from surefoot.evals.zero_shot import pretrained_end
 from surefoot.features import extract
-from surefoot.methods.base import pretrained_end
 from surefoot.methods.fixed_images import train_on_fixed
 from surefoot.methods.ft import FineTune
 from surefoot.methods.head_only import HeadOnly

@@ -20,10 +20,11 @@ from surefoot.evals.predict import predict
 from surefoot.methods.base import as_dict
 from surefoot.methods.lora import LoRA
 from surefoot.methods.parse import method_from
-from surefoot.methods.wise_ft import WiseFT, wise_path
+from surefoot.methods.wise_ft import WiseFT
 from surefoot.models.adapters.lora import wrap
 from surefoot.models.model import Model
 from surefoot.models.save import load_saved, save_model
+from surefoot.paths import Path
 from surefoot.train import Schedule
 from surefoot.weights.fingerprint import fingerprint
 
@@ -134,7 +135,7 @@ def test_training_goes_on_after_validation_and_learns(task: Task) -> None:
 def test_interpolating_is_scaling_the_update(task: Task) -> None:
     start = vit("test_vit")
     tuned = METHOD.fit(start, task)
-    path = wise_path(start, tuned, task)
+    path = Path.between(start, tuned, task)
     assert fingerprint(path.at(0.0).encoder) == fingerprint(start.encoder)
     assert fingerprint(path.at(1.0)) == fingerprint(tuned)
     a, b, half = (m.encoder.state_dict() for m in (start, tuned, path.at(0.5)))

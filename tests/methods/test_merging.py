@@ -16,13 +16,14 @@ from surefoot.context import RunContext
 from surefoot.data.dataset import Task
 from surefoot.errors import AlphaError, ModelError, RecipeError, WeightsError
 from surefoot.evals.predict import predict
-from surefoot.methods.base import Method, as_dict, pretrained_end
+from surefoot.evals.zero_shot import pretrained_end
+from surefoot.methods.base import Method, as_dict
 from surefoot.methods.encoder_ft import EncoderFineTune
 from surefoot.methods.fisher import FisherWise, diagonal_fisher
 from surefoot.methods.ft import FineTune
 from surefoot.methods.greedy_soup import GreedySoup
 from surefoot.methods.lines import LiNeS
-from surefoot.methods.members import both_ends, scaled_lr
+from surefoot.methods.members import scaled_lr
 from surefoot.methods.model_stock import ModelStock
 from surefoot.methods.output_ensemble import OutputEnsemble
 from surefoot.methods.paint import Paint, patch
@@ -30,7 +31,7 @@ from surefoot.methods.parse import method_from
 from surefoot.methods.task_arithmetic import TaskArithmetic
 from surefoot.methods.ties import Ties
 from surefoot.methods.uniform_soup import UniformSoup
-from surefoot.methods.wise_ft import WiseFT, wise_path
+from surefoot.methods.wise_ft import WiseFT
 from surefoot.methods.zero_shot import ZeroShot
 from surefoot.models.load import load
 from surefoot.models.model import Model, TextTower
@@ -288,7 +289,7 @@ def test_the_ensemble_saves_and_rebuilds(tiny_clip: Model, task: Task, tmp_path:
 
 def test_no_path_leads_to_an_ensemble(clip: Model, task: Task) -> None:
     with pytest.raises(WeightsError, match="no path leads"):
-        wise_path(clip, OutputEnsemble(TUNE).fit(clip, task), task)
+        Path.between(clip, OutputEnsemble(TUNE).fit(clip, task), task)
     with pytest.raises(ModelError, match="no path of weights leads to what output-ensemble makes"):
         WiseFT(inner=OutputEnsemble(TUNE))
 
@@ -377,7 +378,7 @@ def test_a_soup_of_models_without_a_common_start_is_refused(task: Task) -> None:
     """An inner method that gives another architecture has no place beside the start."""
     start = toy_model()
     with pytest.raises(WeightsError, match="no path leads"):
-        both_ends(start, OutputEnsemble(BARE).fit(start, task), task)
+        Path.between(start, OutputEnsemble(BARE).fit(start, task), task).ends()
     for mix in (LiNeS, TaskArithmetic, FisherWise, UniformSoup, GreedySoup, ModelStock, Ties):
         with pytest.raises(ModelError, match="no path of weights leads"):
             mix(inner=OutputEnsemble(BARE))

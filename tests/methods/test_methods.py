@@ -13,17 +13,19 @@ import torch
 from surefoot.context import RunContext
 from surefoot.data.dataset import Task
 from surefoot.errors import AlphaError, ModelError, RecipeError
+from surefoot.evals import zero_shot as zero_shot_heads
 from surefoot.evals.predict import predict
-from surefoot.methods import base
-from surefoot.methods.base import Method, as_dict, pretrained_end
+from surefoot.evals.zero_shot import pretrained_end
+from surefoot.methods.base import Method, as_dict
 from surefoot.methods.ft import FineTune
 from surefoot.methods.lp import LinearProbe, logspace
 from surefoot.methods.lp_ft import LPFT
 from surefoot.methods.parse import method_from
-from surefoot.methods.wise_ft import WiseFT, wise_path
+from surefoot.methods.wise_ft import WiseFT
 from surefoot.methods.zero_shot import ZeroShot
 from surefoot.models.load import load
 from surefoot.models.model import Model
+from surefoot.paths import Path
 from surefoot.registry import METHODS
 from surefoot.testing import small_clip, small_task
 from surefoot.train import Schedule
@@ -154,7 +156,7 @@ def test_wise_ft_gives_back_both_ends_bit_for_bit(
 def test_wise_ft_is_the_formula(clip: Model, task: Task) -> None:
     tuned = FineTune(schedule=QUICK).fit(clip, task)
     start = pretrained_end(clip, task)
-    mixed = wise_path(clip, tuned, task).at(0.3).state_dict()
+    mixed = Path.between(clip, tuned, task).at(0.3).state_dict()
     for name, theta0 in start.state_dict().items():
         expected = 0.7 * theta0.double() + 0.3 * tuned.state_dict()[name].double()
         torch.testing.assert_close(mixed[name].double(), expected, rtol=1e-5, atol=1e-7)
@@ -163,7 +165,7 @@ def test_wise_ft_is_the_formula(clip: Model, task: Task) -> None:
 def test_wise_ft_without_a_text_tower_keeps_the_tuned_head(task: Task) -> None:
     start = toy_model()
     tuned = METHODS_WITHOUT_TEXT["ft-zeros"].fit(start, task)
-    path = wise_path(start, tuned, task)
+    path = Path.between(start, tuned, task)
     at0 = path.at(0.0)
     assert torch.equal(at0.require_head().weight, tuned.require_head().weight)
     assert fingerprint(at0.encoder) == fingerprint(start.encoder)
@@ -236,34 +238,34 @@ def test_a_zero_shot_head_is_written_once_and_anew_where_anything_differs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     task, clip = small_task(12), small_clip()
-    monkeypatch.setattr(base, "_HEADS", OrderedDict())
+    monkeypatch.setattr(zero_shot_heads, "_HEADS", OrderedDict())
     written: list[int] = []
-    honest = base.zero_shot_head
+    honest = zero_shot_heads.zero_shot_head
 
     def counted(*given: Any, **more: Any) -> Any:
         written.append(1)
         return honest(*given, **more)
 
-    monkeypatch.setattr(base, "zero_shot_head", counted)
-    first = base.task_head(clip, task)
-    again = base.task_head(clip.clone(), task)
+    monkeypatch.setattr(zero_shot_heads, "zero_shot_head", counted)
+    first = zero_shot_heads.task_head(clip, task)
+    again = zero_shot_heads.task_head(clip.clone(), task)
     assert len(written) == 1
     assert torch.equal(first.weight, again.weight)
     assert first.weight.data_ptr() != again.weight.data_ptr()
     with torch.no_grad():
         again.weight.add_(1)  # training it changes nobody else's
-    assert torch.equal(base.task_head(clip, task).weight, first.weight)
+    assert torch.equal(zero_shot_heads.task_head(clip, task).weight, first.weight)
 
-    base.task_head(clip, replace(task, templates=("{}",)))
-    base.task_head(clip, replace(task, prompt_names=("a", "b", "c")))
+    zero_shot_heads.task_head(clip, replace(task, templates=("{}",)))
+    zero_shot_heads.task_head(clip, replace(task, prompt_names=("a", "b", "c")))
     warmer = clip.clone()
     with torch.no_grad():
         warmer.logit_scale.add_(0.5)
-    base.task_head(warmer, task)
+    zero_shot_heads.task_head(warmer, task)
     tuned = clip.clone()
     with torch.no_grad():
         next(tuned.require_text("a head").parameters()).view(-1)[0] += 1e-6
-    other = base.task_head(tuned, task)
+    other = zero_shot_heads.task_head(tuned, task)
     assert len(written) == 5
     assert other.class_names == task.class_names
-    assert len(base._HEADS) == base._HEADS_KEPT
+    assert len(zero_shot_heads._HEADS) == zero_shot_heads._HEADS_KEPT

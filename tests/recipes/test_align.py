@@ -13,12 +13,13 @@ import pytest
 from surefoot.context import RunContext
 from surefoot.data.dataset import Shift, Task
 from surefoot.errors import DataError, ModelError, RecipeError, RunError
-from surefoot.evals.knn import knn_predict
-from surefoot.evals.predict import score
+from surefoot.evals.knn import knn_predictions
+from surefoot.evals.score import score
 from surefoot.models.model import Model
 from surefoot.paths import Path as WeightPath
-from surefoot.paths.knn_sweep import knn_at, knn_sweep
-from surefoot.recipes import align as align_module
+from surefoot.paths import sweep
+from surefoot.predictions import Predictions
+from surefoot.recipes import job as job_module
 from surefoot.recipes.align import Aligned, AlignSpec, align
 from surefoot.recipes.align_compare import MEAN, Comparison
 from surefoot.recipes.ends import load_path
@@ -64,6 +65,12 @@ def task() -> Task:
     return draw_task()
 
 
+def knn_predict(
+    model: Model, task: Task, shift: Shift, ks: tuple[int, ...] = (5,), k: int = 5
+) -> Predictions:
+    return next(knn_predictions(model, task, {shift.name: shift}, ks=ks, device="cpu"))[k]
+
+
 def run(start: Model, task: Task, spec: AlignSpec = SPEC, **options: Any) -> Aligned:
     return align(start, task.train, task, spec, text=Letters(), context=CPU, **options)
 
@@ -98,7 +105,7 @@ def test_every_point_is_there(found: Aligned, task: Task) -> None:
 def test_the_start_of_every_path_is_the_pretrained_encoder(
     found: Aligned, start: Model, task: Task
 ) -> None:
-    alone = knn_predict(start, task, task.shifts[0], k=5)
+    alone = knn_predict(start, task, task.shifts[0])
     for key in KEYS:
         said, _ = found.results()[key, 0, 0.0, "recoloured"]
         assert np.array_equal(said.logits, alone.logits), key
@@ -109,7 +116,7 @@ def test_the_end_is_the_methods_own(at: int, found: Aligned, start: Model, task:
     fit = found.fits[at]
     memo = RunContext(device="cpu", memo={"text:letters": Letters()})
     tuned = fit.method.fit(start, task, seed=0, run=memo)
-    alone = knn_predict(tuned, task, Shift("test", task.test), k=5)
+    alone = knn_predict(tuned, task, Shift("test", task.test))
     assert np.array_equal(fit.predictions[1.0, "test"].logits, alone.logits)
 
 
@@ -118,14 +125,14 @@ def test_bank_and_queries_are_embedded_anew(found: Aligned, start: Model, task: 
     memo = RunContext(device="cpu", memo={"text:letters": Letters()})
     tuned = found.fits[0].method.fit(start, task, seed=0, run=memo)
     path = WeightPath(start, tuned, head="end")
-    curve = knn_sweep(path, task, alphas=(0.0, 0.25), k=5, ks=(1,), device="cpu")
+    curve = sweep(path, task, evaluator="knn", alphas=(0.0, 0.25), k=5, ks=(1,), device="cpu")
     for name, shift in task.scored().items():
         for number, alpha in enumerate((0.0, 0.25)):
             found_here = curve.scores[name][number]
-            alone = knn_predict(path.at(alpha), task, shift, k=5)
+            alone = knn_predict(path.at(alpha), task, shift)
             assert found_here.value == alone.correct().mean()
             # Of the same five: which of two equally near images a search for one takes is open.
-            nearest = knn_at(path.at(alpha), task, ks=(1, 5), device="cpu")[name][1]
+            nearest = knn_predict(path.at(alpha), task, shift, ks=(1, 5), k=1)
             assert found_here.extra["at_k"]["1"] == nearest.correct().mean()
 
 
@@ -253,15 +260,15 @@ def test_a_study_goes_on_where_it_stopped(
     start: Model, task: Task, found: Aligned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = replace(SPEC, controls=())
-    sweep, calls = align_module.Work._sweep, []
+    calls = []
 
-    def stopped(self: Any, *arguments: Any) -> Any:
+    def stopped(*arguments: Any, **options: Any) -> Any:
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return sweep(self, *arguments)
+        return sweep(*arguments, **options)
 
-    monkeypatch.setattr(align_module.Work, "_sweep", stopped)
+    monkeypatch.setattr(job_module, "sweep", stopped)
     with pytest.raises(KeyboardInterrupt):
         run(start, task, spec, out=tmp_path / "s")
     assert Run.open(tmp_path / "s" / KEYS[2]).status == "interrupted"

@@ -11,13 +11,13 @@ import pytest
 
 from surefoot.data.dataset import Task
 from surefoot.errors import DataError, RecipeError
-from surefoot.evals.predict import evaluate
-from surefoot.methods.base import pretrained_end
+from surefoot.evals.evaluate import evaluate
+from surefoot.evals.zero_shot import pretrained_end
 from surefoot.models.load import load
 from surefoot.models.model import Model
+from surefoot.recipes.experiment import run_recipe
 from surefoot.recipes.few_shot import drawn
 from surefoot.recipes.recipe import Recipe, parse_recipe
-from surefoot.recipes.study import carry_out
 from surefoot.registry import METHODS
 from surefoot.report import render
 from surefoot.runs import open_study
@@ -92,12 +92,12 @@ def test_what_does_not_fit_is_said(data: dict[str, Any], message: str) -> None:
 
 def test_a_class_with_too_few_images_is_named(clip: Model, task: Task, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the class 'circle' has 10 images in 'val', fewer than"):
-        carry_out(recipe({"few_shot": 11}), tmp_path / "run", task=task, start=clip)
+        run_recipe(recipe({"few_shot": 11}), tmp_path / "run", task=task, start=clip)
 
 
 def test_a_study_repeats_and_reports(clip: Model, task: Task, tmp_path: Path) -> None:
     asked = recipe({"few_shot": 2, "repeats": 2})
-    study = carry_out(asked, tmp_path / "study", task=task, start=clip)
+    study = run_recipe(asked, tmp_path / "study", task=task, start=clip)
     assert [r.path.name for r in study.runs] == ["ft-s0", "ft-s1"]
     notes = open_study(tmp_path / "study").facts["task"]["notes"]
     assert any("drawn anew for each of the 2 seeds" in note for note in notes)
@@ -132,7 +132,7 @@ def test_off_the_path_the_zero_shot_model_is_a_candidate_too(
     asked = recipe({"few_shot": 3}, methods=[method], path=None)
     # Where the start must win, it has a head that fits, however well its text tower knows shapes.
     start = METHODS.get("lp")(c_path=(0.1,)).fit(clip, task) if stays else clip
-    study = carry_out(asked, tmp_path / "run", task=task, start=start)
+    study = run_recipe(asked, tmp_path / "run", task=task, start=start)
     run = study.runs[0]
     (chosen,) = run.selections()
     begin = pretrained_end(start, task)

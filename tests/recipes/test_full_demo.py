@@ -12,8 +12,8 @@ import pytest
 
 from surefoot.methods.ft import FineTune
 from surefoot.recipes.demo import demo_recipe
+from surefoot.recipes.experiment import run_recipe
 from surefoot.recipes.recipe import parse_recipe
-from surefoot.recipes.study import carry_out
 from surefoot.report import render, render_terminal
 
 
@@ -37,7 +37,7 @@ def test_on_few_images_it_ends_with_a_report_over_seeds(tmp_path: Path) -> None:
             tuned["schedule"] |= {"epochs": 1}
         if method["name"] == "lp":
             method["c_path"] = [0.1, 1.0]
-    study = carry_out(parse_recipe(plain), tmp_path / "study")
+    study = run_recipe(parse_recipe(plain), tmp_path / "study")
     members = json.loads((tmp_path / "study" / "study.json").read_text())["members"]
     assert len(members) == 2 * len(plain["methods"])
     assert "2 seeds" in render(study).read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ torch.set_num_threads(1)
 from torch import nn
 from surefoot.models.model import Model, ModelSpec
 from surefoot.recipes.recipe import parse_recipe
-from surefoot.recipes.study import carry_out
+from surefoot.recipes.experiment import run_recipe
 from surefoot.report import render
 from surefoot.transforms import TransformSpec
 
@@ -38,7 +38,7 @@ recipe = parse_recipe({
     "path": {"alphas": 2},
     "evaluate": ["head", "knn"],
 })
-study = carry_out(recipe, root / "run", start=start)
+study = run_recipe(recipe, root / "run", start=start)
 render(study)
 seen = sum(s["n"] for s in study.runs[0].facts["task"]["splits"].values())
 print(seen, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from surefoot.cli.runs import fit_command
 from surefoot.errors import RecipeError
+from surefoot.recipes.experiment import run_recipe
 from surefoot.recipes.library import paper_names, recipe_file
 from surefoot.recipes.miniature import miniature
 from surefoot.recipes.recipe import load_recipe, parse_recipe
-from surefoot.recipes.study import carry_out
 from surefoot.report.measured import measured
 
 pytestmark = [
@@ -33,7 +33,7 @@ def test_a_recipe_runs_end_to_end(name: str, data: Path, tmp_path: Path) -> None
     recipe = load_recipe(recipe_file(name))
     small = miniature(recipe, data)
     assert [m.label() for m in small.methods] == [m.label() for m in recipe.methods]
-    study = carry_out(small, tmp_path / "run")
+    study = run_recipe(small, tmp_path / "run")
     assert len(study.runs) == len(recipe.methods)
     for run in study.runs:
         assert run.status in ("finished", "trial")

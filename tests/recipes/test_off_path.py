@@ -11,14 +11,14 @@ import pytest
 
 from surefoot.data.dataset import Task
 from surefoot.errors import AlphaError
-from surefoot.evals.predict import evaluate, predict
-from surefoot.methods.base import pretrained_end
+from surefoot.evals.evaluate import evaluate
+from surefoot.evals.predict import predict
+from surefoot.evals.zero_shot import pretrained_end
 from surefoot.models.load import load
 from surefoot.models.model import Model
-from surefoot.recipes.ends import load_path
-from surefoot.recipes.pick import model_of_run, resolve_model
+from surefoot.recipes.ends import load_path, model_of_run, resolve_model
+from surefoot.recipes.experiment import run_recipe
 from surefoot.recipes.recipe import Recipe, parse_recipe
-from surefoot.recipes.study import carry_out
 from surefoot.report import render, render_terminal
 from surefoot.runs import Run
 from surefoot.weights.fingerprint import fingerprint
@@ -50,7 +50,7 @@ def test_off_path_methods_are_scored_beside_the_others(
     clip: Model, task: Task, tmp_path: Path
 ) -> None:
     asked = recipe(methods=["zero-shot", SIDE, ENSEMBLE])
-    study = carry_out(asked, tmp_path / "study", task=task, start=clip)
+    study = run_recipe(asked, tmp_path / "study", task=task, start=clip)
     for run in study.runs:
         assert run.status == "finished"
         assert run.curve() is None
@@ -78,10 +78,10 @@ def test_off_path_methods_are_scored_beside_the_others(
 def test_a_run_without_a_path_keeps_what_it_trained(
     clip: Model, task: Task, tmp_path: Path
 ) -> None:
-    carry_out(recipe(path=None), tmp_path / "run", task=task, start=clip)
+    run_recipe(recipe(path=None), tmp_path / "run", task=task, start=clip)
     model, alpha = model_of_run(tmp_path / "run", "end")
     assert alpha == 1.0
-    swept = carry_out(recipe(), tmp_path / "swept", task=task, start=clip)
+    swept = run_recipe(recipe(), tmp_path / "swept", task=task, start=clip)
     assert fingerprint(model) == fingerprint(load_path(swept.runs[0]).end)
 
 
@@ -89,7 +89,7 @@ def test_the_head_policy_text_is_kept_and_others_fall_back(
     clip: Model, task: Task, tmp_path: Path
 ) -> None:
     asked = recipe(methods=[FLYP, FT], path={"alphas": 3, "head": "text"})
-    flyp, ft = carry_out(asked, tmp_path / "study", task=task, start=clip).runs
+    flyp, ft = run_recipe(asked, tmp_path / "study", task=task, start=clip).runs
     assert flyp.read_json("start.json")["head"] == "text"
     assert ft.read_json("start.json")["head"] == "interpolate"
     log = (ft.path / "log.jsonl").read_text().splitlines()
@@ -110,7 +110,7 @@ def test_a_result_without_a_head_is_scored_by_neighbours(
     """Language supervision by its name among other methods; the others keep their heads."""
     language = {"name": "language", "text": "random:16", "schedule": SCHEDULE}
     asked = recipe(methods=["zero-shot", language], path=alphas)
-    study = carry_out(asked, tmp_path / "study", task=task, start=clip)
+    study = run_recipe(asked, tmp_path / "study", task=task, start=clip)
     first, second = study.runs
     assert {row.evaluator for row in first.scores()} == {"head"}
     rows = second.scores()

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from surefoot.context import RunContext
 from surefoot.data.dataset import Shift, Split, Task
 from surefoot.data.realign import in_classes
 from surefoot.errors import ClassMismatch, DataError, WeightsError
+from surefoot.evals.evaluate import evaluate
 from surefoot.evals.predict import predict
-from surefoot.methods.base import pretrained_end
+from surefoot.evals.zero_shot import pretrained_end
 from surefoot.methods.ft import starting_head
 from surefoot.models.heads import Head
 from surefoot.models.load import load
 from surefoot.models.model import Model
 from surefoot.models.save import save_model
-from surefoot.recipes.curve import sweep_models
-from surefoot.recipes.score_model import score_model
+from surefoot.recipes.sweep import sweep_models as sweep_two
+from surefoot.records import Curve, Score
 from surefoot.report import render, render_terminal
 from surefoot.runs import open_study
 
 from ..conftest import CLASSES
+
+
+def score_model(model: Model, task: Task) -> list[Score]:
+    return [row for _, row in evaluate(model, task, device="cpu")]
+
+
+def sweep_models(start: Model, end: Model, task: Task, **options: Any) -> tuple[Curve, Any]:
+    return sweep_two(start, end, task, context=RunContext(device="cpu"), **options)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +76,7 @@ def test_the_heads_classes_are_matched_by_name(
 ) -> None:
     said = predict(trained, task.test)
     mine = np.isin(said.labels, [CLASSES.index(n) for n in names])
-    rows = {row.split: row for row in score_model(trained, only(task, names), device="cpu")}
+    rows = {row.split: row for row in score_model(trained, only(task, names))}
     assert rows["test"].value == said.correct()[mine].mean()
     assert rows["test"].n == mine.sum()
     there = tuple(sorted(CLASSES.index(n) for n in names))
@@ -83,9 +94,9 @@ def test_classes_that_the_head_does_not_know_are_refused(trained: Model, task: T
            for n in ("train", "val", "test")}, shifts=(),
     )  # fmt: skip
     with pytest.raises(ClassMismatch, match="does not know 1 of the 3 classes of the data: star"):
-        score_model(trained, other, device="cpu")
+        score_model(trained, other)
     with pytest.raises(ClassMismatch, match="star"):
-        sweep_models(trained, trained, other, alphas=2, device="cpu")
+        sweep_models(trained, trained, other, alphas=2)
     # To train on them, such a start gets a head of its own.
     assert pretrained_end(trained, other).require_head().class_names == other.class_names
 
@@ -94,7 +105,7 @@ def test_a_saved_model_keeps_its_head_too(trained: Model, task: Task, tmp_path: 
     save_model(trained, tmp_path / "m.safetensors")
     again = load(tmp_path / "m.safetensors")
     two = only(task, ("square", "circle"))
-    a, b = (score_model(m, two, device="cpu") for m in (trained, again))
+    a, b = (score_model(m, two) for m in (trained, again))
     assert [r.value for r in a] == [r.value for r in b]
 
 
@@ -102,10 +113,10 @@ def test_a_sweep_is_in_the_ends_classes(
     clip: Model, trained: Model, task: Task, tmp_path: Path
 ) -> None:
     two = only(task, ("square", "circle"))
-    curve, _ = sweep_models(clip, trained, two, alphas=3, device="cpu", out=str(tmp_path / "run"))
-    alone = {row.split: row for row in score_model(trained, two, device="cpu")}
+    curve, _ = sweep_models(clip, trained, two, alphas=3, out=str(tmp_path / "run"))
+    alone = {row.split: row for row in score_model(trained, two)}
     begin = pretrained_end(clip, task)  # zero-shot, for all the classes of the end
-    first = {row.split: row for row in score_model(begin, two, device="cpu")}
+    first = {row.split: row for row in score_model(begin, two)}
     for name, rows in curve.scores.items():
         assert rows[-1].value == alone[name].value
         assert rows[0].value == first[name].value
@@ -121,8 +132,8 @@ def test_a_sweep_is_in_the_ends_classes(
 def test_a_start_with_the_same_names_in_another_order(trained: Model, task: Task) -> None:
     turned = ("bar", "circle", "square")
     start = trained.with_head(trained.require_head().ordered(turned))
-    curve, _ = sweep_models(start, trained, task, alphas=3, device="cpu")
-    alone = score_model(trained, task, device="cpu")
+    curve, _ = sweep_models(start, trained, task, alphas=3)
+    alone = score_model(trained, task)
     for row in alone:
         assert {s.value for s in curve.scores[row.split]} == {row.value}
     kept = pretrained_end(start, task).require_head()
@@ -139,9 +150,9 @@ def test_no_path_leads_from_a_head_for_more_classes(trained: Model, task: Task) 
              class_names=(*CLASSES, "star"))
     )  # fmt: skip
     with pytest.raises(WeightsError, match="no path leads"):
-        sweep_models(wide, trained, task, alphas=2, device="cpu")
-    curve, _ = sweep_models(wide, trained, task, alphas=2, head="end", device="cpu")
-    assert curve.scores["test"][-1].value == score_model(trained, task, device="cpu")[1].value
+        sweep_models(wide, trained, task, alphas=2)
+    curve, _ = sweep_models(wide, trained, task, alphas=2, head="end")
+    assert curve.scores["test"][-1].value == score_model(trained, task)[1].value
 
 
 def test_masks_and_groups_follow_their_classes(task: Task) -> None:
@@ -167,7 +178,7 @@ def test_a_shift_that_lacks_classes_is_not_masked_unasked(task: Task, trained: M
     plain = Shift.of(two, CLASSES)
     assert plain.classes is None
     assert Shift.of(two, CLASSES, masked=True).classes == (0, 1)
-    rows = {r.split: r for r in score_model(trained, replace(task, shifts=(plain,)), device="cpu")}
+    rows = {r.split: r for r in score_model(trained, replace(task, shifts=(plain,)))}
     said = predict(trained, plain)
     assert rows["recoloured"].value == said.correct().mean()
     beside = replace(said, classes=(0, 1)).correct().mean()

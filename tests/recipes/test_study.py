@@ -13,17 +13,16 @@ import pytest
 from surefoot.data.dataset import Task
 from surefoot.errors import AlphaError, RunError
 from surefoot.evals.predict import predict
-from surefoot.methods.base import pretrained_end
+from surefoot.evals.zero_shot import pretrained_end
 from surefoot.methods.ft import FineTune
 from surefoot.methods.lp_ft import LPFT
 from surefoot.models.load import load
 from surefoot.models.model import Model
-from surefoot.recipes import scoring as scoring_module
+from surefoot.recipes import job as job_module
 from surefoot.recipes.auto_lr import schedules, with_schedule
-from surefoot.recipes.ends import load_path
-from surefoot.recipes.pick import model_of_run
+from surefoot.recipes.ends import load_path, model_of_run
+from surefoot.recipes.experiment import member_names, run_recipe
 from surefoot.recipes.recipe import Recipe, parse_recipe
-from surefoot.recipes.study import carry_out, member_names
 from surefoot.runs import Run, open_study
 from surefoot.weights.fingerprint import fingerprint
 
@@ -49,7 +48,7 @@ def clip() -> Model:
 
 @pytest.fixture
 def finished(clip: Model, task: Task, tmp_path: Path) -> Run:
-    carry_out(recipe(), tmp_path / "run", task=task, start=clip, command="surefoot fit ...")
+    run_recipe(recipe(), tmp_path / "run", task=task, start=clip, command="surefoot fit ...")
     return Run.open(tmp_path / "run")
 
 
@@ -104,14 +103,14 @@ def test_a_start_that_changed_is_noticed(finished: Run) -> None:
 
 def test_nothing_is_overwritten(finished: Run, clip: Model, task: Task) -> None:
     with pytest.raises(RunError, match="exists already"):
-        carry_out(recipe(), finished.path, task=task, start=clip)
+        run_recipe(recipe(), finished.path, task=task, start=clip)
     with pytest.raises(RunError, match="another recipe"):
-        carry_out(recipe(seeds=[5]), finished.path, task=task, start=clip, resume=True)
+        run_recipe(recipe(seeds=[5]), finished.path, task=task, start=clip, resume=True)
 
 
 def test_two_methods_and_two_seeds_make_a_study(clip: Model, task: Task, tmp_path: Path) -> None:
     asked = recipe(methods=["zero-shot", FT], seeds=[0, 1])
-    study = carry_out(asked, tmp_path / "study", task=task, start=clip)
+    study = run_recipe(asked, tmp_path / "study", task=task, start=clip)
     names = ["zero-shot-s0", "ft-s0", "zero-shot-s1", "ft-s1"]
     assert [r.path.name for r in study.runs] == names
     assert [r.facts["seed"] for r in open_study(tmp_path / "study").runs] == [0, 0, 1, 1]
@@ -126,15 +125,15 @@ def test_a_killed_study_goes_on_where_it_stopped(
     clip: Model, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = recipe(methods=["zero-shot", FT])
-    whole = carry_out(asked, tmp_path / "whole", task=task, start=clip)
-    monkeypatch.setattr(scoring_module, "sweep", _killed)
+    whole = run_recipe(asked, tmp_path / "whole", task=task, start=clip)
+    monkeypatch.setattr(job_module, "sweep", _killed)
     with pytest.raises(KeyboardInterrupt):
-        carry_out(asked, tmp_path / "cut", task=task, start=clip)
+        run_recipe(asked, tmp_path / "cut", task=task, start=clip)
     monkeypatch.undo()
     assert Run.open(tmp_path / "cut" / "zero-shot").status == "finished"
     assert Run.open(tmp_path / "cut" / "ft").status == "interrupted"
     said: list[str] = []
-    again = carry_out(asked, tmp_path / "cut", task=task, start=clip, resume=True, say=said.append)
+    again = run_recipe(asked, tmp_path / "cut", task=task, start=clip, resume=True, say=said.append)
     assert said[0] == (
         "data: shapes, 3 classes; 45 images to train on, 30 for ID validation, 30 for the ID test; "
         "shifts: recoloured 30"
@@ -159,7 +158,7 @@ def test_limits_make_it_a_trial(clip: Model, tmp_path: Path, folders: Path) -> N
         "limit_train": 12,
         "limit_eval": 9,
     }
-    study = carry_out(recipe(data=data), tmp_path / "run", start=clip)
+    study = run_recipe(recipe(data=data), tmp_path / "run", start=clip)
     assert study.runs[0].status == "trial"
     splits = study.runs[0].facts["task"]["splits"]
     assert {name: s["n"] for name, s in splits.items()} == {
@@ -175,7 +174,7 @@ def test_the_learning_rate_is_chosen_on_id_validation(
 ) -> None:
     said: list[str] = []
     asked = recipe(tune={"lr": [1e-5, 1e-3], "epochs": 1})
-    carry_out(asked, tmp_path / "run", task=task, start=clip, say=said.append)
+    run_recipe(asked, tmp_path / "run", task=task, start=clip, say=said.append)
     assert "2 values" in said[1]
     assert "1 epochs of 45 images" in said[1]
     table = json.loads((tmp_path / "run" / "tuning.json").read_text())
@@ -189,13 +188,13 @@ def test_a_resumed_run_does_not_choose_its_learning_rate_again(
     clip: Model, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = recipe(tune={"lr": [1e-5, 1e-3], "epochs": 1})
-    monkeypatch.setattr(scoring_module, "sweep", _killed)
+    monkeypatch.setattr(job_module, "sweep", _killed)
     with pytest.raises(KeyboardInterrupt):
-        carry_out(asked, tmp_path / "run", task=task, start=clip)
+        run_recipe(asked, tmp_path / "run", task=task, start=clip)
     monkeypatch.undo()
     table = (tmp_path / "run" / "tuning.json").read_text()
     said: list[str] = []
-    carry_out(asked, tmp_path / "run", task=task, start=clip, resume=True, say=said.append)
+    run_recipe(asked, tmp_path / "run", task=task, start=clip, resume=True, say=said.append)
     assert "chosen before" in said[1]
     assert (tmp_path / "run" / "tuning.json").read_text() == table
     assert not any("2 values" in line for line in said)
@@ -207,10 +206,10 @@ def test_a_learning_rate_is_chosen_by_the_tasks_own_metric(
 ) -> None:
     said: list[str] = []
     asked = recipe(tune={"lr": [1e-3], "epochs": 1})
-    carry_out(asked, tmp_path / "run", task=replace(task, metric="macro_f1"), start=clip,
+    run_recipe(asked, tmp_path / "run", task=replace(task, metric="macro_f1"), start=clip,
               say=said.append)  # fmt: skip
     assert any("macro_f1" in line for line in said)
-    carry_out(recipe(methods=["zero-shot"], tune={"lr": "auto"}), tmp_path / "none", task=task,
+    run_recipe(recipe(methods=["zero-shot"], tune={"lr": "auto"}), tmp_path / "none", task=task,
               start=clip, say=said.append)  # fmt: skip
     assert any("has none to choose" in line for line in said)
 
@@ -242,7 +241,7 @@ def test_every_row_has_the_version_of_its_own_split(
         test=replace(task.test, version="test 2"),
         shifts=(replace(shift, split=replace(shift.split, version="shift 3")),),
     )
-    carry_out(recipe(**changes), tmp_path / "run", task=mixed, start=clip)
+    run_recipe(recipe(**changes), tmp_path / "run", task=mixed, start=clip)
     versions = {(row.split, row.version) for row in Run.open(tmp_path / "run").scores()}
     assert versions == {("val", "val 1"), ("test", "test 2"), ("recoloured", "shift 3")}
 
@@ -255,7 +254,7 @@ def test_member_names_are_unique() -> None:
 def test_knn_is_scored_at_both_ends_and_every_chosen_alpha(
     clip: Model, task: Task, tmp_path: Path
 ) -> None:
-    carry_out(recipe(evaluate=["head", "knn"]), tmp_path / "run", task=task, start=clip)
+    run_recipe(recipe(evaluate=["head", "knn"]), tmp_path / "run", task=task, start=clip)
     run = Run.open(tmp_path / "run")
     rows = [r for r in run.scores() if r.evaluator == "knn"]
     assert {r.alpha for r in rows} >= {0.0, 0.5, 1.0}

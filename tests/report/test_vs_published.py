@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from surefoot.cli.look import compare_command
+from surefoot.cli.compare import compare_command
 from surefoot.errors import DataError, UnknownName
 from surefoot.predictions import Predictions
 from surefoot.published import find, suites

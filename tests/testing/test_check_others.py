@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 from surefoot.data.dataset import Shift, Split, Task
-from surefoot.evals.predict import EVALUATORS, evaluate, score
-from surefoot.methods.base import pretrained_end
+from surefoot.evals.evaluate import EVALUATORS, evaluate
+from surefoot.evals.score import score
+from surefoot.evals.zero_shot import pretrained_end
 from surefoot.models.heads import zeros_head
 from surefoot.models.load import load
 from surefoot.models.model import Model

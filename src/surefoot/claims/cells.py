@@ -24,8 +24,8 @@ from ..errors import RunError, TrainingError
 from ..evals.predict import predict
 from ..methods.parse import method_from
 from ..models.save import load_saved, save_model
+from ..recipes.experiment import run_recipe
 from ..recipes.recipe import parse_recipe
-from ..recipes.study import carry_out
 from ..records import write_atomic
 from ..runs import Run
 from ..select import RULES
@@ -104,7 +104,7 @@ def run_set(
             Training(entrant.key, seed, rate(plan, which, entrant, out))
             for seed in plan.seeds
             for entrant in which.entrants
-            if not _finished(cell(out, which.name, entrant.key, seed))
+            if not Run(cell(out, which.name, entrant.key, seed)).done
         ]
         for training, (_, seconds) in workers.do(cells):
             say(f"{which.name} {training.key} seed {training.seed}: {seconds:.0f} s")
@@ -144,10 +144,6 @@ def _note_trial(out: Path, set_name: str, key: str, lr: float, value: float) -> 
     file.parent.mkdir(parents=True, exist_ok=True)
     trials = _trials(out, set_name, key) | {f"{lr:g}": value}
     write_atomic(file, json.dumps(trials, indent=1) + "\n")
-
-
-def _finished(place: Path) -> bool:
-    return (place / "run.json").is_file() and Run.open(place).status == "finished"
 
 
 class Bench:
@@ -209,7 +205,7 @@ class Bench:
         )
         place = cell(self.out, self.which.name, training.key, training.seed)
         trained = self._trained(training)
-        carry_out(
+        run_recipe(
             recipe,
             place,
             resume=place.exists(),

@@ -11,7 +11,7 @@ from typing import Any
 from ..data.builtin import pictograms
 from ..data.dataset import Task
 from ..models.load import load
-from ..recipes.align import AlignSpec, align, member_names, one_of
+from ..recipes.align import AlignSpec, align, alignment
 from ..runs import Run
 from ..train import Schedule
 from .plan import Plan
@@ -41,7 +41,7 @@ def specification(plan: Plan) -> AlignSpec:
 def run_language(plan: Plan, out: Path, say: Callable[[str], None], *, jobs: int = 1) -> None:
     """Both adapters and their controls with every seed, as a study folder ``out``."""
     spec = specification(plan)
-    left = [name for name in member_names(spec) if not _finished(out / name)]
+    left = [name for name in spec.members() if not Run(out / name).done]
     with Workers(min(jobs, max(1, len(left))), partial(_Bench, plan, out)) as workers:
         for name, seconds in workers.do(left):
             say(f"{name}: {seconds:.0f} s")
@@ -57,16 +57,12 @@ def _task(plan: Plan) -> Task:
     return task.subset(train=620, evaluation=128, seed=0) if plan.size == "small" else task
 
 
-def _finished(place: Path) -> bool:
-    return (place / "run.json").is_file() and Run.open(place).status in ("finished", "trial")
-
-
 class _Bench:
     """What one process needs; call it with the name of a run."""
 
     def __init__(self, plan: Plan, out: Path) -> None:
         task = _task(plan)
-        self.one = one_of(
+        self.experiment = alignment(
             load(ENCODER), task.train, task, specification(plan),
             out=out, batch_size=64, command="claims",
         )  # fmt: skip
@@ -74,5 +70,5 @@ class _Bench:
     def __call__(self, name: str) -> float:
         """Fit and look; seconds."""
         began = time.perf_counter()
-        self.one(name)
+        self.experiment.run(name)
         return time.perf_counter() - began

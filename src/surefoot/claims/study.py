@@ -134,9 +134,7 @@ def _write(file: Path, data: Any) -> None:
 def _complete(plan: Plan, out: Path, name: str) -> bool:
     """Is every cell of a part there?"""
     places = [cell(out, name, key, seed) for key in entrants_of(name) for seed in plan.seeds]
-    return all(
-        (p / "run.json").is_file() and Run.open(p).status in ("finished", "trial") for p in places
-    )
+    return all(Run(place).done for place in places)
 
 
 def _answers(plan: Plan, out: Path, name: str) -> Answers | None:

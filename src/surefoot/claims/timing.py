@@ -131,7 +131,7 @@ def time_round(names: Sequence[str], *, train: int, epochs: int) -> dict[str, di
 
 def with_head(model: Any, task: Any) -> Any:
     """An encoder alone gets the head that its text tower writes, as at the start."""
-    from ..methods.base import pretrained_end
+    from ..evals.zero_shot import pretrained_end
 
     return pretrained_end(model, task) if model.head is None else model
 
@@ -186,8 +186,9 @@ def one_thread() -> Iterator[None]:
 
 def _in_turns(train: int, epochs: int, repeats: int) -> dict[str, Any]:
     from ..context import RunContext
-    from ..methods.wise_ft import WiseFT, wise_path
+    from ..methods.wise_ft import WiseFT
     from ..models.load import load
+    from ..paths import Path as WeightPath
 
     task, start = task_for(train), load("tiny-clip")
     inner = method_for("ft", epochs)
@@ -209,7 +210,7 @@ def _in_turns(train: int, epochs: int, repeats: int) -> dict[str, Any]:
             for name in order:
                 passes[name].append(_seconds_to_predict(made[name], task, time.process_time))
         use.append(float(np.median(passes["wise"]) / np.median(passes["ft"])))
-        path = wise_path(start, made["ft"], task)
+        path = WeightPath.between(start, made["ft"], task)
         clock = time.perf_counter()
         path.at(0.5)
         mix.append(time.perf_counter() - clock)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from .common import alphas_option, data_options, device_options, pairs, say, typed
+from .common import (
+    alphas_option,
+    data_of,
+    data_options,
+    device_options,
+    say,
+    seeds_of,
+    typed,
+)
 
 __all__ = ["align_command"]
 
@@ -120,7 +127,7 @@ def align_command(model: str, out: str | None, resume: bool, **options: Any) -> 
     page = render(done.study)
     click.echo(render_terminal(done.study))
     click.echo()
-    for line in _compared(done.comparisons, _labels(done.fits), options["k"]):
+    for line in _compared(done, options["k"]):
         click.echo(line)
     for note in done.facts["notes"]:
         click.echo(f"note: {note}")
@@ -157,17 +164,8 @@ def _spec(options: dict[str, Any]) -> Any:
     from ..methods.film import ADAPTERS
     from ..recipes.align import AlignSpec
 
-    try:
-        seeds = tuple(int(s) for s in options["seeds"].split(","))
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{options['seeds']!r}: whole numbers, comma-separated", param_hint="--seeds"
-        ) from error
-    schedule = replace(ADAPTERS, epochs=options["epochs"])
-    if options["lr"]:
-        schedule = replace(schedule, lr=options["lr"])
-    if options["batch"]:
-        schedule = replace(schedule, batch_size=options["batch"])
+    typed_here = {"epochs": options["epochs"], "lr": options["lr"], "batch_size": options["batch"]}
+    schedule = replace(ADAPTERS, **{name: v for name, v in typed_here.items() if v})
     alphas = options["alphas"]
     return AlignSpec(
         text=options["text"],
@@ -176,7 +174,7 @@ def _spec(options: dict[str, Any]) -> Any:
         schedule=schedule,
         pairs=options["n_pairs"],
         alphas=alphas if isinstance(alphas, int) else tuple(alphas),
-        seeds=seeds,
+        seeds=tuple(seeds_of(options["seeds"])),
         k=options["k"],
         protocol=options["protocol"],
         trial=options["limit"] is not None,
@@ -186,41 +184,27 @@ def _spec(options: dict[str, Any]) -> Any:
 def _data(options: dict[str, Any]) -> tuple[Any, Any]:
     """The task, and the pairs."""
     from ..data.captions import read_pairs
-    from ..data.specs import make_task
+    from ..recipes.recipe import DataSpec
+    from ..recipes.tasks import task_of
 
-    task = make_task(
-        train=options["train"],
-        val=options["val"],
-        test=options["test"],
-        shifts=pairs(options["shift"], "--shift"),
-        class_maps=pairs(options["class_map"], "--class-map"),
-        templates=options["templates"],
-        metric=options["metric"],
-        root=options["data_root"],
-        skip_bad=options["skip_bad"],
-    )
+    task = task_of(DataSpec(**data_of(options)))
     given = task.train
     if options["pairs_spec"] is not None:
         given = read_pairs(
             options["pairs_spec"], templates=task.templates, skip_missing=options["skip_bad"]
         )
     limit = options["limit"]
-    bank = limit if options["cut_bank"] else None
-    return task.subset(train=bank, evaluation=limit, seed=0), given
+    return task.subset(train=limit if options["cut_bank"] else None, evaluation=limit), given
 
 
-def _labels(fits: Sequence[Any]) -> dict[str, str]:
-    """Key of a method -> what people read."""
-    return {fit.key: fit.method.label() for fit in fits}
-
-
-def _compared(found: Sequence[Any], labels: dict[str, str], k: int) -> list[str]:
+def _compared(done: Any, k: int) -> list[str]:
     """The tuned ends and the fixed alpha against the pretrained encoder and the controls."""
+    labels = {fit.key: fit.method.label() for fit in done.fits}
     lines = [f"kNN (k = {k}) accuracy, difference in points with its paired 95 % interval"]
-    for c in found:
+    for c in done.comparisons:
         if c.split not in ("test", "mean over shifts") or c.rule == "id_val":
             continue
-        other = "pretrained" if c.other == "pretrained" else _by(labels[c.other])
+        other = "pretrained" if c.other == "pretrained" else labels[c.other].rpartition(", ")[2]
         alpha = "1" if c.rule == "end" else "fixed"
         what = f"{labels[c.method]}, α {alpha}, against {other}, {c.split}"
         mark = "" if c.significant else "  not significant"
@@ -229,8 +213,3 @@ def _compared(found: Sequence[Any], labels: dict[str, str], k: int) -> list[str]
             f"{what}{mark}"
         )
     return lines
-
-
-def _by(label: str) -> str:
-    """The control in a label: "shuffled captions"."""
-    return label.rpartition(", ")[2]

@@ -95,7 +95,7 @@ def verify_command(
 
 def _rerun(sent: Submission, out: str, resume: bool, yes: bool) -> Path:
     """Carry a submitted recipe out, after saying what that means."""
-    from ..recipes.study import carry_out
+    from ..recipes.experiment import run_recipe
     from ..recipes.submitted import fetched, plan
 
     text = str(sent.payload["recipe"])
@@ -104,5 +104,5 @@ def _rerun(sent: Submission, out: str, resume: bool, yes: bool) -> Path:
     if (names := fetched(recipe)) and not yes:
         what = f"{', '.join(names)}, from the Hugging Face hub where not cached"
         click.confirm(f"This loads {what}. Go on?", abort=True, err=True)
-    carry_out(recipe, out, resume=resume, command=typed(), say=say)
+    run_recipe(recipe, out, resume=resume, command=typed(), say=say)
     return Path(out)

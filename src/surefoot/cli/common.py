@@ -15,13 +15,17 @@ import click
 
 __all__ = [
     "alphas_option",
+    "data_of",
     "data_options",
     "device_options",
     "main_process",
     "pairs",
     "say",
+    "seeds_of",
     "stoppable",
+    "task_of_options",
     "typed",
+    "val_is_test",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -196,3 +200,52 @@ def alphas_option() -> Callable[[F], F]:
         callback=parse,
         help="How many positions on the path, or which.",
     )
+
+
+def data_of(options: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What the data options say, as a recipe has it."""
+    names = ("train", "val", "test", "templates", "metric", "skip_bad")
+    return {
+        **{name: options[name] for name in names},
+        "shifts": pairs(options["shift"], "--shift"),
+        "class_maps": pairs(options["class_map"], "--class-map"),
+        "root": options["data_root"],
+        **more,
+    }
+
+
+def task_of_options(options: dict[str, Any]) -> Any:
+    """The task that the data options name; --train may be left out where --test is enough."""
+    from ..errors import COMMAND_LINE
+    from ..recipes.recipe import parse_recipe
+    from ..recipes.tasks import task_of
+
+    train = options["train"] or options["test"]
+    if not train:
+        raise click.UsageError("--train or --test is missing")
+    data = data_of(options, train=train, limit_eval=options["limit"])
+    plain = {"model": "none", "methods": ["zero-shot"], "data": data}
+    recipe = parse_recipe(plain, where=COMMAND_LINE)
+    return task_of(recipe.spec.data, progress=sys.stderr.isatty())
+
+
+def val_is_test(options: dict[str, Any], task: Any) -> bool:
+    """No training or validation images were given, and validation was cut off the test set.
+
+    Nothing may be chosen on such images: they are test images.
+    """
+    return not (options["train"] or options["val"]) and task.val.source == task.test.source
+
+
+def seeds_of(text: str) -> list[int]:
+    """Seeds, comma-separated.
+
+    Raises:
+        click.BadParameter: Something else.
+    """
+    try:
+        return [int(s) for s in text.split(",")]
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r}: whole numbers, comma-separated", param_hint="--seeds"
+        ) from error

@@ -211,7 +211,7 @@ def export_command(run: str, kind: str, alpha: str, out: str, force: bool) -> No
     if not force and (place.is_file() or (place.is_dir() and any(place.iterdir()))):
         raise click.UsageError(f"{out} exists already; give another name or --force")
     from ..models.export import export
-    from ..recipes.pick import model_of_run
+    from ..recipes.ends import model_of_run
     from ..runs import Run
 
     model, chosen = model_of_run(run, alpha)

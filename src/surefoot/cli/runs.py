@@ -16,11 +16,12 @@ from ..errors import COMMAND_LINE
 from ..registry import nearest
 from .common import (
     alphas_option,
+    data_of,
     data_options,
     device_options,
     main_process,
-    pairs,
     say,
+    seeds_of,
     stoppable,
     typed,
 )
@@ -43,10 +44,7 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
     """
     from ..recipes.demo import demo_recipe
 
-    recipe = demo_recipe(full=full, seed=seed, device=device)
-    began = time.perf_counter()
-    study = _carried_out(recipe, out, resume)
-    _finish(study, began)
+    _carried_out(demo_recipe(full=full, seed=seed, device=device), out, resume)
 
 
 @click.command("fit")
@@ -133,33 +131,31 @@ def fit_command(
         chosen = _with_options(_recipe_of(recipe), options)
         out = out or "runs/" + ("miniature-" if miniature else "") + _run_name(recipe)
         if miniature:
-            _fit_miniature(chosen, out)
+            from ..recipes.miniature import miniature as made_small
+
+            with tempfile.TemporaryDirectory(prefix="surefoot-miniature-") as root:
+                _carried_out(made_small(chosen, root), out, resume=False)
             return
     else:
         chosen = parse_recipe(_as_recipe(options), where=COMMAND_LINE)
         out = out or "runs/" + _slug(f"{options['model']}-{'-'.join(options['methods'])}")
-    began = time.perf_counter()
-    study = _carried_out(chosen, out, resume)
-    _finish(study, began)
+    _carried_out(chosen, out, resume)
 
 
-def _carried_out(recipe: Any, out: str, resume: bool) -> Any:
-    from ..recipes.study import carry_out
+def _carried_out(recipe: Any, out: str, resume: bool) -> None:
+    """Run a recipe, write its report, print the table on stdout and the place on stderr."""
+    from ..recipes.experiment import run_recipe
 
-    shown = sys.stderr.isatty()
+    began, shown = time.perf_counter(), sys.stderr.isatty()
     with stoppable():
-        return carry_out(recipe, out, resume=resume, progress=shown, command=typed(), say=say)
+        study = run_recipe(recipe, out, resume=resume, progress=shown, command=typed(), say=say)
+    if not main_process():
+        return
+    from ..report import render, render_terminal
 
-
-def _fit_miniature(recipe: Any, out: str) -> None:
-    """Fit a recipe on data that are generated for it and thrown away."""
-    from ..recipes.miniature import miniature
-    from ..recipes.study import carry_out
-
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="surefoot-miniature-") as root:
-        study = carry_out(miniature(recipe, root), out, command=typed(), say=say)
-    _finish(study, began)
+    page = render(study)
+    click.echo(render_terminal(study))
+    say(f"{time.perf_counter() - began:.0f} s; report: {page}")
 
 
 def _recipe_of(name: str) -> Any:
@@ -219,35 +215,16 @@ def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
         raise click.UsageError("--method is missing: ft, lp-ft, flyp, ... (surefoot ls methods)")
     if options["repeats"] and given("seeds"):
         raise click.UsageError("--repeats N means the seeds 0 to N - 1: give it or --seeds")
-    try:
-        seeds = [int(s) for s in options["seeds"].split(",")]
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{options['seeds']!r}: whole numbers, comma-separated", param_hint="--seeds"
-        ) from error
-    data = {
-        "train": options["train"],
-        "val": options["val"],
-        "test": options["test"],
-        "shifts": pairs(options["shift"], "--shift"),
-        "class_maps": pairs(options["class_map"], "--class-map"),
-        "templates": options["templates"],
-        "metric": options["metric"],
-        "root": options["data_root"],
-        "skip_bad": options["skip_bad"],
-        "limit_train": options["limit"],
-        "limit_eval": options["limit"],
-        "few_shot": options["few_shot"],
-        "repeats": options["repeats"],
-    }
+    few = {"few_shot": options["few_shot"], "repeats": options["repeats"]}
+    limits = {"limit_train": options["limit"], "limit_eval": options["limit"]}
     plain: dict[str, Any] = {
         "name": " and ".join(options["methods"]) + f" of {options['model']}",
         "model": options["model"],
-        "data": data,
+        "data": data_of(options, **limits, **few),
         "methods": [_method(name, options) for name in options["methods"]],
         "path": {"alphas": options["alphas"]} if options["wise"] else None,
         "evaluate": ["head", "knn"] if options["knn"] else ["head"],
-        **({} if options["repeats"] else {"seeds": seeds}),
+        **({} if options["repeats"] else {"seeds": seeds_of(options["seeds"])}),
         "device": options["device"],
         "precision": options["precision"],
         "batch_size": options["batch_size"],
@@ -302,14 +279,3 @@ def _schedule(options: dict[str, Any]) -> dict[str, Any]:
 
 def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-").lower()
-
-
-def _finish(study: Any, began: float) -> None:
-    """Write the report, print the table on stdout and the place on stderr."""
-    if not main_process():
-        return
-    from ..report import render, render_terminal
-
-    page = render(study)
-    click.echo(render_terminal(study))
-    say(f"{time.perf_counter() - began:.0f} s; report: {page}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -16,22 +15,12 @@ from ..errors import ModelError, UnknownName
 from ..features import extract, inference
 from ..models.model import Model
 from ..predictions import Predictions
-from ..records import Score
 from ..registry import nearest
 from ..transforms import DINO_KNN, TransformSpec
-from .predict import as_shift, package
-from .score import score
+from .predict import package
 from .votes import KS, knn
 
-__all__ = [
-    "KS",
-    "evaluate_knn",
-    "knn",
-    "knn_predict",
-    "knn_predictions",
-    "overlap",
-    "protocol_transform",
-]
+__all__ = ["KS", "knn", "knn_predictions", "overlap", "protocol_transform"]
 
 Protocol = Literal["auto", "dino", "model"]
 
@@ -106,24 +95,24 @@ def knn_predictions(
     task: Task,
     scored: Mapping[str, Shift] | None = None,
     *,
-    k: int = 20,
+    ks: Sequence[int] = (20,),
     protocol: Protocol = "auto",
     temperature: float = 0.07,
     **options: Any,
-) -> Iterator[Predictions]:
+) -> Iterator[dict[int, Predictions]]:
     """Nearest-neighbour predictions of several splits; the training split is embedded once.
 
     Args:
         model: Any encoder; the head is not looked at.
         task: Its training split is the bank.
         scored: Splits by name; everything that the task scores when left out.
-        k: Neighbours.
+        ks: Numbers of neighbours.
         protocol: See :func:`protocol_transform`.
         temperature: T of exp(s / T).
         **options: ``batch_size``, ``device``, ``workers``, ``cache_dir`` for extraction.
 
     Yields:
-        Predictions whose logits are votes, :func:`knn`.
+        For each split k -> predictions, whose logits are votes (:func:`knn`).
 
     Raises:
         ModelError: The protocol does not suit the encoder.
@@ -139,42 +128,9 @@ def knn_predictions(
             labels,
             extract(model, shift.split, **options),
             classes=len(task.class_names),
-            ks=(k,),
+            ks=ks,
             temperature=temperature,
             exclude=overlap(task.train, shift.split),
             device=device if device is not None else model.device,
         )
-        yield package(shift, votes[k])
-
-
-def knn_predict(
-    model: Model,
-    task: Task,
-    split: Shift | Split,
-    *,
-    k: int = 20,
-    protocol: Protocol = "auto",
-    **options: Any,
-) -> Predictions:
-    """The same for one split; arguments and errors as :func:`knn_predictions`."""
-    shift = as_shift(split)
-    scored = {shift.name: shift}
-    return next(iter(knn_predictions(model, task, scored, k=k, protocol=protocol, **options)))
-
-
-def evaluate_knn(
-    model: Model,
-    task: Task,
-    *,
-    seed: int = 0,
-    samples: int = 1000,
-    **options: Any,
-) -> list[tuple[Predictions, Score]]:
-    """Nearest-neighbour predictions and scores of everything that a task scores.
-
-    Arguments and errors as :func:`knn_predictions`; ``seed`` and ``samples`` are the bootstrap's.
-    """
-    return [
-        (p, replace(score(p, seed=seed, samples=samples), evaluator="knn"))
-        for p in knn_predictions(model, task, **options)
-    ]
+        yield {k: package(shift, rows) for k, rows in votes.items()}

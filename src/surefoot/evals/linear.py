@@ -2,16 +2,14 @@
 
 The path of C and the choice on validation are those of LP-FT's linear probe (arXiv 2202.10054,
 section 4): from strong to weak regularisation, each start warm from the last. The objective is
-scikit-learn's; :mod:`surefoot.evals.logistic` reaches its optimum in fewer passes over the data,
-and scikit-learn's own solver stays at hand as the plain reference.
+scikit-learn's; :mod:`surefoot.evals.logistic` reaches its optimum in fewer passes over the data
+(the tests hold scikit-learn's own solver beside it).
 """
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,18 +17,17 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ..data.dataset import Task
-from ..errors import DataError, UnknownName
+from ..errors import DataError
 from ..features import extract
 from ..metrics import log_softmax
 from ..models.heads import Head
 from ..models.model import Model
-from ..registry import nearest
+from ..threads import cores
 from .logistic import Logistic
 
-__all__ = ["C_PATH", "LinearFit", "Solver", "fit_linear", "head_inputs", "linear", "linear_head"]
+__all__ = ["C_PATH", "LinearFit", "fit_linear", "head_inputs", "linear", "linear_head"]
 
 Floats = NDArray[np.float32]
-Solver = Literal["preconditioned", "sklearn"]
 
 C_PATH: tuple[float, ...] = tuple(float(c) for c in np.logspace(-7, 2, 50))
 """Inverse strengths of the L2 penalty, from strong to weak."""
@@ -74,7 +71,6 @@ def fit_linear(
     patience: int | None = None,
     seed: int = 0,
     threads: int | None = None,
-    solver: Solver = "preconditioned",
 ) -> LinearFit:
     """Logistic regression over a path of C, chosen by top-1 on validation.
 
@@ -86,11 +82,9 @@ def fit_linear(
         val_labels: (m,).
         c_path: Tried in ascending order; of equals on validation the smallest C is taken.
         max_iter: L-BFGS iterations per C; the table says which fits did not converge.
-        tol: What "converged" means. "preconditioned": the gradient's norm in variables of unit
-            curvature, so that the mean objective is an estimated tol^2 / 2 nats or less above its
-            minimum (under weak penalties the truth was up to twenty times tol^2). "sklearn": its
-            own test, the largest component of the gradient in the weights themselves, which under
-            weak penalties is met further from the optimum.
+        tol: What "converged" means: the gradient's norm in variables of unit curvature, so that
+            the mean objective is an estimated tol^2 / 2 nats or less above its minimum (under weak
+            penalties the truth was up to twenty times tol^2).
         patience: Stop when neither top-1 nor the likelihood on validation has improved for so
             many C; None: the whole path. Top-1 alone stays level at the strong end of the path,
             where the classifier is that of the class means, and would stop too early.
@@ -98,29 +92,28 @@ def fit_linear(
         threads: Of the linear algebra. Left out: one for small problems, where threads that wait
             for each other cost up to thirty times the work on a busy machine; all processors of
             this process for large ones.
-        solver: "preconditioned" (:class:`~surefoot.evals.logistic.Logistic`) or "sklearn", its
-            slower reference; the same objective and optimum.
 
     Raises:
-        UnknownName: No such solver.
         DataError: Shapes differ, a class has no image, a feature is not finite, or a C is not
             positive.
     """
     _check(features, labels, classes, val_features, val_labels, c_path)
-    path = _SOLVERS.get(solver)
-    if path is None:
-        raise UnknownName("solver", solver, list(_SOLVERS), nearest(solver, list(_SOLVERS)))
     table: list[dict[str, Any]] = []
     best: LinearFit | None = None
     top, lowest, since = -1.0, np.inf, 0
-    threads = threads or (1 if features.size * classes < _SMALL else _processors())
+    threads = threads or (1 if features.size * classes < _SMALL else cores())
     # Ours gives each thread a block of its own. Threads inside a product of two blocks wait for
     # each other: two of them took twice the time of one.
-    with threadpool_limits(limits=threads if path is _sklearn else 1):
-        fits = path(features, labels, classes, sorted(c_path), max_iter, tol, threads)
-        for c, (weight, bias, facts) in zip(sorted(c_path), fits, strict=False):
+    with threadpool_limits(limits=1):
+        model = Logistic(features, labels, classes, threads=threads)
+        for c in sorted(c_path):
+            # scikit-learn fits two classes by one row w, and penalises |w|^2 / 2 where two rows
+            # +-w/2 would cost half of that.
+            converged = model.fit(c / 2 if classes == 2 else c, tol=tol, max_iter=max_iter)
+            weight, bias = model.weight.astype(np.float32), model.bias.astype(np.float32)
             val, nll = _validate(weight, bias, val_features, val_labels)
-            table.append({"c": c, "val": val, "val_nll": nll, **facts})
+            table.append({"c": c, "val": val, "val_nll": nll, "converged": converged,
+                          "iterations": model.iterations})  # fmt: skip
             since = 0 if val > top or nll < lowest else since + 1
             if val > top:
                 best = LinearFit(weight, bias, c, ())
@@ -129,62 +122,6 @@ def fit_linear(
                 break
     assert best is not None
     return best._replace(table=tuple(table))
-
-
-_Fit = tuple[Floats, Floats, dict[str, Any]]
-
-
-def _preconditioned(
-    features: Floats,
-    labels: NDArray[np.int64],
-    classes: int,
-    c_path: Sequence[float],
-    max_iter: int,
-    tol: float,
-    threads: int,
-) -> Iterator[_Fit]:
-    """(weight, bias, facts) along the path, by :class:`Logistic`."""
-    model = Logistic(features, labels, classes, threads=threads)
-    for c in c_path:
-        # scikit-learn fits two classes by one row w, and penalises |w|^2 / 2 where two rows
-        # +-w/2 would cost half of that.
-        converged = model.fit(c / 2 if classes == 2 else c, tol=tol, max_iter=max_iter)
-        weight, bias = model.weight.astype(np.float32), model.bias.astype(np.float32)
-        yield weight, bias, {"converged": converged, "iterations": model.iterations}
-
-
-def _sklearn(
-    features: Floats,
-    labels: NDArray[np.int64],
-    classes: int,
-    c_path: Sequence[float],
-    max_iter: int,
-    tol: float,
-    threads: int,
-) -> Iterator[_Fit]:
-    """The same by scikit-learn's L-BFGS, the reference."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(solver="lbfgs", warm_start=True, max_iter=max_iter, tol=tol)
-    for c in c_path:
-        model.set_params(C=c)
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            model.fit(features, labels)
-        failed = [w for w in said if issubclass(w.category, ConvergenceWarning)]
-        for warning in said:
-            if warning not in failed:
-                warnings.warn_explicit(
-                    warning.message, warning.category, warning.filename, warning.lineno
-                )
-        weight, bias = model.coef_.astype(np.float32), model.intercept_.astype(np.float32)
-        if len(weight) == 1:  # two classes share a row, half each way
-            weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-        yield weight, bias, {"converged": not failed, "iterations": int(model.n_iter_.max())}
-
-
-_SOLVERS = {"preconditioned": _preconditioned, "sklearn": _sklearn}
 
 
 def _validate(
@@ -198,13 +135,6 @@ def _validate(
         right += int((logits.argmax(axis=1) == y).sum())
         loss -= float(log_softmax(logits)[np.arange(len(y)), y].sum())
     return right / len(labels), loss / len(labels)
-
-
-def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # only Linux knows
-        return os.cpu_count() or 1
 
 
 def _check(

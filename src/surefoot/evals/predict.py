@@ -1,32 +1,25 @@
-"""Two steps: predict stores logits, score derives numbers. Predictions are kept."""
+"""The first of two steps: predict stores logits, from which score derives numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
-from typing import Any, Literal
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from .. import processes
-from ..data.dataset import Shift, Split, Task
+from ..data.dataset import Shift, Split
 from ..data.loading import make_loader
-from ..errors import ClassMismatch, DataError, ModelError, UnknownName
+from ..errors import ClassMismatch, DataError, ModelError
 from ..features import inference
 from ..models.heads import Head
 from ..models.model import Model
 from ..predictions import Predictions
-from ..records import Score
-from ..registry import nearest
-from .score import score
 
-__all__ = ["EVALUATORS", "evaluate", "package", "predict", "predict_from_features", "score"]
+__all__ = ["as_shift", "package", "predict", "predict_from_features"]
 
 Progress = Callable[[int, int], None]
-Evaluator = Literal["head", "zero_shot", "linear", "knn"]
-EVALUATORS: tuple[Evaluator, ...] = ("head", "zero_shot", "linear", "knn")
 
 
 def as_shift(shift_or_split: Shift | Split) -> Shift:
@@ -158,76 +151,3 @@ def predict_from_features(
             out = head(torch.from_numpy(block).to(where))
             logits[at : at + batch_size] = out.float().cpu().numpy()
     return package(shift, logits)
-
-
-def evaluate(
-    model: Model,
-    task_or_scored: Task | Mapping[str, Shift],
-    *,
-    evaluator: Evaluator = "head",
-    splits: Collection[str] | None = None,
-    metric: str | None = None,
-    seed: int = 0,
-    samples: int = 1000,
-    **options: Any,
-) -> list[tuple[Predictions, Score]]:
-    """Predict and score every split of a task.
-
-    Args:
-        model: With a head for "head"; with a text tower for "zero_shot".
-        task_or_scored: A task, or splits by name (only for "head").
-        evaluator: How logits are made: "head", "zero_shot", "linear" or "knn".
-        splits: Names to look at ("val", "test", shifts); all when left out.
-        metric: Instead of each split's own.
-        seed: Of the bootstrap and of the linear probe.
-        samples: Resamples.
-        **options: For :func:`predict`, ``linear`` or ``knn_predict``.
-
-    Raises:
-        UnknownName: No such evaluator or split.
-        DataError: An evaluator other than "head" without a task.
-    """
-    if evaluator not in EVALUATORS:
-        raise UnknownName("evaluator", evaluator, EVALUATORS, nearest(evaluator, EVALUATORS))
-    is_task = isinstance(task_or_scored, Task)
-    scored = task_or_scored.scored() if isinstance(task_or_scored, Task) else dict(task_or_scored)
-    for name in splits or ():
-        if name not in scored:
-            raise UnknownName("split", name, list(scored), nearest(name, list(scored)))
-    chosen = {k: v for k, v in scored.items() if splits is None or k in splits}
-    if evaluator != "head" and not is_task:
-        raise DataError(
-            f"the evaluator {evaluator!r} needs a whole task, and got splits only",
-            expected="a Task, with its training split, class names and prompts",
-        )
-    return [
-        (p, replace(score(p, metric, seed=seed, samples=samples), evaluator=evaluator))
-        for p in _predictions(model, task_or_scored, chosen, evaluator, seed, options)
-    ]
-
-
-def _predictions(
-    model: Model,
-    task: Any,
-    chosen: Mapping[str, Shift],
-    evaluator: Evaluator,
-    seed: int,
-    options: Mapping[str, Any],
-) -> Iterator[Predictions]:
-    # These three modules build on this one, so they are imported here.
-    if evaluator == "knn":
-        from .knn import knn_predictions
-
-        yield from knn_predictions(model, task, chosen, **options)
-        return
-    if evaluator == "linear":
-        from .linear import linear
-
-        passed = {k: v for k, v in options.items() if k in ("batch_size", "device", "workers")}
-        model, options = linear(model, task, seed=seed, **options), passed
-    elif evaluator == "zero_shot":
-        from .zero_shot import zero_shot
-
-        model = zero_shot(model, task)
-    for shift in chosen.values():
-        yield predict(model, shift, **options)

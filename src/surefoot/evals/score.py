@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..metrics import Metric, get_metric, lines
 from ..predictions import Predictions
-from ..records import IntervalKind, Score
+from ..records import IntervalKind, Origin, Score
 from ..stats import Interval, bootstrap, clopper_pearson, cluster_bootstrap
 
-__all__ = ["score"]
+__all__ = ["score", "value_of"]
 
 
 def score(
     predictions: Predictions,
     metric: str | Metric | None = None,
     *,
+    origin: Origin | None = None,
     seed: int = 0,
     samples: int = 1000,
 ) -> Score:
@@ -34,28 +35,21 @@ def score(
     Args:
         predictions: Of one split.
         metric: A name or a metric; the split's own when left out.
+        origin: Method, alpha, selection and more, which predictions do not say.
         seed: Of the bootstrap.
         samples: Resamples.
 
     Returns:
-        The score, without method, alpha, seed and recipe: the caller knows those. ``n`` counts
-        images, and anchors for pm_k. Where a test set lacks classes that count as answers,
-        ``extra["masked"]`` says beside it what the value were with only the classes that occur.
+        The score; ``n`` counts images, and anchors for pm_k. Where a test set lacks classes that
+        count as answers, ``extra["masked"]`` says beside it what the value were with only the
+        classes that occur.
 
     Raises:
         UnknownName: No such metric.
         DataError: The metric has no value on these predictions.
     """
-    chosen = metric if isinstance(metric, Metric) else get_metric(metric or predictions.metric)
-    columns = chosen.of(predictions)
-    n = lines(columns)
-    value = chosen.reduce(columns, np.ones(n))
-    if not math.isfinite(value):
-        raise DataError(
-            f"{chosen.name} of {predictions.split!r} is {value}",
-            expected="a finite number",
-            fix="a label may be outside the classes that the split can contain, or nothing counts",
-        )
+    origin = origin or Origin()
+    chosen, columns, n, value = _reduced(predictions, metric)
     interval = _interval(chosen, columns, n, samples, seed)
     around = _cluster_interval(chosen, columns, predictions, samples, seed)
     details = {} if chosen.details is None else chosen.details(predictions, chosen.argument)
@@ -77,8 +71,30 @@ def score(
         cluster_low=min(around.low, value) if around else None,
         cluster_high=max(around.high, value) if around else None,
         synthetic=predictions.synthetic,
-        extra={**details, **_beside(chosen, predictions)},
+        **{**vars(origin), "extra": {**details, **_beside(chosen, predictions), **origin.extra}},
     )
+
+
+def value_of(predictions: Predictions) -> float:
+    """The value of :func:`score` alone, whose interval is not needed."""
+    return _reduced(predictions, None)[3]
+
+
+def _reduced(
+    predictions: Predictions, metric: str | Metric | None
+) -> tuple[Metric, Mapping[str, NDArray[Any]], int, float]:
+    """(metric, its columns, their lines, the value)."""
+    chosen = metric if isinstance(metric, Metric) else get_metric(metric or predictions.metric)
+    columns = chosen.of(predictions)
+    n = lines(columns)
+    found = chosen.reduce(columns, np.ones(n))
+    if not math.isfinite(found):
+        raise DataError(
+            f"{chosen.name} of {predictions.split!r} is {found}",
+            expected="a finite number",
+            fix="a label may be outside the classes that the split can contain, or nothing counts",
+        )
+    return chosen, columns, n, found
 
 
 def _beside(metric: Metric, said: Predictions) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from ..context import RunContext, pick_device
 from ..data.dataset import Split, Task
 from ..data.loading import make_loader
 from ..models.model import Model
+from ..paths import Path
 from ..weights import check_alpha, fisher_merge
 from .base import Method, needs_path
 from .ft import FineTune
-from .members import both_ends, merged
+from .members import merged
 
 __all__ = ["FisherWise", "diagonal_fisher"]
 
@@ -58,7 +59,8 @@ class FisherWise(Method):
     ) -> Model:
         """Fit the inner method, estimate both Fishers, merge."""
         run = (run or RunContext()).staged(self.name)
-        ends = both_ends(start, self.inner.fit(start, task, seed=seed, run=run), task)
+        tuned = self.inner.fit(start, task, seed=seed, run=run)
+        ends = Path.between(start, tuned, task).ends()
         few = task.train.subset(self.images, seed=seed)
         device = pick_device(run.device)
         fishers = [diagonal_fisher(end, few, seed=seed, device=device) for end in ends]

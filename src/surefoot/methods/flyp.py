@@ -11,11 +11,12 @@ from torch import Tensor
 
 from ..context import RunContext
 from ..data.dataset import Task
+from ..evals.zero_shot import task_head
 from ..gradient_cache import Batch, Embeddings, WholeBatch
 from ..losses import contrastive
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Method, task_head
+from .base import Method
 from .ft import validator
 from .prompts import PromptTable, TemplateUse
 

@@ -14,10 +14,11 @@ from ..context import RunContext
 from ..data.dataset import Shift, Task
 from ..errors import ModelError
 from ..evals.predict import predict
+from ..evals.zero_shot import task_head
 from ..models.heads import Head, random_head, zeros_head
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Classify, Method, task_head
+from .base import Classify, Method
 
 __all__ = ["FineTune", "HeadStart", "validator"]
 

@@ -8,10 +8,11 @@ from typing import ClassVar
 from ..context import RunContext
 from ..data.dataset import Task
 from ..models.model import Model
+from ..paths import Path
 from ..weights import check_alpha, lines
 from .base import Method, needs_path
 from .ft import FineTune
-from .members import both_ends, merged
+from .members import merged
 
 __all__ = ["LiNeS"]
 
@@ -48,7 +49,8 @@ class LiNeS(Method):
     ) -> Model:
         """Fit the inner method, then scale."""
         run = (run or RunContext()).staged(self.name)
-        begin, tuned = both_ends(start, self.inner.fit(start, task, seed=seed, run=run), task)
+        tuned = self.inner.fit(start, task, seed=seed, run=run)
+        begin, tuned = Path.between(start, tuned, task).ends()
         scaled = lines(begin.state_dict(), tuned.state_dict(), alpha=self.alpha, beta=self.beta)
         note = f"LiNeS: deltas scaled from {self.alpha:g} to {self.alpha + self.beta:g} with depth"
         return merged(tuned, scaled, note)

@@ -12,14 +12,13 @@ from torch import Tensor
 from ..context import RunContext
 from ..data.dataset import Task
 from ..errors import ModelError
-from ..models.adapters.insertion import as_initialised
 from ..models.model import Model
-from ..paths.fit import misfits, refuse
+from ..paths import Path
 from ..train import Schedule
 from ..weights import Weights, mean
-from .base import Method, pretrained_end
+from .base import Method
 
-__all__ = ["both_ends", "check_members", "fit_members", "merge_with_start", "merged", "scaled_lr"]
+__all__ = ["check_members", "fit_members", "merge_with_start", "merged", "scaled_lr"]
 
 
 def check_members(seeds: int, lr_factors: Sequence[float], *, least: int = 1) -> None:
@@ -85,27 +84,6 @@ def merged(like: Model, weights: Mapping[str, Tensor], note: str) -> Model:
     return model.eval()
 
 
-def both_ends(start: Model, tuned: Model, task: Task) -> tuple[Model, Model]:
-    """Copies of the pretrained end and of the tuned one, with the same parts, on one device.
-
-    A start without a head for the task's classes gets the tuned one's, which then does not move.
-    A text tower or logit scale that the tuned model lacks is left out of the start.
-
-    Raises:
-        WeightsError: The tuned model is not one of the start's architecture.
-    """
-    begin = pretrained_end(start, task)
-    if not _head_serves(begin, task):
-        begin = begin.with_head(tuned.head)
-    begin, tuned = as_initialised(begin, tuned).clone(), tuned.clone().to(start.device)
-    for part in ("text", "logit_scale"):
-        if getattr(begin, part) is None or getattr(tuned, part) is None:
-            setattr(begin, part, None)
-            setattr(tuned, part, None)
-    refuse(begin, tuned, misfits(begin, tuned, begin.state_dict(), tuned.state_dict(), heads=True))
-    return begin, tuned
-
-
 def merge_with_start(
     merge: Callable[[Mapping[str, Tensor], Sequence[Mapping[str, Tensor]]], dict[str, Tensor]],
     start: Model,
@@ -117,17 +95,14 @@ def merge_with_start(
 
     Where the start has no head for the task's classes, the members' heads are averaged.
     """
-    pairs = [both_ends(start, member, task) for member in members]
+    paths = [Path.between(start, member, task) for member in members]
+    pairs = [path.ends() for path in paths]
     begin, tuned = pairs[0][0], [member.state_dict() for _, member in pairs]
     heads: dict[str, Tensor] = {}
-    if not _head_serves(pretrained_end(start, task), task):
+    if paths[0].head == "end":
         head_names = [k for k in tuned[0] if k.startswith("head.")]
         heads = mean([{k: t[k] for k in head_names} for t in tuned])
     names = [k for k in tuned[0] if k not in heads]
     first = begin.state_dict()
     rest = merge({k: first[k] for k in names}, [{k: t[k] for k in names} for t in tuned])
     return merged(pairs[0][1], {**rest, **heads}, note)
-
-
-def _head_serves(model: Model, task: Task) -> bool:
-    return model.head is not None and model.head.class_names == task.class_names

@@ -9,10 +9,10 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..models.ensemble import ensemble
 from ..models.model import Model
+from ..paths import Path
 from ..weights import check_alpha
 from .base import Method, needs_path
 from .ft import FineTune
-from .members import both_ends
 
 __all__ = ["OutputEnsemble"]
 
@@ -47,7 +47,8 @@ class OutputEnsemble(Method):
     ) -> Model:
         """Fit the inner method, then put both ends side by side."""
         run = (run or RunContext()).staged(self.name)
-        begin, tuned = both_ends(start, self.inner.fit(start, task, seed=seed, run=run), task)
+        tuned = self.inner.fit(start, task, seed=seed, run=run)
+        begin, tuned = Path.between(start, tuned, task).ends()
         return ensemble(begin, tuned, self.alpha)
 
     def label(self) -> str:

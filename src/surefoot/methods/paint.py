@@ -10,11 +10,11 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..errors import ModelError
 from ..models.model import Model
+from ..paths import Path
 from ..weights import check_alpha, task_arithmetic
 from .base import Method
 from .encoder_ft import EncoderFineTune
 from .members import merged
-from .wise_ft import wise_path
 
 __all__ = ["Paint", "patch"]
 
@@ -47,7 +47,7 @@ class Paint(Method):
         """Tune the encoder, then mix."""
         run = (run or RunContext()).staged(self.name)
         tuned = self.tune.fit(start, task, seed=seed, run=run)
-        return wise_path(start, tuned, task).at(self.alpha)
+        return Path.between(start, tuned, task).at(self.alpha)
 
     def label(self) -> str:
         """How reports name it."""

@@ -9,10 +9,11 @@ from typing import ClassVar
 from ..context import RunContext
 from ..data.dataset import Task
 from ..models.model import Model
+from ..paths import Path
 from ..weights import task_arithmetic
 from .base import Method, needs_path
 from .encoder_ft import EncoderFineTune
-from .members import both_ends, merged
+from .members import merged
 
 __all__ = ["TaskArithmetic"]
 
@@ -47,7 +48,8 @@ class TaskArithmetic(Method):
     ) -> Model:
         """Fit the inner method, then add or take away."""
         run = (run or RunContext()).staged(self.name)
-        begin, tuned = both_ends(start, self.inner.fit(start, task, seed=seed, run=run), task)
+        tuned = self.inner.fit(start, task, seed=seed, run=run)
+        begin, tuned = Path.between(start, tuned, task).ends()
         weights = task_arithmetic(begin.state_dict(), [tuned.state_dict()], [self.scale])
         return merged(tuned, weights, f"task vector of {task.name} times {self.scale:g}")
 

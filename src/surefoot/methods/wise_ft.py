@@ -9,11 +9,11 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..errors import AlphaError
 from ..models.model import Model
-from ..paths import Path, Prompts
-from .base import Method, needs_path, pretrained_end
+from ..paths import Path
+from .base import Method, needs_path
 from .ft import FineTune
 
-__all__ = ["WiseFT", "wise_path"]
+__all__ = ["WiseFT"]
 
 
 @dataclass(frozen=True)
@@ -53,29 +53,8 @@ class WiseFT(Method):
     ) -> Model:
         """Fit the inner method, then mix."""
         tuned = self.inner.fit(start, task, seed=seed, run=run)
-        return wise_path(start, tuned, task, head=self.head).at(self.alpha)
+        return Path.between(start, tuned, task, head=self.head).at(self.alpha)
 
     def label(self) -> str:
         """How reports name it."""
         return f"WiSE-FT of {self.inner.label()}, α = {self.alpha:g}"
-
-
-def wise_path(
-    start: Model, tuned: Model, task: Task, *, head: Literal["auto", "text"] = "auto"
-) -> Path:
-    """The path from the pretrained end to the tuned one.
-
-    A start with a text tower contributes its zero-shot head, which is then interpolated with the
-    tuned head. Without one there is no head at alpha = 0: the tuned head serves the whole path.
-    With ``head="text"`` the text tower at each alpha writes the head. A tuned encoder without a
-    head (from language supervision) is joined with the start's encoder, for nearest neighbours.
-
-    Raises:
-        WeightsError: The ends do not fit together, or ("text") a head is not its text tower's.
-    """
-    if tuned.head is None:
-        return Path(start.with_head(None), tuned, head="end")
-    begin = pretrained_end(start, task)
-    if head == "text":
-        return Path(begin, tuned, head="text", prompts=Prompts.of(task))
-    return Path(begin, tuned, head="end" if begin.head is None else "interpolate")

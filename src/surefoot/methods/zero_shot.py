@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from ..context import RunContext
 from ..data.dataset import Task
+from ..evals.zero_shot import task_head
 from ..models.model import Model
-from .base import Method, task_head
+from .base import Method
 
 __all__ = ["ZeroShot"]
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from .adaptive import AdaptiveSweep, adaptive_sweep
-from .heads import Prompts
-from .path import BatchNormPolicy, HeadPolicy, Path
+from ..evals.zero_shot import Prompts
+from .heads import HeadPolicy
+from .path import BatchNormPolicy, Path
 from .sweeping import alpha_grid, output_ensemble, sweep
 
 __all__ = [
-    "AdaptiveSweep",
     "BatchNormPolicy",
     "HeadPolicy",
     "Path",
     "Prompts",
-    "adaptive_sweep",
     "alpha_grid",
     "output_ensemble",
     "sweep",

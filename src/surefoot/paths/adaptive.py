@@ -3,93 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.dataset import Task
+from ..data.dataset import Shift
 from ..predictions import Predictions
-from ..records import Curve
-from ..runs import Selection
+from ..records import Curve, Search
 from ..select import select
 from .candidates import preview, search
-from .path import Path
-from .sweeping import alpha_grid, sweep
 
-__all__ = ["AdaptiveSweep", "adaptive_sweep"]
+__all__ = ["narrowed"]
 
-
-@dataclass(frozen=True)
-class AdaptiveSweep:
-    """What an adaptive sweep found.
-
-    Attributes:
-        curve: All splits at the positions that were chosen, at the ends and at the fixed one.
-        validation: The positions at which ID validation was scored.
-        selections: fixed, id_val, one_se; without regret, which needs the whole curve.
-        preview: Position -> ID validation accuracy of the ends' logits, mixed; {} for metrics
-            other than top-1.
-        passes: Images that went through the model, each position counted.
-        full: How many a sweep of the whole grid has.
-    """
-
-    curve: Curve
-    validation: Curve
-    selections: tuple[Selection, ...]
-    preview: Mapping[float, float]
-    passes: int
-    full: int
+Keep = Callable[[float, Predictions], None]
+Scored = Callable[[Mapping[str, Shift], tuple[float, ...], Keep | None], Curve]
 
 
-def adaptive_sweep(
-    path: Path,
-    task: Task,
-    *,
-    alphas: Sequence[float] | None = None,
-    fixed: float = 0.5,
-    method: str = "wise-ft",
-    seed: int | None = None,
-    on_predictions: Callable[[float, Predictions], None] | None = None,
-    **options: Any,
-) -> AdaptiveSweep:
+def narrowed(
+    scored: Scored,
+    shifts: Mapping[str, Shift],
+    grid: Sequence[float],
+    fixed: float,
+    keep: Keep | None,
+) -> Curve:
     """Choose alpha as the full grid would, with fewer forward passes.
 
     Two savings. *Certain*: the rules fixed, id_val and one_se look at ID validation alone, so the
     test set and the shifts are scored only at the ends and at what the rules chose. *Under an
     assumption*: of ID validation only contested positions are scored (see
-    :func:`~.candidates.contested`). The choice of id_val and one_se is that of the full grid unless
-    more images are right at a skipped position and wrong at both evaluated neighbours than were so
-    at any position that was evaluated. Where a metric other than top-1 decides, ID validation is
-    scored at every position and the choice is the full grid's without condition. The oracle and
-    regrets need every position: take :func:`~.sweeping.sweep` for them.
+    :func:`~.candidates.candidates`). The choice of id_val and one_se is that of the full grid
+    unless more images are right at a skipped position and wrong at both evaluated neighbours than
+    were so at any position that was evaluated. Where a metric other than top-1 decides, ID
+    validation is scored at every position and the choice is the full grid's without condition. The
+    oracle and regrets need every position.
 
     Args:
-        path: From start to end.
-        task: Its validation chooses.
-        alphas: The grid; :func:`~.sweeping.alpha_grid` when left out.
+        scored: Scores some splits at some positions.
+        shifts: All splits, "val" among them, which chooses.
+        grid: Ascending positions.
         fixed: The position of the rule "fixed" (the nearest on the grid).
-        method: Goes into the scores.
-        seed: Likewise.
-        on_predictions: As in :func:`~.sweeping.sweep`; only for positions in ``curve``.
-        **options: ``batch_size``, ``device``, ``workers``, ``decode_budget``, ``refit`` of
-            :func:`~.sweeping.sweep`.
+        keep: Takes predictions; only those of positions in the curve.
 
-    Raises:
-        AlphaError: As :func:`~.sweeping.sweep`.
-        ClassMismatch: Likewise.
+    Returns:
+        The curve of all splits at the positions that were chosen, at the ends and at the fixed
+        one; its ``search`` has the whole of ID validation.
     """
-    grid = tuple(sorted(set(alpha_grid() if alphas is None else alphas)))
-    shifts = task.scored()
     val = {"val": shifts["val"]}
     held: dict[float, Predictions] = {}
-    scored: list[Curve] = []
+    curves: list[Curve] = []
 
-    def score(at: Sequence[float]) -> dict[float, NDArray[np.bool_]]:
-        new = sweep(path, val, alphas=at, method=method, seed=seed,
-                    on_predictions=held.__setitem__, **options)  # fmt: skip
-        scored.append(new)
+    def evaluate(at: Sequence[float]) -> dict[float, NDArray[np.bool_]]:
+        new = scored(val, tuple(at), held.__setitem__)
+        curves.append(new)
         return dict(zip(new.alphas, new.correct["val"], strict=True)) if new.correct else {}
 
     expected: dict[float, float] = {}
@@ -100,35 +67,24 @@ def adaptive_sweep(
         return expected
 
     if shifts["val"].metric == "top1":
-        search(grid, score, guess, first=(fixed,))
+        search(grid, evaluate, guess, first=(fixed,))
     else:
-        score(grid)
-    validation = _joined(scored)
-    chosen = tuple(
-        replace(select(validation, rule, fixed=fixed), regret={})
-        for rule in ("fixed", "id_val", "one_se")
-    )
-    positions = sorted({grid[0], grid[-1], *(s.alpha for s in chosen)})
+        evaluate(grid)
+    validation = _joined(curves)
+    chosen = {select(validation, rule, fixed=fixed).alpha for rule in ("fixed", "id_val", "one_se")}
+    positions = tuple(sorted({grid[0], grid[-1], *chosen}))
     rest = {name: shift for name, shift in shifts.items() if name != "val"}
-    curve = _with_validation(
+    others = scored(rest, positions, keep) if rest else None
+    for alpha in positions if keep is not None else ():
+        keep(alpha, held[alpha])  # type: ignore[misc]
+    n, more = len(val["val"].split), sum(len(s.split) for s in rest.values())
+    found = Search(
         validation,
-        sweep(path, rest, alphas=positions, method=method, seed=seed,
-              on_predictions=on_predictions, **options) if rest else None,
-        positions,
-    )  # fmt: skip
-    for alpha in positions if on_predictions is not None else ():
-        assert on_predictions is not None
-        on_predictions(alpha, held[alpha])
-    others = sum(len(s.split) for s in rest.values())
-    n = len(shifts["val"].split)
-    return AdaptiveSweep(
-        curve,
-        validation,
-        chosen,
         expected,
-        passes=n * len(validation.alphas) + others * len(positions),
-        full=(n + others) * len(grid),
+        passes=n * len(validation.alphas) + more * len(positions),
+        full=(n + more) * len(grid),
     )
+    return replace(_with_validation(validation, others, positions), search=found)
 
 
 def _joined(curves: Sequence[Curve]) -> Curve:
@@ -145,9 +101,9 @@ def _joined(curves: Sequence[Curve]) -> Curve:
 def _with_validation(validation: Curve, rest: Curve | None, at: Sequence[float]) -> Curve:
     """All splits at these positions."""
     index = [validation.alphas.index(a) for a in at]
-    scores = {"val": tuple(validation.scores["val"][i] for i in index)}
+    own: dict[str, Any] = {"val": tuple(validation.scores["val"][i] for i in index)}
     correct = {k: v[index] for k, v in validation.correct.items()}
     if rest is not None:
-        scores |= dict(rest.scores)
+        own |= dict(rest.scores)
         correct |= dict(rest.correct)
-    return replace(validation, alphas=tuple(at), scores=scores, correct=correct)
+    return replace(validation, alphas=tuple(at), scores=own, correct=correct)

@@ -1,4 +1,4 @@
-"""Heads that the text tower writes: at every alpha anew, from the tower as it is there.
+"""One rule for the heads of a path, wherever two models are joined.
 
 FLYP's head (arXiv 2212.00638, section 3) comes from the tuned text tower, so the model at
 theta(alpha) has two candidates: the mix of both ends' heads, or what the mixed text tower writes.
@@ -7,59 +7,78 @@ Both agree at the ends.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-import torch
-
-from ..data.dataset import Task
-from ..models.heads import Head, zero_shot_head
+from ..evals.zero_shot import Prompts, pretrained_end
 from ..models.model import Model
 
-__all__ = ["Prompts", "text_heads_that_differ"]
+__all__ = ["HeadPolicy", "Joined", "settle", "text_heads_that_differ"]
 
-_TOLERANCE = 1e-3
-"""Of a row, relative to its length: the same tower in other batches or on another device."""
+HeadPolicy = Literal["interpolate", "end", "text"]
 
 
-@dataclass(frozen=True)
-class Prompts:
-    """What a zero-shot head is written from.
+class Joined(NamedTuple):
+    """What :func:`settle` found.
 
     Attributes:
-        names: How each class is called inside a prompt.
-        templates: Sentences with one ``{}``.
-        class_names: What the head's rows are called.
+        start: The start, with the head that it has at alpha 0.
+        head: The policy of the path.
+        prompts: What "text" writes heads from.
+        notes: What a reader of the numbers must know, in sentences.
     """
 
-    names: tuple[str, ...]
-    templates: tuple[str, ...]
-    class_names: tuple[str, ...]
+    start: Model
+    head: HeadPolicy
+    prompts: Prompts | None
+    notes: tuple[str, ...]
 
-    @classmethod
-    def of(cls, task: Task) -> Prompts:
-        """Those of a task."""
-        return cls(task.names_in_prompts, task.templates, task.class_names)
 
-    def head(self, model: Model) -> Head:
-        """The head (classes, d) that the model's text tower writes.
+def settle(
+    start: Model, end: Model, prompts: Prompts | None, asked: Literal["auto"] | HeadPolicy
+) -> Joined:
+    """Which heads a path has, by one rule.
 
-        Raises:
-            ModelError: The model has no text tower.
-        """
-        return zero_shot_head(model, self.names, self.templates, class_names=self.class_names)
+    The end's classes are the path's. A start with a head for them keeps it (its rows are put into
+    the end's order), one without gets the zero-shot head for them, where it has a text tower and
+    prompts are given; a head for other classes is replaced by that, which is said. Where the start
+    has no head for these classes, "auto" means that the end's head serves the whole path. An end
+    without a head (language supervision) makes a path without one, for nearest neighbours.
 
-    def wrote(self, model: Model) -> bool:
-        """Is the model's head what its own text tower writes from these prompts?"""
-        if model.head is None or model.text is None:
-            return False
-        if model.head.class_names != self.class_names or not model.head.normalize:
-            return False
-        written, there = self.head(model), model.head
-        if written.weight.shape != there.weight.shape:
-            return False
-        with torch.no_grad():
-            off = (written.weight - there.weight).norm(dim=1) / written.weight.norm(dim=1)
-            return bool((off < _TOLERANCE).all()) and not bool(there.bias.any())
+    Args:
+        start: The pretrained model.
+        end: The tuned one.
+        prompts: Of the task; classes that it lacks are called by their names.
+        asked: "auto", or a policy of :class:`~.path.Path`.
+    """
+    if end.head is None:
+        lost = f"the end has no head, so that of {start.spec.name} is left out"
+        told = () if start.head is None else (lost,)
+        return Joined(start.with_head(None), "end", prompts, told)
+    prompts = None if prompts is None else prompts.over(end.head.class_names)
+    if asked == "end":
+        return Joined(start, "end", prompts, ())
+    begin, notes = _with_classes_of(start, end.head.class_names, prompts)
+    if asked == "auto":
+        served = begin.head is not None and begin.head.class_names == end.head.class_names
+        asked = "interpolate" if served else "end"
+    return Joined(begin, asked, prompts, notes)
+
+
+def _with_classes_of(
+    start: Model, names: tuple[str, ...], prompts: Prompts | None
+) -> tuple[Model, tuple[str, ...]]:
+    """The start with a head for these classes, where it has or can write one; what was done."""
+    own, name = start.head, start.spec.name
+    if own is not None and own.serves(names):
+        same = own.class_names == names
+        told = () if same else (f"the rows of {name}'s head are put into the order of the end's",)
+        return (start if same else start.with_head(own.ordered(names))), told
+    if start.text is None or prompts is None:
+        why = "no text tower" if start.text is None else "no prompts"
+        return start, (f"{name} has no head for the end's classes and {why} to write one: the "
+                       "end's head serves the whole path",)  # fmt: skip
+    other = "the start's head is for other classes: alpha 0 has a zero-shot head"
+    return pretrained_end(start, prompts), (() if own is None else (other,))
 
 
 def text_heads_that_differ(start: Model, end: Model, prompts: Prompts | None) -> list[str]:

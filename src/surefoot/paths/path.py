@@ -6,28 +6,28 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ..data.dataset import Split
+from ..data.dataset import Split, Task
 from ..data.loading import make_loader
 from ..errors import WeightsError
+from ..evals.zero_shot import Prompts
 from ..models.adapters.insertion import as_initialised
 from ..models.heads import Head
 from ..models.model import Model
 from ..weights import Weights, check_alpha
 from ..weights.alpha import Side
 from ..weights.audit import COMPUTED, identical
+from ..weights.ops import lerp_into, lerp_tensor, tied
 from .batchnorm import estimate, statistics_names
 from .fit import misfits, refuse
-from .heads import Prompts, text_heads_that_differ
-from .mixing import mix_tensor, require_variances
+from .heads import HeadPolicy, settle, text_heads_that_differ
 
 __all__ = ["BatchNormPolicy", "HeadPolicy", "Path"]
 
-HeadPolicy = Literal["interpolate", "end", "text"]
 BatchNormPolicy = Literal["interpolate", "keep", "recalibrate"]
 
 _OPTIONAL = ("head", "text", "logit_scale")
@@ -38,6 +38,9 @@ _CALIBRATION_BATCH = 128
 class Path:
     """theta(alpha) = (1 - alpha) theta_start + alpha theta_end (WiSE-FT, arXiv 2109.01903, 3).
 
+    :meth:`between` joins two models as they come and settles their heads; this takes them as they
+    are.
+
     Encoder, text tower, logit scale and (by policy) head are mixed. The two ends are ends of the
     path whatever the policies: ``at(0)`` is the start and ``at(1)`` the end, bit for bit; only
     ``head="end"`` puts the end's head on the start, and ``head="text"`` its own where it has none.
@@ -45,6 +48,10 @@ class Path:
     The models are held, not copied: do not train them while the path is in use. Where the end
     carries an adapter that could not be folded, the start gets the same one as initialised, which
     computes what the start does.
+
+    Attributes:
+        origin: The start as it was given; ``start`` carries the end's adapter beside.
+        notes: What :meth:`between` did to the start's head, in sentences.
 
     Args:
         start: The pretrained model.
@@ -77,13 +84,14 @@ class Path:
         calibration_images: int = 2048,
         prompts: Prompts | None = None,
     ) -> None:
-        self.start, self.end = as_initialised(start, end), end
+        self.origin, self.start, self.end = start, as_initialised(start, end), end
         start = self.start
         self.head, self.batchnorm, self.integers = head, batchnorm, integers
         self.extrapolate = extrapolate
         self.images = images
         self.calibration_images = calibration_images
         self.prompts = prompts
+        self.notes: tuple[str, ...] = ()
         self.parts = tuple(p for p in _OPTIONAL if _has(start, p) and _has(end, p))
         self._statistics: dict[float, dict[str, Tensor]] = {}
         self._from, self._to = self._state(start), self._state(end)
@@ -98,6 +106,52 @@ class Path:
         self._moving = {k for k, (x, y) in both.items() if not identical(x, y)}
         self._norms = statistics_names(end) & set(self._to)
         self._device = end.device
+
+    @classmethod
+    def between(
+        cls,
+        start: Model,
+        end: Model,
+        task: Task | Prompts | None = None,
+        *,
+        head: Literal["auto"] | HeadPolicy = "auto",
+        **options: Any,
+    ) -> Path:
+        """Join two models; their heads by the one rule of :func:`~.heads.settle`.
+
+        Args:
+            start: The pretrained model. Without a head for the end's classes it gets the
+                zero-shot head where it has a text tower; else the end's head serves everywhere.
+            end: The tuned one; its head's classes are the path's. Without a head the path has
+                none.
+            task: Whose prompts a zero-shot head is written from, and whose training images
+                "recalibrate" takes; or prompts alone.
+            head: "auto": the heads of both ends are mixed where they can be, else the end's is
+                kept. Or a policy of :class:`Path`.
+            **options: As :class:`Path`.
+
+        Returns:
+            The path; its ``notes`` say what was done to the start's head.
+
+        Raises:
+            WeightsError: The ends do not fit together: every problem at once.
+        """
+        prompts = Prompts.of(task) if isinstance(task, Task) else task
+        if isinstance(task, Task):
+            options.setdefault("images", task.train)
+        joined = settle(start, end, prompts, head)
+        path = cls(joined.start, end, head=joined.head, prompts=joined.prompts, **options)
+        path.notes = joined.notes
+        return path
+
+    def ends(self) -> tuple[Model, Model]:
+        """Copies of both ends with the same parts, on the start's device."""
+        begin, end = self.at(0), self.at(1).to(self.start.device)
+        for part in ("text", "logit_scale"):
+            if part not in self.parts:
+                setattr(begin, part, None)
+                setattr(end, part, None)
+        return begin, end
 
     def at(self, alpha: float) -> Model:
         """A new model at ``alpha``; shares nothing with the ends.
@@ -162,7 +216,7 @@ class Path:
             for name, tensor in self._statistics.get(alpha, {}).items():
                 targets[name].copy_(tensor)
         if not 0 <= alpha <= 1:
-            require_variances(targets, alpha)
+            _require_variances(targets, alpha)
         return model
 
     @property
@@ -227,7 +281,7 @@ class Path:
                 if side is not None:
                     target.copy_(x if side == "start" else y)
                 else:
-                    mix_tensor(target, x.to(target.device), y.to(target.device), alpha)
+                    _mix(target, x.to(target.device), y.to(target.device), alpha)
 
     def _side(self, name: str, alpha: float) -> Side | None:
         """Whose tensor is copied at this alpha; None: it is mixed."""
@@ -264,6 +318,26 @@ class Path:
             for name, tensor in model.state_dict().items()
             if isinstance(tensor, Tensor) and _part(name) in own
         }
+
+
+def _mix(target: Tensor, x: Tensor, y: Tensor, alpha: float) -> None:
+    """Write lerp(x, y, alpha) into target, without a temporary where the dtypes allow it."""
+    direct = target.dtype == x.dtype == y.dtype and x.dtype in (torch.float32, torch.float64)
+    if direct and tied(target) not in (tied(x), tied(y)):
+        lerp_into(target, x, y, alpha)
+    else:
+        target.copy_(lerp_tensor(x, y, alpha))
+
+
+def _require_variances(targets: Mapping[str, Tensor], alpha: float) -> None:
+    """Raise where extrapolation made a BatchNorm variance negative."""
+    negative = [k for k, t in targets.items() if k.endswith("running_var") and bool((t < 0).any())]
+    if negative:
+        raise WeightsError(
+            f"at alpha {alpha:g} the variances {', '.join(negative[:5])} are negative",
+            expected="variances >= 0",
+            fix="stay nearer to [0, 1], or choose batchnorm='keep' or 'recalibrate'",
+        )
 
 
 def _part(name: str) -> str:

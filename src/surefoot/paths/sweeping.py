@@ -1,11 +1,14 @@
-"""Scores along a path, with each image decoded once for all alphas."""
+"""Scores along a path, by any evaluator, with each image decoded once for all alphas."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from functools import partial
 from tempfile import SpooledTemporaryFile
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,31 +19,46 @@ from .. import processes
 from ..data.dataset import Shift, Split, Task
 from ..data.loading import make_loader
 from ..errors import AlphaError, ClassMismatch, DataError
-from ..evals.predict import package, score
+from ..evals.evaluate import Answer, answers, check_evaluator
+from ..evals.linear import linear
+from ..evals.predict import package
+from ..evals.score import score
+from ..evals.votes import KS
+from ..features import encoder_fingerprint
 from ..models.heads import Head
 from ..models.model import Model
 from ..predictions import Predictions
-from ..records import Curve, Score
-from ..weights import check_alpha
+from ..records import Curve, Origin, Score
+from ..weights import check_alpha, fingerprint
+from .adaptive import narrowed
 from .batchnorm import chunks
 from .path import Path
 
-__all__ = ["alpha_grid", "output_ensemble", "sweep"]
+__all__ = ["Along", "alpha_grid", "output_ensemble", "sweep"]
+
+Along = Literal["head", "knn", "linear"]
+"""Evaluators along a path: the path's heads, neighbours, or a probe fitted anew at every alpha."""
 
 Refit = Callable[[Model, float], Head]
+Keep = Callable[[float, Predictions], None]
 
 _IN_MEMORY = 8 * 2**20
 """Bytes of logits held in memory; more go to a temporary file."""
 
+SMALL = 16 * 2**20
+"""Logits of all splits above which the start's answers are not kept for other sweeps."""
 
-def alpha_grid(n: int = 11) -> tuple[float, ...]:
-    """Evenly spaced alphas, n of them, from 0 to 1.
+
+def alpha_grid(n: int | Sequence[float] = 11) -> tuple[float, ...]:
+    """Evenly spaced alphas, n of them, from 0 to 1; a list is returned as it is.
 
     The paper's grid is n = 21 (arXiv 2109.01903, section 3).
 
     Raises:
         AlphaError: n is below 2.
     """
+    if not isinstance(n, int):
+        return tuple(n)
     if n < 2:
         raise AlphaError(f"a grid of {n} alphas has no two ends", expected="2 or more")
     return tuple(i / (n - 1) for i in range(n))
@@ -50,83 +68,200 @@ def sweep(
     path: Path,
     task: Task | Mapping[str, Shift],
     *,
-    alphas: Sequence[float] | None = None,
+    evaluator: Along = "head",
+    adaptive: bool = False,
+    alphas: int | Sequence[float] | None = None,
     method: str = "wise-ft",
     seed: int | None = None,
-    batch_size: int = 256,
+    recipe: str = "",
+    fixed: float = 0.5,
     device: torch.device | str | None = None,
-    workers: int = 0,
-    decode_budget: int = 16 * 2**20,
-    on_predictions: Callable[[float, Predictions], None] | None = None,
+    on_predictions: Keep | None = None,
     progress: Callable[[int, int], None] | None = None,
-    refit: Refit | None = None,
-    at_start: Mapping[str, Predictions] | None = None,
+    memo: MutableMapping[str, Any] | None = None,
+    **options: Any,
 ) -> Curve:
     """Evaluate a path (WiSE-FT's curve, arXiv 2109.01903, figure 1).
 
-    Images are decoded once: a chunk within the memory budget is kept while the weights of every
-    alpha are mixed in place and run over it. Where the encoder is the same at both ends (a linear
-    probe), features are extracted once and only heads are mixed. Numbers equal those of
+    "head": images are decoded once: a chunk within the memory budget is kept while the weights of
+    every alpha are mixed in place and run over it. Where the encoder is the same at both ends (a
+    linear probe), features are extracted once and only heads are mixed. Numbers equal those of
     ``path.at(alpha)`` evaluated alone. Several processes look at a share of the images each.
+    "linear": the same with a probe that is fitted at every alpha. "knn": bank and queries are
+    embedded anew at every alpha (Caron et al., arXiv 2104.14294, section 4.1); a bank that was
+    embedded once would compare two encoders with each other.
 
     Args:
         path: From start to end.
-        task: Its validation, test and shifts are scored; or any shifts by name.
-        alphas: :func:`alpha_grid` when left out; sorted, without repeats.
+        task: Its validation, test and shifts are scored; or any shifts by name ("head" only).
+        evaluator: How logits are made.
+        adaptive: Score ID validation only where a rule could choose alpha and the other splits
+            only at the ends and at what was chosen (:func:`~.adaptive.narrowed`).
+        alphas: How many, or which; sorted, without repeats.
         method: Goes into the scores: "wise-ft(ft)".
         seed: Likewise.
-        batch_size: Images per forward pass.
+        recipe: Likewise.
+        fixed: The alpha of the rule "fixed", for ``adaptive``.
         device: Where to compute; the end's device when left out.
-        workers: Processes that decode ahead.
-        decode_budget: Bytes of decoded images held at a time, and at least one batch.
-        on_predictions: Called with every (alpha, predictions), split by split, alphas ascending.
-        progress: Called with (forward passes of one image done, in all) after each batch; those
-            of this process.
-        refit: Gives the head at an alpha from the model there (for encoders without a zero-shot
-            head); called once per alpha, before anything is scored.
-        at_start: Split name -> what the start said about it, where another sweep from the same
-            start has asked; taken at alpha 0, whose forward passes are saved.
+        on_predictions: Called with every (alpha, predictions), alphas ascending: split by split,
+            or all splits at each alpha for "knn".
+        progress: Called with (done, in all): forward passes of one image by this process, or
+            alphas for "knn".
+        memo: Where sweeps from one start leave what it said, which saves its forward passes.
+        **options: ``batch_size`` (256), ``workers``; of "head" and "linear" ``decode_budget``
+            (bytes of decoded images held at a time) and ``refit`` (gives the head at an alpha
+            from the model there); of "knn" ``k``, ``ks``, ``protocol``.
 
     Returns:
         One score per split and alpha; ``correct`` for the splits scored by top1.
 
     Raises:
         AlphaError: An alpha is outside [0, 1] without leave, or there is none.
+        UnknownName: No such evaluator.
         ClassMismatch: A split has other classes than the head.
-        ModelError: The models have no head and ``refit`` is not given.
+        ModelError: The models have no head.
+        DataError: An evaluator other than "head" without a task.
     """
-    grid = tuple(sorted({check_alpha(a, extrapolate=path.extrapolate)
-                         for a in (alpha_grid() if alphas is None else alphas)}))  # fmt: skip
+    check_evaluator(evaluator, ("head", "knn", "linear"))
+    given = alpha_grid(11 if alphas is None else alphas)
+    grid = tuple(sorted({check_alpha(a, extrapolate=path.extrapolate) for a in given}))
     if not grid:
         raise AlphaError("there is no alpha to evaluate", expected="one or more")
+    whole = task if isinstance(task, Task) else None
     shifts = task.scored() if isinstance(task, Task) else dict(task)
-    known = at_start if grid[0] == 0 and at_start is not None else None
-    walk = _Walk(path, grid[1:] if known is not None else grid, device, refit, workers)
-    walk.require_classes(shifts)
-    total = sum(_mine(s.split) for s in shifts.values()) * len(walk.alphas)
-    ticker = _Ticker(progress, total)
-    scores: dict[str, tuple[Score, ...]] = {}
-    correct: dict[str, NDArray[np.bool_]] = {}
-    for name, shift in shifts.items():
-        row: list[Score] = []
-        right: list[NDArray[np.bool_]] = []
-        plan = processes.my_batches(len(shift.split), batch_size)
-        loader = make_loader(
-            shift.split, walk.model.spec.transform.eval(), batches=plan, workers=workers,
-            device=walk.model.device,
-        )  # fmt: skip
-        images = (batch["image"] for batch in loader)
-        found = walk.predictions(shift, images, decode_budget, ticker)
-        for alpha, said in found if known is None else chain([(0.0, known[name])], found):
-            row.append(replace(score(said), alpha=alpha, method=method, seed=seed))
-            if shift.metric == "top1":
-                right.append(said.correct())
-            if on_predictions is not None:
-                on_predictions(alpha, said)
-        scores[name] = tuple(row)
-        if right:
-            correct[name] = np.stack(right)
-    return Curve(method, grid, scores, correct, seed)
+    asked = _Asked(path, whole, evaluator, device, memo, progress, options)
+    origin = Origin(method, evaluator, seed=seed, recipe=recipe)
+    if adaptive:
+        return narrowed(partial(_curve, asked, origin), shifts, grid, fixed, on_predictions)
+    return _curve(asked, origin, shifts, grid, on_predictions)
+
+
+def _curve(
+    asked: _Asked,
+    origin: Origin,
+    shifts: Mapping[str, Shift],
+    grid: tuple[float, ...],
+    keep: Keep | None,
+) -> Curve:
+    """Scores of these splits at these alphas."""
+    scores: dict[str, list[Score]] = {name: [] for name in shifts}
+    right: dict[str, list[NDArray[np.bool_]]] = {}
+    for alpha, (said, extra) in asked.along(shifts, grid):
+        row = score(said, origin=replace(origin, alpha=alpha, extra=extra))
+        scores[said.split].append(row)
+        if said.metric == "top1":
+            right.setdefault(said.split, []).append(said.correct())
+        if keep is not None:
+            keep(alpha, said)
+    table = {name: tuple(rows) for name, rows in scores.items()}
+    correct = {name: np.stack(rows) for name, rows in right.items()}
+    return Curve(origin.method, grid, table, correct, origin.seed)
+
+
+class _Asked:
+    """What is asked at every alpha, and how."""
+
+    def __init__(
+        self,
+        path: Path,
+        task: Task | None,
+        evaluator: Along,
+        device: torch.device | str | None,
+        memo: MutableMapping[str, Any] | None,
+        progress: Callable[[int, int], None] | None,
+        options: Mapping[str, Any],
+    ) -> None:
+        self.path, self.task, self.evaluator, self.device = path, task, evaluator, device
+        self.memo, self.progress, self.options = memo, progress, dict(options)
+        if evaluator == "linear":
+            self.options["refit"] = self._probe
+
+    def along(
+        self, shifts: Mapping[str, Shift], grid: tuple[float, ...]
+    ) -> Iterator[tuple[float, Answer]]:
+        """(alpha, what is said there); the start is not asked again where a memo knows."""
+        key = self._key(shifts) if grid[0] == 0 else None
+        known = None if key is None or self.memo is None else self.memo.get(key)
+        rest = grid if known is None else grid[1:]
+        found = self._neighbours if self.evaluator == "knn" else self._heads
+        new: dict[str, Answer] = {}
+        for alpha, answer in found(shifts, rest, known or {}):
+            if alpha == 0 and key is not None:
+                new[answer[0].split] = answer
+            yield alpha, answer
+        if key is not None and self.memo is not None:
+            self.memo.setdefault(key, new)
+
+    def _heads(
+        self, shifts: Mapping[str, Shift], grid: tuple[float, ...], known: Mapping[str, Answer]
+    ) -> Iterator[tuple[float, Answer]]:
+        """Split by split: every image goes through all models while it is there."""
+        options = {"batch_size": 256, "workers": 0, "decode_budget": 16 * 2**20, **self.options}
+        walk = _Walk(self.path, grid, self.device, options.get("refit"), options["workers"])
+        walk.require_classes(shifts)
+        total = sum(_mine(s.split) for s in shifts.values()) * len(grid)
+        ticker = _Ticker(self.progress, total)
+        for name, shift in shifts.items():
+            loader = make_loader(
+                shift.split, walk.model.spec.transform.eval(), workers=options["workers"],
+                batches=processes.my_batches(len(shift.split), options["batch_size"]),
+                device=walk.model.device,
+            )  # fmt: skip
+            images = (batch["image"] for batch in loader)
+            if name in known:
+                yield 0.0, known[name]
+            for alpha, said in walk.predictions(shift, images, options["decode_budget"], ticker):
+                yield alpha, (said, {})
+
+    def _neighbours(
+        self, shifts: Mapping[str, Shift], grid: tuple[float, ...], known: Mapping[str, Answer]
+    ) -> Iterator[tuple[float, Answer]]:
+        """Alpha by alpha: the bank is embedded at each."""
+        path = self.path.on(self.path.end.device if self.device is None else self.device)
+        path.calibrate(grid, workers=self.options.get("workers", 0))
+        mixed, options = path.working_copy(), {"ks": KS, **self.options, "device": self.device}
+        yield from ((0.0, known[name]) for name in shifts if name in known)
+        for done, alpha in enumerate(grid, 1):
+            # The plain start: an adapter as it is initialised would only cost time.
+            model = path.origin if alpha == 0 else path.mix_(mixed, alpha)
+            for answer in answers(model, self.task, shifts, "knn", **options):
+                yield alpha, answer
+            if self.progress is not None:
+                self.progress(done, len(grid))
+
+    def _probe(self, model: Model, alpha: float) -> Head:
+        """A probe on the features of one alpha."""
+        if self.task is None:
+            raise DataError("a probe at every alpha needs a whole task, and got splits only",
+                            expected="a Task, with its training split")  # fmt: skip
+        names = ("batch_size", "workers", "c_path", "max_iter", "patience")
+        passed = {name: self.options[name] for name in names if name in self.options}
+        return linear(model, self.task, device=self.device, **passed).require_head()
+
+    def _key(self, shifts: Mapping[str, Shift]) -> str | None:
+        """Names all that the start's answers depend on; None where they are not kept.
+
+        With another head policy it is not the start's own head that answers at alpha 0.
+        """
+        if self.memo is None or self.evaluator == "linear" or "refit" in self.options:
+            return None
+        neighbours = self.evaluator == "knn"
+        size = sum(len(s.split) * len(s.split.class_names) for s in shifts.values())
+        if size > SMALL or not (neighbours or self.path.head == "interpolate"):
+            return None
+        start = self.path.origin if neighbours else self.path.start
+        splits = {
+            name: [s.split.manifest().sha256, s.metric, repr(s.classes), repr(s.groups)]
+            for name, s in shifts.items()
+        }
+        options = {k: v for k, v in self.options.items() if k not in ("workers", "decode_budget")}
+        bank = self.task.train.manifest().sha256 if neighbours and self.task is not None else ""
+        facts = [
+            encoder_fingerprint(start), "" if neighbours else fingerprint(start),
+            start.spec.transform.to_json(), splits, bank, self.evaluator, str(self.device), options,
+        ]  # fmt: skip
+        text = json.dumps(facts, sort_keys=True, default=str)
+        return f"start:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _mine(split: Split) -> int:

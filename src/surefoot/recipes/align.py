@@ -7,28 +7,28 @@ anew. With ``out`` it is a study folder like any other, which `surefoot report` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as File
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..context import RunContext, cap_threads
 from ..data.captions import PairsSubset, caption_table, class_prompts, pairs_subset
 from ..data.dataset import Split, Task
 from ..errors import RunError
-from ..methods.language import LanguageSupervision
 from ..models.model import Model
 from ..models.text_encoders import TextEncoder, text_encoder
 from ..predictions import Predictions
-from ..records import Score, write_atomic
-from ..runs import Run, Study, open_study
+from ..records import Origin, Score, write_atomic
+from ..runs import Run, Study, open_study, refuse_existing
 from ..weights.fingerprint import fingerprint
-from .align_compare import Comparison, compare
-from .align_run import Fitted, Work
+from .align_compare import Comparison, Fitted, compare
 from .align_spec import AlignSpec
-from .study import task_facts
+from .experiment import Experiment
+from .job import Job
 
-__all__ = ["AlignSpec", "Aligned", "Fitted", "align", "member_names", "one_of"]
+__all__ = ["AlignSpec", "Aligned", "Fitted", "align", "alignment"]
 
 Say = Callable[[str], None]
 
@@ -75,8 +75,8 @@ def align(
 ) -> Aligned:
     """Train on pairs, then see what nearest neighbours say at every alpha.
 
-    Everything is in memory: a model, a split with captions, a task. Test sets and shifts of the
-    task are queries only; alpha is chosen by kNN on its validation split.
+    Test sets and shifts of the task are queries only; alpha is chosen by kNN on its validation
+    split.
 
     Args:
         start: The pretrained encoder; left as it is.
@@ -85,7 +85,7 @@ def align(
             ``shifts`` are the queries.
         spec: What to do; the defaults of :class:`AlignSpec` when left out.
         text: The encoder that ``spec.text`` names, where it is in memory already.
-        out: A new study folder; None keeps everything in memory.
+        out: A new study folder; None keeps nothing on disk.
         resume: Go on in a folder that is there; finished runs are read, not made again.
         context: Device, precision, progress, workers.
         batch_size: Images per forward pass in evaluation.
@@ -97,89 +97,65 @@ def align(
         ModelError: The encoder has no place for an adapter, or the text encoder is none.
         DataError: The pairs have no captions, or the bank no labels.
     """
-    spec, say = spec or AlignSpec(), say or (lambda line: None)
-    work, folder = _begun(start, pairs, task, spec, text, out, resume, context, batch_size, say)
-    fits = [
-        work.one(method, key, seed, None if folder is None else folder / name, command)
-        for name, (method, key, seed) in _members(spec).items()
-    ]
-    compared = tuple(compare(fits))
-    if folder is None:
-        return Aligned(tuple(fits), compared, work.facts)
-    _write_study(folder, fits, compared, work.facts, task, spec, command)
-    return Aligned(tuple(fits), compared, work.facts, open_study(folder))
+    spec = spec or AlignSpec()
+    with TemporaryDirectory(prefix="surefoot-align-") as thrown_away:
+        experiment = alignment(
+            start, pairs, task, spec, text=text, out=out or File(thrown_away) / "study",
+            resume=resume, context=context, batch_size=batch_size, command=command, say=say,
+        )  # fmt: skip
+        experiment.run_all()
+        folder = experiment.folder
+        fits = [Fitted.of(Run(folder / n), m) for n, (_, m, _) in spec.members().items()]
+        compared = tuple(compare(fits))
+        facts = Run(folder).read_json("align.json")
+        if out is None:
+            return Aligned(tuple(fits), compared, facts)
+    Run(folder).write_json("comparisons.json", [c.to_json() for c in compared])
+    experiment.finish(
+        replace(task, notes=(*task.notes, *facts["notes"])),
+        title=f"Language supervision of {facts['model']}", model=facts["model"],
+        headline_method=fits[0].key, align={**facts, **spec.to_dict()},
+    )  # fmt: skip
+    return Aligned(tuple(fits), compared, facts, open_study(folder))
 
 
-def one_of(
+def alignment(
     start: Model,
     pairs: Split,
     task: Task,
     spec: AlignSpec,
     *,
     out: str | File,
+    text: TextEncoder | None = None,
+    resume: bool = True,
     context: RunContext | None = None,
     batch_size: int = 256,
     command: str = "",
-) -> Callable[[str], Fitted]:
-    """For several processes: fits of one study by their names, each into its run folder.
+    say: Say | None = None,
+) -> Experiment:
+    """The study as an experiment: a job for every adapter, control and seed.
 
-    Everything is as :func:`align` has it with ``resume``, which is to be called when all names
-    have been done: it reads them and writes the study.
-
-    Returns:
-        A function of a name out of :func:`member_names`; a finished run is read.
+    Several processes may have one each, with ``resume``, and run single jobs of it; :func:`align`
+    with the same arguments then reads them and writes the study. Arguments and errors as there.
     """
-    work, folder = _begun(
-        start, pairs, task, spec, None, out, True, context, batch_size, lambda line: None
-    )
-    members = _members(spec)
-    assert folder is not None
-
-    def one(name: str) -> Fitted:
-        method, key, seed = members[name]
-        return work.one(method, key, seed, folder / name, command)
-
-    return one
-
-
-def member_names(spec: AlignSpec) -> list[str]:
-    """Folder names of a study's runs, in the order in which they are made."""
-    return list(_members(spec))
-
-
-def _members(spec: AlignSpec) -> dict[str, tuple[LanguageSupervision, str, int]]:
-    """Folder name -> method, its key, seed."""
-    return {
-        key if len(spec.seeds) == 1 else f"{key}-s{seed}": (method, key, seed)
-        for seed in spec.seeds
-        for key, method in spec.keyed().items()
-    }
-
-
-def _begun(
-    start: Model,
-    pairs: Split,
-    task: Task,
-    spec: AlignSpec,
-    text: TextEncoder | None,
-    out: str | File | None,
-    resume: bool,
-    context: RunContext | None,
-    batch_size: int,
-    say: Say,
-) -> tuple[Work, File | None]:
-    """What every fit shares, and the study's folder, made or checked."""
     cap_threads()
     task.train.require_labels()
+    say = say or (lambda line: None)
     part = pairs_subset(_captioned(pairs, task), spec.pairs, seed=spec.pairs_seed)
-    memo: dict[str, Any] = {f"text:{spec.text}": text or text_encoder(spec.text)}
-    if out is not None:
-        memo["captions"] = File(out) / "captions"
-    facts = _facts(start, part, task, memo[f"text:{spec.text}"], spec)
-    folder = None if out is None else _folder(File(out), facts, part, resume)
+    encoder, folder = text or text_encoder(spec.text), File(out)
+    facts = _facts(start, part, task, encoder, spec)
+    _settle_folder(folder, facts, part, resume)
+    memo = {f"text:{spec.text}": encoder, "captions": folder / "captions"}
     context = replace(context or RunContext(), memo=memo, resume=resume)
-    training = _training(task, part.split)
-    return Work(start, training, task, spec, context, batch_size, facts, say), folder
+    jobs = {
+        name: Job(
+            method, method.label(), Origin(key, seed=seed, recipe=facts["recipe"]), start, task,
+            spec.look(batch_size), context, seed=seed, training=_training(task, part.split),
+            trial=spec.trial, facts={"evaluator": "knn", "align": facts},
+        )
+        for name, (key, method, seed) in spec.members().items()
+    }  # fmt: skip
+    return Experiment(folder, jobs, command, say)
 
 
 def _captioned(pairs: Split, task: Task) -> Split:
@@ -244,16 +220,12 @@ def _notes(facts: Mapping[str, Any], encoder: TextEncoder) -> list[str]:
     return notes
 
 
-def _folder(folder: File, facts: Mapping[str, Any], part: PairsSubset, resume: bool) -> File:
+def _settle_folder(folder: File, facts: Mapping[str, Any], part: PairsSubset, resume: bool) -> None:
     """Make the study's folder, or check that it is this study's; the id list goes into it."""
+    if not resume:
+        refuse_existing(folder)
     there = {p.name for p in folder.iterdir()} if folder.exists() else set()
     if there:
-        if not resume:
-            raise RunError(
-                f"the folder {folder} exists already",
-                expected="a new folder, so that nothing is overwritten",
-                fix="choose another with --out, remove it, or go on in it with --resume",
-            )
         kept = Run(folder).read_json("align.json")
         # Looked at in this order: another process may be writing the two files just now, or was
         # stopped between them.
@@ -269,32 +241,3 @@ def _folder(folder: File, facts: Mapping[str, Any], part: PairsSubset, resume: b
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / "pairs.txt", "\n".join(part.ids) + "\n")
     Run(folder).write_json("align.json", dict(facts))
-    return folder
-
-
-def _write_study(
-    folder: File,
-    fits: Sequence[Fitted],
-    compared: Sequence[Comparison],
-    facts: Mapping[str, Any],
-    task: Task,
-    spec: AlignSpec,
-    command: str,
-) -> None:
-    """study.json, comparisons.json."""
-    many = len(spec.seeds) > 1
-    task_notes = [*task.notes, *facts["notes"]]
-    Run(folder).write_json("comparisons.json", [c.to_json() for c in compared])
-    Run(folder).write_json(
-        "study.json",
-        {
-            "title": f"Language supervision of {facts['model']}",
-            "members": [f"{f.key}-s{f.seed}" if many else f.key for f in fits],
-            "headline_method": fits[0].key,
-            "task": {**task_facts(task), "notes": task_notes},
-            "align": {**facts, **spec.to_dict()},
-            "command": command,
-            "model": facts["model"],
-            "notes": task_notes,
-        },
-    )

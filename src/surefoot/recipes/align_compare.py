@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats as sp
 
+from ..methods.language import LanguageSupervision
+from ..predictions import Predictions
+from ..records import Curve, Score
+from ..runs import Run, Selection
 from ..stats import paired_difference
-from .align_run import Fitted
 
-__all__ = ["AT", "MEAN", "Comparison", "compare"]
+__all__ = ["AT", "MEAN", "Comparison", "Fitted", "compare"]
 
 AT = ("fixed", "id_val", "end")
 """Where methods are compared: rules that looked at no test set, and the tuned end."""
@@ -22,6 +25,51 @@ AT = ("fixed", "id_val", "end")
 MEAN = "mean over shifts"
 
 Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """One method with one seed, as its run folder has it.
+
+    Attributes:
+        key: Unique name of the method in the study ("language-film", "language-film-shuffled").
+        method: What was fitted.
+        seed: Of the fit.
+        curve: kNN scores along the path.
+        predictions: (alpha, split name) -> predictions at ``spec.k``.
+        selections: How each rule chose alpha.
+    """
+
+    key: str
+    method: LanguageSupervision
+    seed: int
+    curve: Curve
+    predictions: Mapping[tuple[float, str], Predictions]
+    selections: tuple[Selection, ...]
+
+    @classmethod
+    def of(cls, run: Run, method: LanguageSupervision) -> Fitted:
+        """What a finished run folder holds."""
+        curve = run.curve("knn")
+        assert curve is not None  # it is finished
+        by_top1 = {k: v for k, v in curve.correct.items() if curve.scores[k][0].metric == "top1"}
+        kept = {
+            (alpha, split): said
+            for split in curve.scores
+            for alpha in curve.alphas
+            if (said := run.predictions(split, alpha, "knn")) is not None
+        }
+        facts = run.facts
+        return cls(facts["method"], method, facts["seed"], replace(curve, correct=by_top1), kept,
+                   tuple(run.selections()))  # fmt: skip
+
+    def score(self, alpha: float, split: str) -> Score:
+        """The score at one alpha of the grid."""
+        return self.curve.scores[split][self.curve.alphas.index(alpha)]
+
+    def alpha(self, rule: str) -> float:
+        """The alpha that a rule chose; "end" is 1."""
+        return next((s.alpha for s in self.selections if s.rule == rule), 1.0)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from ..methods.base import as_dict
 from ..methods.film import ADAPTERS
 from ..methods.language import LanguageSupervision
 from ..methods.parse import method_from
-from ..paths import alpha_grid
 from ..train import Schedule
+from .job import Look, whole_grid
 
 __all__ = ["AlignSpec"]
 
@@ -104,8 +104,21 @@ class AlignSpec:
 
     def grid(self) -> tuple[float, ...]:
         """The alphas, with both ends and the fixed one always among them."""
-        given = alpha_grid(self.alphas) if isinstance(self.alphas, int) else self.alphas
-        return tuple(sorted({round(float(a), 10) for a in (*given, 0.0, 1.0, self.fixed)}))
+        return whole_grid(self.alphas, self.fixed)
+
+    def members(self) -> dict[str, tuple[str, LanguageSupervision, int]]:
+        """Folder name -> key, method, seed, in the order in which they are run."""
+        return {
+            key if len(self.seeds) == 1 else f"{key}-s{seed}": (key, method, seed)
+            for seed in self.seeds
+            for key, method in self.keyed().items()
+        }
+
+    def look(self, batch_size: int) -> Look:
+        """How every encoder is looked at: by its neighbours, along the whole path."""
+        neighbours = {"k": self.k, "ks": self.ks, "protocol": self.protocol}
+        return Look(self.grid(), fixed=self.fixed, evaluators=("knn",), neighbours=neighbours,
+                    batch_size=batch_size)  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, with every method written out."""

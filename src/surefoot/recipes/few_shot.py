@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..context import RunContext, pick_device
 from ..data.dataset import Task
 from ..data.splitting import few_shot
-from ..evals.predict import evaluate
-from ..methods.base import pretrained_end
+from ..evals.evaluate import evaluate
+from ..evals.zero_shot import pretrained_end
 from ..models.model import Model
-from ..records import Score
+from ..records import Origin, Score
 from ..runs import Run, Selection
-from .recipe import Recipe
+from .recipe import RecipeSpec
 
 __all__ = ["drawn", "said_of_all", "start_or_end"]
 
 
-def drawn(task: Task, recipe: Recipe, seed: int) -> Task:
+def drawn(task: Task, spec: RecipeSpec, seed: int) -> Task:
     """The task of one seed: in few-shot mode k images per class, drawn by that seed.
 
     Raises:
         DataError: A class has fewer images in train or validation.
     """
-    k = recipe.spec.data.few_shot
+    k = spec.data.few_shot
     return task if k is None else few_shot(task, k, seed)
 
 
-def said_of_all(task: Task, recipe: Recipe) -> Task:
+def said_of_all(task: Task, spec: RecipeSpec) -> Task:
     """A member's task for the page of the study: few-shot images are other ones for each seed."""
-    seeds = recipe.spec.seeds
-    if recipe.spec.data.few_shot is None or len(seeds) == 1:
+    if spec.data.few_shot is None or len(spec.seeds) == 1:
         return task
-    note = f"the few-shot images are drawn anew for each of the {len(seeds)} seeds"
+    note = f"the few-shot images are drawn anew for each of the {len(spec.seeds)} seeds"
     return replace(task, notes=(*task.notes, note))
 
 
@@ -42,10 +40,9 @@ def start_or_end(
     start: Model,
     task: Task,
     run: Run,
-    recipe: Recipe,
-    key: str,
     tuned: Sequence[Score],
-    context: RunContext,
+    origin: Origin,
+    options: Mapping[str, Any],
 ) -> list[Score]:
     """Rows of the better of both on ID validation, selection "id_val"; ties go to the start.
 
@@ -58,19 +55,13 @@ def start_or_end(
         start: The pretrained model; one without a zero-shot head is no candidate.
         task: Of the run.
         run: Its folder, where the selection is written.
-        recipe: Batch size, device.
-        key: The method's name in score rows.
         tuned: The tuned model's rows.
-        context: Workers.
+        origin: Of the run's scores.
+        options: Of every forward pass: batch size, device, workers.
     """
     begin = pretrained_end(start, task)
     if begin.head is None or begin.head.class_names != task.class_names:
         return []
-    options: dict[str, Any] = {
-        "batch_size": recipe.spec.batch_size,
-        "device": pick_device(recipe.spec.device),
-        "workers": context.workers,
-    }
     [(_, before)] = evaluate(begin, task, splits=["val"], **options)
     after = next(row for row in tuned if row.split == "val")
     stay = before.value >= after.value
@@ -80,5 +71,7 @@ def start_or_end(
         f"after tuning, on {after.n} images."
     )
     run.write_selections([Selection("id_val", 0.0 if stay else 1.0, "val", reason=reason)])
-    rows = [score for _, score in evaluate(begin, task, **options)] if stay else list(tuned)
-    return [replace(row, method=key, selection="id_val") for row in rows]
+    if not stay:
+        return [replace(row, selection="id_val") for row in tuned]
+    origin = replace(origin, selection="id_val")
+    return [row for _, row in evaluate(begin, task, origin=origin, **options)]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..data.dataset import Shift, Split, Task
-from ..evals.predict import EVALUATORS, evaluate, score
+from ..evals.evaluate import EVALUATORS, evaluate
+from ..evals.score import score
 from ..models.load import load
 from ..models.model import Model
 from ..predictions import Predictions
@@ -46,7 +47,7 @@ def check_eval(
     """
     task = task or small_task()
     if model is None:
-        from ..methods.base import pretrained_end
+        from ..evals.zero_shot import pretrained_end
 
         model = pretrained_end(load("tiny-clip"), task)
     name, run = _named(evaluator)

@@ -11,11 +11,12 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..errors import ModelError, WeightsError
 from ..evals.predict import predict
-from ..methods.base import Method, pretrained_end
-from ..methods.wise_ft import wise_path
+from ..evals.zero_shot import pretrained_end
+from ..methods.base import Method
 from ..models.adapters import as_initialised
 from ..models.load import load
 from ..models.model import Model
+from ..paths import Path
 from ..weights.fingerprint import fingerprint
 from .declarations import check_declaration, check_recipe
 from .models import check_saved, pixels
@@ -143,7 +144,7 @@ def _check_result(name: str, start: Model, tuned: Model, task: Task) -> None:
 
 def _check_path(name: str, start: Model, tuned: Model, task: Task) -> None:
     try:
-        path = wise_path(start, tuned, task)
+        path = Path.between(start, tuned, task)
     except WeightsError as error:
         raise AssertionError(
             f"{name}: on_path is True, but no path of weights leads from the start to the result "

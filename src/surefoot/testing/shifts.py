@@ -9,7 +9,8 @@ from PIL import Image
 
 from ..data.dataset import Shift, Split
 from ..errors import SurefootError
-from ..evals.predict import package, score
+from ..evals.predict import package
+from ..evals.score import score
 from ..metrics import get_metric
 from .samples import require
 

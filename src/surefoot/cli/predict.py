@@ -1,0 +1,48 @@
+"""``surefoot predict``: classify image files with a model or a run."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+__all__ = ["predict_command"]
+
+
+@click.command("predict")
+@click.argument("model")
+@click.argument("images", nargs=-1, required=True, type=click.Path())
+@click.option("--alpha", help="Of a run folder: a number in [0, 1] or a rule.")
+@click.option("--classes", help="For a model without head: class names, comma-separated.")
+@click.option("--templates", help="Prompt template set by name, or a text file.")
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
+@click.option("--device", default="auto", show_default=True)
+def predict_command(
+    model: str,
+    images: tuple[str, ...],
+    alpha: str | None,
+    classes: str | None,
+    templates: str | None,
+    top: int,
+    as_json: bool,
+    device: str,
+) -> None:
+    """Classify IMAGES with MODEL (a name with --classes, a file, or a run)."""
+    from ..recipes.classify import classify
+    from ..recipes.ends import resolve_model
+
+    names = [c.strip() for c in classes.split(",")] if classes else None
+    for row in classify(
+        resolve_model(model, alpha),
+        images,
+        classes=names,
+        templates=templates,
+        top=top,
+        device=device,
+    ):
+        if as_json:
+            click.echo(json.dumps(row))
+        else:
+            said = ", ".join(f"{p['class']} {100 * p['probability']:.1f} %" for p in row["top"])
+            click.echo(f"{row['image']}: {said}")

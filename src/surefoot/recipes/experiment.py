@@ -1,0 +1,232 @@
+"""A recipe -> a run folder, or a study folder when it has several methods or seeds."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .. import processes
+from ..context import RunContext, cap_threads, pick_device, pick_workers
+from ..data.dataset import Task
+from ..errors import RunError
+from ..methods.base import Method
+from ..models.load import load
+from ..models.model import Model
+from ..predictions import Predictions
+from ..records import Curve, Origin
+from ..runs import Run, Selection, Study, open_study, refuse_existing
+from .environment import environment
+from .examples import write_examples
+from .few_shot import drawn, said_of_all
+from .job import Job, Look, run_one
+from .recipe import Recipe, load_recipe
+from .tasks import task_facts, task_of, told
+
+__all__ = ["Experiment", "member_names", "run_recipe"]
+
+LONE = "."
+"""The name of the one job of an experiment whose folder is its run folder."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Jobs that share a folder: opened, run, interrupted, gone on with and finished in one way.
+
+    Attributes:
+        folder: A run folder for a lone job, else a study's.
+        jobs: Folder name -> job, in the order in which they are run.
+        command: As typed, for the record.
+        say: Takes lines for people.
+        recipe: Kept in every run, where there is one.
+    """
+
+    folder: Path
+    jobs: Mapping[str, Job]
+    command: str = ""
+    say: Callable[[str], None] = lambda line: None
+    recipe: Recipe | None = None
+
+    def run_all(self) -> None:
+        """Every job that is not finished."""
+        for name in self.jobs:
+            self.run(name)
+
+    def run(self, name: str) -> tuple[Curve, list[Selection]] | None:
+        """One job; skipped where it is finished already.
+
+        Returns:
+            What :func:`~.job.run_one` gives; None for one that was finished.
+        """
+        job, kept = self.jobs[name], self.folder / name
+        if processes.agreed(lambda: Run(kept).done):
+            self.say(f"{kept.name}: finished already")
+            return None
+        began = time.perf_counter()
+        with _own(self.folder) as own:
+            kind = Run if processes.is_main() else _Aside
+            run = kind.create(own / name, job.described(), resume=job.context.resume)
+            if self.recipe is not None:
+                self.recipe.save(run.path / "recipe.yaml")
+            run.write_json("env.json", environment(self.command))
+            found = run_one(
+                replace(job, context=replace(job.context, checkpoints=kept / "checkpoints")), run
+            )
+        self.say(f"{job.label}, seed {job.seed}: {time.perf_counter() - began:.0f} s")
+        return found
+
+    def finish(self, task: Task, *, title: str, model: str, **facts: Any) -> None:
+        """Write study.json: the runs, the data, what a page must say."""
+        if self.recipe is not None:
+            self.recipe.save(self.folder / "recipe.yaml")
+        Run(self.folder).write_json(
+            "study.json",
+            {
+                "schema": 1,
+                "title": title,
+                "members": list(self.jobs),
+                "command": self.command,
+                "task": task_facts(task),
+                "model": model,
+                "notes": list(task.notes),
+                **facts,
+            },
+        )
+
+
+class _Aside(Run):
+    """What a process beside the main one writes and reads back; its logits are written once."""
+
+    def save_predictions(
+        self, predictions: Predictions, alpha: float | None, evaluator: str = "head"
+    ) -> None:
+        """Not kept."""
+
+
+@contextmanager
+def _own(folder: Path) -> Iterator[Path]:
+    """Where this process writes: the folder, or one that is thrown away beside the main one."""
+    if processes.is_main():
+        yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="surefoot-process-") as name:
+            yield Path(name) / "run"
+
+
+def member_names(methods: Sequence[Method]) -> list[str]:
+    """Folder names of methods, unique: "ft", "ft-random-head", "ft-2"."""
+    names: list[str] = []
+    for method in methods:
+        slug = re.sub(r"[^a-z0-9.]+", "-", method.label().lower()).strip("-")
+        twins = sum(
+            n == slug or re.fullmatch(rf"{re.escape(slug)}-\d+", n) is not None for n in names
+        )
+        names.append(slug if not twins else f"{slug}-{twins + 1}")
+    return names
+
+
+def run_recipe(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    progress: bool = False,
+    command: str = "",
+    task: Task | None = None,
+    start: Model | None = None,
+    say: Any = None,
+    context: RunContext | None = None,
+    fitted: Model | None = None,
+) -> Study:
+    """Load, check, fit, sweep, select, score, and keep everything.
+
+    Several processes (torchrun, accelerate launch) do it together; the main one writes.
+
+    Args:
+        recipe: What to do.
+        out: A new folder: a run for one method and one seed, else a study.
+        resume: Go on in a folder that is there; finished runs are left as they are.
+        progress: Bars on stderr.
+        command: As typed, for the record.
+        task: Instead of the recipe's data (from Python).
+        start: Instead of the recipe's model (from Python).
+        say: Takes lines for people; None keeps quiet.
+        context: What the recipe does not say (memory layout, a memo shared with other recipes);
+            its device, precision, workers and places come from here.
+        fitted: What the recipe's one method with its one seed gives, where that is known.
+
+    Raises:
+        RunError: The folder exists and ``resume`` was not asked for.
+    """
+    cap_threads()
+    spec, folder = recipe.spec, Path(out)
+    processes.begin(spec.device)
+    processes.agreed(lambda: _settle_folder(folder, recipe, resume))
+    say = say if say is not None and processes.is_main() else (lambda line: None)
+    began = time.perf_counter()
+    start = start if start is not None else load(spec.model)
+    shown = progress and processes.is_main()
+    task = task if task is not None else task_of(spec.data, progress=shown)
+    for line in told(task):
+        say(line)
+    loading = time.perf_counter() - began
+    context = replace(
+        context or RunContext(),
+        device=spec.device,
+        precision=spec.precision,
+        progress=shown,
+        tell=say,
+        workers=pick_workers(spec.workers, pick_device(spec.device), len(task.train)),
+        compile=spec.compile,
+        resume=resume,
+    )
+    jobs = _jobs(recipe, start, task, context, fitted)
+    experiment = Experiment(folder, jobs, command, say, recipe)
+    experiment.run_all()
+    if processes.is_main():
+        last = next(reversed(jobs.values())).task
+        if LONE not in jobs:
+            seconds = {"loading": loading, "total": time.perf_counter() - began}
+            experiment.finish(said_of_all(last, spec), title=spec.name, model=spec.model,
+                              seconds=seconds)  # fmt: skip
+        write_examples(open_study(folder), last)
+    processes.agreed(lambda: None)  # nobody opens the folder before it is whole
+    return open_study(folder)
+
+
+def _jobs(
+    recipe: Recipe, start: Model, task: Task, context: RunContext, fitted: Model | None
+) -> dict[str, Job]:
+    """Folder name -> job: every method with every seed; LONE where there is one."""
+    spec, jobs = recipe.spec, {}
+    keyed = dict(zip(member_names(recipe.methods), recipe.methods, strict=True))
+    lone = len(keyed) == len(spec.seeds) == 1
+    for seed in spec.seeds:
+        own = drawn(task, spec, seed)
+        for key, method in keyed.items():
+            name = key if len(spec.seeds) == 1 else f"{key}-s{seed}"
+            jobs[LONE if lone else name] = Job(
+                method, method.label(), Origin(key, seed=seed, recipe=recipe.hash()), start, own,
+                Look.of(spec), context, seed=seed, fitted=fitted if lone else None, tune=spec.tune,
+                few_shot=spec.data.few_shot is not None,
+                trial=bool(spec.data.limit_train or spec.data.limit_eval),
+            )  # fmt: skip
+    return jobs
+
+
+def _settle_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
+    """Nothing is overwritten; a resumed folder must hold the same recipe."""
+    if not resume:
+        refuse_existing(folder)
+    kept = folder / "recipe.yaml"
+    if kept.is_file() and load_recipe(kept).hash() != recipe.hash():
+        raise RunError(
+            f"{folder} was made with another recipe than the one to resume",
+            expected=f"the recipe in {kept}",
+            fix="resume with that recipe, or choose another folder",
+        )

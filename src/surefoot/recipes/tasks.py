@@ -1,0 +1,79 @@
+"""The data of a recipe: made, described for the run folder, told before training starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..context import cap_threads
+from ..data.dataset import Task
+from ..data.specs import make_task
+from ..progress import progress_bar
+from .recipe import DataSpec
+
+__all__ = ["task_facts", "task_of", "told"]
+
+
+def task_of(data: DataSpec, *, progress: bool = False) -> Task:
+    """The task that a recipe's ``data`` names, with its limits; every image is decoded once.
+
+    Args:
+        data: That part of the recipe.
+        progress: A bar on stderr while images are checked.
+
+    Raises:
+        DataError: Anything wrong with images, labels or class maps.
+    """
+    # Decoders run side by side; with two cores it is not worth the threads.
+    threads = cap_threads() if cap_threads() > 2 else 0
+    with progress_bar("check images", shown=progress) as tick:
+        task = make_task(workers=threads, progress=tick, **data.model_dump(include=_PASSED))
+    return task.subset(train=data.limit_train, evaluation=data.limit_eval, seed=data.seed)
+
+
+_PASSED = {"train", "val", "test", "shifts", "class_maps", "templates", "prompt_names", "metric",
+           "root", "val_fraction", "seed", "skip_bad"}  # fmt: skip
+"""Fields of a recipe's data that ``make_task`` takes."""
+
+
+def task_facts(task: Task) -> dict[str, Any]:
+    """What the report says about the data."""
+    splits = {"train": task.train} | {n: s.split for n, s in task.scored().items()}
+    return {
+        "name": task.name,
+        "classes": len(task.class_names),
+        "class_names": list(task.class_names),
+        "metric": task.metric,
+        "templates": list(task.templates),
+        "splits": {
+            name: {
+                "n": len(split),
+                "domain": split.domain,
+                "use": split.use,
+                "version": split.version,
+                "manifest": split.manifest().sha256,
+                "licence": split.licence,
+                "source": split.source,
+                "synthetic": split.synthetic,
+                "cluster": split.cluster,
+                "notes": list(split.notes),
+            }
+            for name, split in splits.items()
+        },
+        "notes": list(task.notes),
+    }
+
+
+def told(task: Task) -> list[str]:
+    """What the user should know before training starts: how many images, what was left out."""
+    shifts = ", ".join(f"{s.name} {len(s.split):,}" for s in task.shifts)
+    sizes = (
+        f"data: {task.name}, {len(task.class_names)} classes; {len(task.train):,} images to train "
+        f"on, {len(task.val):,} for ID validation, {len(task.test):,} for the ID test"
+        + (f"; shifts: {shifts}" if shifts else "")
+    )
+    splits = (task.train, *(s.split for s in task.scored().values()))
+    every = [
+        *task.notes,
+        *(n for s in splits for n in s.notes if "left out" in n or "ignored" in n),
+    ]
+    return [sizes, *(f"note: {note}" for note in dict.fromkeys(every))]
