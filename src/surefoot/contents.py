@@ -17,9 +17,10 @@ def lazy(
 ) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package whose names lie in modules of it.
 
-    A module of the same name as something in it does not hide it: importing ``surefoot.select``
-    sets the package's attribute to that module, and what users mean by ``surefoot.select`` is the
-    function in it.
+    A module of the same name as something in it does not hide it: importing
+    ``surefoot.weights.audit`` sets the package's attribute to that module, and what users mean by
+    ``surefoot.weights.audit`` is the function in it. A module that can itself be called, as
+    ``surefoot.select``, stands for both.
 
     Args:
         package: ``__name__`` of the package, which is being imported.
@@ -30,7 +31,7 @@ def lazy(
 
     class Contents(ModuleType):
         def __setattr__(self, name: str, value: Any) -> None:
-            if name not in where or not isinstance(value, ModuleType):
+            if name not in where or not isinstance(value, ModuleType) or callable(value):
                 super().__setattr__(name, value)
 
     module.__class__ = Contents
@@ -48,7 +49,8 @@ def lazy(
             return getattr(found, attribute) if attribute else found
         if name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f".{where[name]}", package), name)
+        home = importlib.import_module(f".{where[name]}", package)
+        value = home if where[name] == name and callable(home) else getattr(home, name)
         vars(module)[name] = value
         return value
 

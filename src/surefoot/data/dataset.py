@@ -124,6 +124,13 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __repr__(self) -> str:
+        made = ", made by a program" if self.synthetic else ""
+        classes = f"{len(self.class_names)} classes" if self.labels is not None else "no labels"
+        return (
+            f"Split({self.name}, {self.domain} {self.use}: {len(self):,} images, {classes}{made})"
+        )
+
     def require_labels(self) -> NDArray[np.int64]:
         """The labels (n,).
 
@@ -232,6 +239,10 @@ class Shift:
     metric: str = "top1"
     classes: tuple[int, ...] | None = None
     groups: tuple[tuple[int, ...], ...] | None = None
+
+    def __repr__(self) -> str:
+        classes = len(self.split.class_names if self.classes is None else self.classes)
+        return f"Shift({self.name}: {len(self.split):,} images, {classes} classes, {self.metric})"
 
     def __post_init__(self) -> None:
         if self.groups is not None:
@@ -342,6 +353,14 @@ class Task:
                     f"{', '.join(self.class_names[:12])}",
                     fix="use the same class folders, or a class map for a shift",
                 )
+
+    def __repr__(self) -> str:
+        shifts = ", ".join(s.name for s in self.shifts[:6])
+        shifts += f", ... ({len(self.shifts)} in all)" if len(self.shifts) > 6 else ""
+        return (
+            f"Task({self.name}: {len(self.class_names)} classes; train {len(self.train):,}, "
+            f"val {len(self.val):,}, test {len(self.test):,}; shifts: {shifts or 'none'})"
+        )
 
     @property
     def names_in_prompts(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ..models.adapters import FiLMAdapter, fold, insert
 from ..models.adapters.film import FilmVariant
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Classify, Method
+from .base import Classify, Scheduled
 from .ft import HeadStart, starting_head, validator
 
 __all__ = ["ADAPTERS", "FiLM", "FiLMAll"]
@@ -22,7 +22,7 @@ ADAPTERS = Schedule(epochs=20, batch_size=256, lr=1e-3, weight_decay=1e-4)
 
 
 @dataclass(frozen=True)
-class FiLM(Method):
+class FiLM(Scheduled):
     """Cross-entropy on FiLM adapters and the head; the rest is frozen, in evaluation mode.
 
     FiLM after norm1 and norm2 of every block and after the final norm (Perez et al., AAAI 2018,
@@ -90,7 +90,7 @@ class FiLMAll(FiLM):
 
     variant: FilmVariant = "film_all"
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if self.variant != "film_all":
             raise ModelError(
                 f"film-all with the variant {self.variant!r}",

@@ -16,7 +16,7 @@ from ..gradient_cache import Batch, Embeddings, WholeBatch
 from ..losses import contrastive
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Method
+from .base import Scheduled
 from .ft import validator
 from .prompts import PromptTable, TemplateUse
 
@@ -24,7 +24,7 @@ __all__ = ["FLYP", "ImagesAndPrompts", "PromptObjective", "both_towers", "tune_t
 
 
 @dataclass(frozen=True)
-class FLYP(Method):
+class FLYP(Scheduled):
     """The contrastive loss of pretraining, on images and prompts of their classes.
 
     Goyal et al., "Finetune like you pretrain: improved finetuning of zero-shot vision models",

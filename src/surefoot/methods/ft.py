@@ -18,7 +18,7 @@ from ..evals.zero_shot import task_head
 from ..models.heads import Head, random_head, zeros_head
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Classify, Method
+from .base import Classify, Scheduled
 
 __all__ = ["FineTune", "HeadStart", "validator"]
 
@@ -26,7 +26,7 @@ HeadStart = Literal["zero_shot", "random", "zeros", "keep"]
 
 
 @dataclass(frozen=True)
-class FineTune(Method):
+class FineTune(Scheduled):
     """Cross-entropy on every weight of encoder and head; the text tower stays as it is.
 
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, arXiv 2109.01903,

@@ -15,14 +15,14 @@ from ..data.dataset import Task
 from ..errors import ModelError
 from ..models.blocks import layers
 from ..models.model import Model
-from .base import Classify, Method
+from .base import Classify, Scheduled
 from .ft import FineTune
 
 __all__ = ["GradualUnfreezing"]
 
 
 @dataclass(frozen=True)
-class GradualUnfreezing(Method):
+class GradualUnfreezing(Scheduled):
     """Fine-tuning in which more and more layers train, from the head down.
 
     Howard and Ruder, "Universal language model fine-tuning for text classification", ACL 2018,
@@ -42,7 +42,7 @@ class GradualUnfreezing(Method):
     full_at: float = 0.5
     tune: FineTune = FineTune()
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if not 0 < self.full_at <= 1:
             raise ModelError(f"full_at is {self.full_at}", expected="a share in (0, 1]")
 

@@ -17,7 +17,7 @@ from ..features import extract
 from ..losses import cross_entropy
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Classify, Method
+from .base import Classify, Scheduled
 from .fixed_images import StoredRows, as_it_is
 from .ft import FineTune, HeadStart
 
@@ -28,7 +28,7 @@ _ROWS = 4096
 
 
 @dataclass(frozen=True)
-class HeadOnly(Method):
+class HeadOnly(Scheduled):
     """Cross-entropy on the head, from where it starts; the encoder stays.
 
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, arXiv 2109.01903,

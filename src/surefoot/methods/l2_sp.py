@@ -14,14 +14,14 @@ from ..errors import ModelError
 from ..losses import l2_to
 from ..models.model import Model
 from ..train import Schedule
-from .base import Classify, Method
+from .base import Classify, Scheduled
 from .ft import FineTune
 
 __all__ = ["L2SP"]
 
 
 @dataclass(frozen=True)
-class L2SP(Method):
+class L2SP(Scheduled):
     """Cross-entropy + alpha / 2 ||encoder - pretrained encoder||^2 + beta / 2 ||head||^2.
 
     Li et al., "Explicit inductive bias for transfer learning with convolutional networks", ICML
@@ -43,7 +43,7 @@ class L2SP(Method):
     beta: float = 0.0
     tune: FineTune = FineTune(schedule=Schedule(weight_decay=0.0))
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         for name, value in (("alpha", self.alpha), ("beta", self.beta)):
             if not value >= 0:
                 raise ModelError(f"{name} of L2-SP is {value}", expected="0 or more")

@@ -13,7 +13,7 @@ from ..data.dataset import Task
 from ..errors import ModelError
 from ..models.blocks import block_names, layers
 from ..models.model import Model
-from .base import Classify, Method
+from .base import Classify, Method, Scheduled
 from .fixed_images import train_on_fixed
 from .ft import FineTune
 
@@ -21,7 +21,7 @@ __all__ = ["BiasOnly", "LastBlocks", "NormOnly"]
 
 
 @dataclass(frozen=True)
-class LastBlocks(Method):
+class LastBlocks(Scheduled):
     """The last k blocks, what follows them, and the head; everything below stays.
 
     Yosinski et al., "How transferable are features in deep neural networks?", NeurIPS 2014,
@@ -43,7 +43,7 @@ class LastBlocks(Method):
     augment: bool = True
     store: bool = True
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if self.k < 0:
             raise ModelError(f"the last {self.k} blocks cannot train", expected="k of 0 or more")
 
@@ -71,7 +71,7 @@ class LastBlocks(Method):
 
 
 @dataclass(frozen=True)
-class NormOnly(Method):
+class NormOnly(Scheduled):
     """The scales and shifts of the normalisation layers, and the head.
 
     Frankle, Schwab and Morcos, "Training BatchNorm and only BatchNorm", ICLR 2021, arXiv
@@ -104,7 +104,7 @@ class NormOnly(Method):
 
 
 @dataclass(frozen=True)
-class BiasOnly(Method):
+class BiasOnly(Scheduled):
     """The biases of the encoder, those of norms included, and the head.
 
     Ben Zaken, Ravfogel and Goldberg, "BitFit: simple parameter-efficient fine-tuning for

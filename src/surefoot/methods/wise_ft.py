@@ -10,14 +10,14 @@ from ..data.dataset import Task
 from ..errors import AlphaError
 from ..models.model import Model
 from ..paths import Path
-from .base import Method, needs_path
+from .base import Method, Scheduled, needs_path
 from .ft import FineTune
 
 __all__ = ["WiseFT"]
 
 
 @dataclass(frozen=True)
-class WiseFT(Method):
+class WiseFT(Scheduled):
     """theta(alpha) = (1 - alpha) * pretrained + alpha * tuned, over any other method.
 
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, arXiv 2109.01903,
@@ -39,7 +39,7 @@ class WiseFT(Method):
     alpha: float = 0.5
     head: Literal["auto", "text"] = "auto"
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         needs_path(self, self.inner)
         if not 0 <= self.alpha <= 1:
             raise AlphaError(

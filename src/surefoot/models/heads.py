@@ -55,6 +55,11 @@ class Head(nn.Module):
         self.kind: HeadKind = kind
         self.eval()  # made for a model in eval mode; training puts it in training mode like all
 
+    def __repr__(self) -> str:
+        classes, width = self.weight.shape
+        normalised = ", normalised features" if self.normalize else ""
+        return f"Head({self.kind}: {classes} classes, {width} features{normalised})"
+
     def ordered(self, class_names: Sequence[str]) -> Head:
         """The same head with its rows in another order of the same names; itself where they agree.
 

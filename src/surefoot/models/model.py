@@ -112,6 +112,12 @@ class Model(nn.Module):
         else:
             self.logit_scale = nn.Parameter(logit_scale.detach().clone().float().reshape(()))
 
+    def __repr__(self) -> str:
+        numbers = sum(p.numel() for p in self.encoder.parameters())
+        head = "no head" if self.head is None else f"{self.head.kind} head of {len(self.head.bias)}"
+        text = ", text tower" if self.text is not None else ""
+        return f"Model({self.spec.name}: {numbers:,} weights in the encoder, {head}{text})"
+
     def features(self, images: Tensor) -> Tensor:
         """Images (b, 3, h, w) -> features (b, d) as the encoder gives them."""
         features: Tensor = self.encoder(images)

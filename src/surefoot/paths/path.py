@@ -153,6 +153,10 @@ class Path:
                 setattr(end, part, None)
         return begin, end
 
+    def __repr__(self) -> str:
+        ends = f"{self.start.spec.name} -> {self.end.spec.name}"
+        return f"Path({ends}, head {self.head}, batchnorm {self.batchnorm})"
+
     def at(self, alpha: float) -> Model:
         """A new model at ``alpha``; shares nothing with the ends.
 
