@@ -227,6 +227,18 @@ print(isinstance(surefoot.select, types.ModuleType), surefoot.select.RULES[0])
     assert done.stdout.split() == ["0.0", "True", "fixed"], done.stderr
 
 
+def test_old_names_work_with_a_warning():
+    import surefoot
+
+    with pytest.warns(DeprecationWarning, match=r"surefoot\.run_recipe"):
+        assert surefoot.carry_out is surefoot.run_recipe
+    with pytest.warns(DeprecationWarning, match=r"surefoot\.Path\.between"):
+        assert surefoot.wise_path == surefoot.Path.between
+    assert not {"carry_out", "wise_path"} & set(dir(surefoot))
+    with pytest.raises(AttributeError, match="no attribute 'wise_paht'"):
+        _ = surefoot.wise_paht
+
+
 def test_help_does_not_load_torch():
     done = run(
         "import sys, atexit\n"

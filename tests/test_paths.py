@@ -12,10 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from surefoot.data.dataset import Shift, Task
-from surefoot.errors import AlphaError, ClassMismatch, DataError, ModelError, WeightsError
+from surefoot.errors import (
+    AlphaError,
+    ClassMismatch,
+    DataError,
+    ModelError,
+    UnknownName,
+    WeightsError,
+)
+from surefoot.evals.evaluate import evaluate
 from surefoot.evals.predict import predict
 from surefoot.evals.score import score
-from surefoot.models.heads import Head, random_head
+from surefoot.models.heads import Head, random_head, zero_shot_head
+from surefoot.models.load import load
 from surefoot.models.model import Model, ModelSpec, TextTower
 from surefoot.paths import Path, alpha_grid, output_ensemble, sweep
 from surefoot.paths.batchnorm import chunks
@@ -548,3 +557,80 @@ def test_output_ensemble_of_other_images_is_refused(task):
     assert "in one order" in str(caught.value)
     with pytest.raises(AlphaError):
         output_ensemble(predict(start, task.val), predict(end, task.val), 2)
+
+
+def test_a_probe_is_fitted_at_every_alpha(task):
+    path = Path(toy_model(seed=0), toy_model(seed=1), head="end")
+    options = {"c_path": (0.1, 10.0), "batch_size": 7, "workers": 0}
+    curve, said = collected(path, task, evaluator="linear", alphas=(0, 0.5, 1), **options)
+    for alpha in (0.0, 0.5, 1.0):
+        pairs = evaluate(path.at(alpha), task, evaluator="linear", **options)
+        for alone, row in pairs:
+            there = said[alpha, alone.split].logits
+            np.testing.assert_allclose(there, alone.logits, atol=1e-3)
+            assert row.evaluator == curve.scores[alone.split][0].evaluator == "linear"
+    with pytest.raises(DataError, match="needs a whole task"):
+        sweep(path, task.scored(), evaluator="linear")
+    with pytest.raises(DataError, match="needs a whole task"):
+        sweep(path, task.scored(), evaluator="knn")
+
+
+def test_neighbours_are_asked_at_every_alpha_also_adaptively(task):
+    path = Path(*ends())
+    full = sweep(path, task, evaluator="knn", alphas=5, k=3, ks=(1,), seed=4, recipe="r")
+    row = full.scores["test"][2]
+    assert (row.alpha, row.evaluator, row.seed, row.recipe) == (0.5, "knn", 4, "r")
+    assert row.extra == {"k": 3, "protocol": "model", "at_k": row.extra["at_k"]}
+    assert set(row.extra["at_k"]) == {"1", "3"}
+    few = sweep(path, task, evaluator="knn", alphas=5, k=3, ks=(1,), seed=4, recipe="r",
+                adaptive=True)  # fmt: skip
+    for alpha, one in zip(few.alphas, few.scores["test"], strict=True):
+        assert one == full.scores["test"][full.alphas.index(alpha)]
+
+
+def test_what_a_sweep_does_not_know_is_refused(task):
+    with pytest.raises(UnknownName, match="knn"):
+        sweep(Path(*ends()), task, evaluator="kn")
+    for evaluator in ("head", "knn", "linear"):
+        with pytest.raises(TypeError, match="batchsize"):
+            sweep(Path(*ends()), task, evaluator=evaluator, batchsize=3)
+
+
+# ------------------------------------------------------------------------------ joining two models
+
+
+def test_one_rule_for_the_heads_of_two_models(task):
+    bare, other = toy_model(seed=0), with_head(1)
+    alone = Path.between(bare, other, task)
+    assert alone.head == "end"
+    assert "no text tower" in alone.notes[0]
+    assert torch.equal(alone.at(0).head.weight, other.head.weight)
+    both = Path.between(with_head(0), other, task)
+    assert (both.head, both.notes) == ("interpolate", ())
+    turned = with_head(0)
+    turned.head = turned.head.ordered(CLASSES[::-1])
+    path = Path.between(turned, other, task)
+    assert "order" in path.notes[0]
+    assert path.at(0).head.class_names == CLASSES
+    assert torch.equal(path.at(0).head.weight, with_head(0).head.weight)
+    none = Path.between(with_head(0), bare, task)
+    assert none.at(0).head is none.at(0.5).head is none.at(1).head is None
+    assert "the end has no head" in none.notes[0]
+    begin, end = alone.ends()
+    assert torch.equal(begin.head.weight, end.head.weight)
+
+
+def test_a_text_tower_writes_the_starts_head_in_the_ends_classes(task):
+    clip = load("tiny-clip")
+    names = ("square", "circle")  # of the three of the task, in another order
+    end = clip.with_head(random_head(clip, names, seed=0))
+    path = Path.between(clip, end, task)
+    written = zero_shot_head(clip, names, task.templates)
+    assert (path.head, path.notes) == ("interpolate", ())
+    assert torch.equal(path.at(0).head.weight, written.weight)
+    assert path.at(0).head.class_names == names
+    trained = clip.with_head(random_head(clip, CLASSES, seed=1))
+    replaced = Path.between(trained, end, task)
+    assert "for other classes" in replaced.notes[0]  # never in silence
+    assert torch.equal(replaced.at(0).head.weight, written.weight)
+    assert Path.between(clip, end).head == "end"  # without prompts

@@ -26,8 +26,9 @@ from typing import Any, NoReturn
 __all__ = ["Started", "start", "surefoot"]
 
 _BEFOREHAND = ("torch", "torchvision", "timm", "open_clip", "accelerate", "sklearn.linear_model",
-               "transformers", "surefoot.recipes.experiment", "surefoot.report", "surefoot.models.load",
-               "surefoot.cli.runs", "surefoot.cli.eval", "surefoot.cli.sweep", "surefoot.cli.files")  # fmt: skip
+               "transformers", "surefoot.recipes.experiment", "surefoot.report",
+               "surefoot.models.load", "surefoot.cli.runs", "surefoot.cli.eval",
+               "surefoot.cli.sweep", "surefoot.cli.files")  # fmt: skip
 
 _waiting: subprocess.Popen[str] | None = None
 

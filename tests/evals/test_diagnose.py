@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from surefoot.errors import DataError
-from surefoot.evals.diagnose import class_changes, disagreements, pick_examples
+from surefoot.evals.diagnose import disagreements, pick_examples
 from surefoot.predictions import Predictions
 
 
@@ -20,18 +20,6 @@ def said(classes: list[int], labels: list[int] | None = None, name: str = "s") -
         tuple(f"{name}/{i}" for i in range(n)),
         ("ant", "bee", "cat", "dog"),
     )
-
-
-def test_class_changes_by_hand() -> None:
-    labels = [0] * 10 + [1] * 4
-    before = said([0] * 10 + [1, 2, 2, 2], labels)
-    after = said([2] * 7 + [3] + [0] * 2 + [1] * 4, labels)
-    ant, bee = class_changes(before, after)
-    assert (ant.name, ant.n, ant.before, ant.after, ant.taken_by) == ("ant", 10, 1.0, 0.2, "cat")
-    assert (bee.name, bee.n, bee.before, bee.after, bee.taken_by) == ("bee", 4, 0.25, 1.0, None)
-    assert ant.p == pytest.approx(2 * 2 * 0.5**8)  # two classes, Holm
-    assert bee.p == pytest.approx(2 * 0.5**3)
-    assert ant.low < -0.5 < ant.high < 0 < bee.high
 
 
 def test_disagreements_are_all_of_them_or_a_seeded_draw() -> None:
@@ -71,7 +59,5 @@ def test_other_images() -> None:
     a = said([0, 1])
     with pytest.raises(DataError, match="'b' was evaluated on other images"):
         disagreements({"a": a, "b": replace(a, ids=("x", "y"))}, 2)
-    with pytest.raises(DataError, match="other images"):
-        class_changes(a, said([0, 1, 2]))
     with pytest.raises(DataError, match="at least two"):
         disagreements({"a": a}, 2)

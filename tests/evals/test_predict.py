@@ -14,14 +14,13 @@ import torch
 from surefoot.data.dataset import Shift, Task
 from surefoot.errors import ClassMismatch, DataError, ModelError, UnknownName
 from surefoot.evals.evaluate import evaluate
-from surefoot.evals.predict import predict, predict_from_features
+from surefoot.evals.predict import predict
 from surefoot.evals.score import score
-from surefoot.features import extract
 from surefoot.metrics import METRICS, get_metric
 from surefoot.models.heads import Head
 from surefoot.models.model import Model
 from surefoot.predictions import Predictions
-from surefoot.records import Score
+from surefoot.records import Origin, Score
 from surefoot.stats import clopper_pearson, cluster_bootstrap
 
 
@@ -81,14 +80,6 @@ def test_progress_counts_every_image(model: Model, task: Task) -> None:
         model, task.test, batch_size=16, progress=lambda done, total: said.append((done, total))
     )
     assert said == [(16, 40), (32, 40), (40, 40)]
-
-
-def test_from_features_equals_from_images(model: Model, task: Task) -> None:
-    features = extract(model, task.test)
-    ahead = predict_from_features(model.require_head(), features, task.test, batch_size=7)
-    np.testing.assert_allclose(ahead.logits, predict(model, task.test).logits, rtol=1e-5, atol=1e-6)
-    with pytest.raises(DataError, match=r"\(39, 6\)"):
-        predict_from_features(model.require_head(), features[1:], task.test)
 
 
 def test_a_head_for_other_classes(model: Model, task: Task) -> None:
@@ -179,6 +170,39 @@ def test_evaluate_covers_everything_that_a_task_scores(model: Model, task: Task)
     assert all(s.evaluator == "head" for _, s in rows)
     assert [s.split for _, s in evaluate(model, task.scored(), splits=["dim"])] == ["dim"]
     assert evaluate(model, task, splits=["two"], metric="top1")[0][1].metric == "top1"
+
+
+def test_a_model_without_head_gets_the_zero_shot_one_for_a_task(
+    make_model: Callable[..., Model], task: Task
+) -> None:
+    bare = make_model().with_head(None)
+    rows = evaluate(bare, task)
+    for (said, row), (other, _) in zip(
+        rows, evaluate(bare, task, evaluator="zero_shot"), strict=True
+    ):
+        assert np.array_equal(said.logits, other.logits)
+        assert (row.method, row.evaluator) == ("tiny", "head")
+    assert bare.head is None
+    with pytest.raises(ModelError, match="no classification head"):
+        evaluate(bare, task.scored())
+
+
+def test_a_score_is_whole_when_it_is_made(model: Model, task: Task) -> None:
+    origin = Origin("ft", alpha=0.5, selection="fixed", seed=3, recipe="abc", extra={"note": 1})
+    said = predict(model, task.test)
+    row = score(said, origin=replace(origin, evaluator="linear"))
+    assert (row.method, row.alpha, row.selection, row.seed, row.recipe) == (
+        "ft",
+        0.5,
+        "fixed",
+        3,
+        "abc",
+    )
+    assert (row.evaluator, row.extra["note"]) == ("linear", 1)
+    assert replace(row, **{**vars(Origin()), "extra": score(said).extra}) == score(said)
+    assert [r for _, r in evaluate(model, task, splits=["test"], origin=origin)] == [
+        replace(row, evaluator="head")
+    ]
 
 
 @pytest.mark.parametrize("evaluator", ["zero_shot", "linear", "knn"])

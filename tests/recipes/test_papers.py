@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +17,17 @@ from surefoot.data.known.find import parse_known
 from surefoot.recipes.auto_lr import schedules
 from surefoot.recipes.check import check_recipe, check_target
 from surefoot.recipes.library import paper_names, papers_folder, recipe_file, recipe_names
-from surefoot.recipes.papers import (
-    header,
-    hyperparameters,
-    markdown_table,
-    published_of,
-)
 from surefoot.recipes.recipe import load_recipe
 
 REPOSITORY = Path(__file__).parents[2]
+spec = spec_from_file_location("recipes_page", REPOSITORY / "tools" / "recipes_page.py")
+assert spec is not None
+assert spec.loader is not None
+page = module_from_spec(spec)
+sys.modules[spec.name] = page  # its dataclass looks itself up
+spec.loader.exec_module(page)
+header, hyperparameters = page.header, page.hyperparameters
+markdown_table, published_of = page.markdown_table, page.published_of
 NAMES = paper_names()
 
 

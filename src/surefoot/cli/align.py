@@ -10,12 +10,14 @@ import click
 
 from .common import (
     alphas_option,
-    data_of,
     data_options,
     device_options,
     say,
     seeds_of,
+    show,
+    task_of_options,
     typed,
+    typed_here,
 )
 
 __all__ = ["align_command"]
@@ -102,7 +104,6 @@ def align_command(model: str, out: str | None, resume: bool, **options: Any) -> 
     from ..context import RunContext
     from ..models.load import load
     from ..recipes.align import align
-    from ..report import render, render_terminal
 
     began = time.perf_counter()
     options = _filled(options)
@@ -123,37 +124,24 @@ def align_command(model: str, out: str | None, resume: bool, **options: Any) -> 
         command=typed(),
         say=say,
     )
-    assert done.study is not None
-    page = render(done.study)
-    click.echo(render_terminal(done.study))
-    click.echo()
-    for line in _compared(done, options["k"]):
-        click.echo(line)
-    for note in done.facts["notes"]:
-        click.echo(f"note: {note}")
-    say(f"{time.perf_counter() - began:.0f} s; report: {page}")
+    notes = [f"note: {note}" for note in done.facts["notes"]]
+    show(done.study, began, "", *_compared(done, options["k"]), *notes)
 
 
 def _filled(options: dict[str, Any]) -> dict[str, Any]:
     """The small default where built-in data are asked for and nothing else."""
-    context = click.get_current_context()
-    commandline = click.core.ParameterSource.COMMANDLINE
-
-    def said(name: str) -> bool:
-        return context.get_parameter_source(name) == commandline
-
     own = any(options[n] for n in ("train", "val", "test", "shift", "pairs_spec"))
     wanted = _FULL if own or options["full"] else _SMALL
     controls = [c for c in options["controls"] if c != "none"]
     return {
         **options,
         "train": options["train"] or "pictograms",
-        "alphas": options["alphas"] if said("alphas") else wanted["alphas"],
+        "alphas": options["alphas"] if typed_here("alphas") else wanted["alphas"],
         "epochs": options["epochs"] or wanted["epochs"],
         "n_pairs": options["n_pairs"] or wanted["pairs"],
         "limit": options["limit"] or wanted["limit"],
-        "controls": tuple(controls) if said("controls") else wanted["controls"],
-        "cut_bank": said("limit"),
+        "controls": tuple(controls) if typed_here("controls") else wanted["controls"],
+        "cut_bank": typed_here("limit"),
     }
 
 
@@ -164,8 +152,8 @@ def _spec(options: dict[str, Any]) -> Any:
     from ..methods.film import ADAPTERS
     from ..recipes.align import AlignSpec
 
-    typed_here = {"epochs": options["epochs"], "lr": options["lr"], "batch_size": options["batch"]}
-    schedule = replace(ADAPTERS, **{name: v for name, v in typed_here.items() if v})
+    asked = {"epochs": options["epochs"], "lr": options["lr"], "batch_size": options["batch"]}
+    schedule = replace(ADAPTERS, **{name: v for name, v in asked.items() if v})
     alphas = options["alphas"]
     return AlignSpec(
         text=options["text"],
@@ -184,15 +172,11 @@ def _spec(options: dict[str, Any]) -> Any:
 def _data(options: dict[str, Any]) -> tuple[Any, Any]:
     """The task, and the pairs."""
     from ..data.captions import read_pairs
-    from ..recipes.recipe import DataSpec
-    from ..recipes.tasks import task_of
 
-    task = task_of(DataSpec(**data_of(options)))
-    given = task.train
-    if options["pairs_spec"] is not None:
-        given = read_pairs(
-            options["pairs_spec"], templates=task.templates, skip_missing=options["skip_bad"]
-        )
+    task = task_of_options({**options, "limit": None})
+    given, spec = task.train, options["pairs_spec"]
+    if spec is not None:
+        given = read_pairs(spec, templates=task.templates, skip_missing=options["skip_bad"])
     limit = options["limit"]
     return task.subset(train=limit if options["cut_bank"] else None, evaluation=limit), given
 

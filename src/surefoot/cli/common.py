@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
@@ -22,9 +23,11 @@ __all__ = [
     "pairs",
     "say",
     "seeds_of",
+    "show",
     "stoppable",
     "task_of_options",
     "typed",
+    "typed_here",
     "val_is_test",
 ]
 
@@ -49,6 +52,22 @@ def say(line: str) -> None:
 def typed() -> str:
     """The command as it was typed, quoted for a shell."""
     return shlex.join(["surefoot", *sys.argv[1:]])
+
+
+def typed_here(option: str) -> bool:
+    """Was it typed, or is it the default?"""
+    source = click.get_current_context().get_parameter_source(option)
+    return source == click.core.ParameterSource.COMMANDLINE
+
+
+def show(study: Any, began: float, *more: str) -> None:
+    """Write a study's report, print its table and more on stdout, and the place on stderr."""
+    from ..report import render, render_terminal
+
+    page = render(study)
+    for line in (render_terminal(study), *more):
+        click.echo(line)
+    say(f"{time.perf_counter() - began:.0f} s; report: {page}")
 
 
 def pairs(values: Sequence[str], option: str) -> dict[str, str]:

@@ -22,8 +22,10 @@ from .common import (
     main_process,
     say,
     seeds_of,
+    show,
     stoppable,
     typed,
+    typed_here,
 )
 
 __all__ = ["demo_command", "fit_command"]
@@ -149,13 +151,8 @@ def _carried_out(recipe: Any, out: str, resume: bool) -> None:
     began, shown = time.perf_counter(), sys.stderr.isatty()
     with stoppable():
         study = run_recipe(recipe, out, resume=resume, progress=shown, command=typed(), say=say)
-    if not main_process():
-        return
-    from ..report import render, render_terminal
-
-    page = render(study)
-    click.echo(render_terminal(study))
-    say(f"{time.perf_counter() - began:.0f} s; report: {page}")
+    if main_process():
+        show(study, began)
 
 
 def _recipe_of(name: str) -> Any:
@@ -183,8 +180,8 @@ def _run_name(recipe: str) -> str:
 def _with_options(recipe: Any, options: dict[str, Any]) -> Any:
     """The recipe where this machine has its data and its model, on the device that was asked."""
     recipe = recipe.at(options["data_root"])
-    typed_here = [n for n in ("model", "device", "workers", "compile") if given(n)]
-    changes = {name: options[name] for name in typed_here}
+    names = ("model", "device", "workers", "compile")
+    changes = {name: options[name] for name in names if typed_here(name)}
     return replace(recipe, spec=recipe.spec.model_copy(update=changes)) if changes else recipe
 
 
@@ -192,18 +189,12 @@ def _no_options_beside_recipe() -> None:
     """A recipe says everything; an option beside it would be silently ignored, so refuse it."""
     allowed = {"recipe", "out", "resume", "data_root", "miniature", "model", "device", "workers",
                "compile"}  # fmt: skip
-    extra = [p for p in click.get_current_context().params if p not in allowed and given(p)]
+    extra = [p for p in click.get_current_context().params if p not in allowed and typed_here(p)]
     if extra:
         raise click.UsageError(
             f"--{extra[0].replace('_', '-')} cannot be combined with a recipe file: "
             "edit the recipe instead"
         )
-
-
-def given(option: str) -> bool:
-    """Was it typed?"""
-    source = click.get_current_context().get_parameter_source(option)
-    return source == click.core.ParameterSource.COMMANDLINE
 
 
 def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
@@ -213,7 +204,7 @@ def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
             raise click.UsageError(f"--{name} is missing (or give a recipe file)")
     if not options["methods"]:
         raise click.UsageError("--method is missing: ft, lp-ft, flyp, ... (surefoot ls methods)")
-    if options["repeats"] and given("seeds"):
+    if options["repeats"] and typed_here("seeds"):
         raise click.UsageError("--repeats N means the seeds 0 to N - 1: give it or --seeds")
     few = {"few_shot": options["few_shot"], "repeats": options["repeats"]}
     limits = {"limit_train": options["limit"], "limit_eval": options["limit"]}

@@ -1,44 +1,16 @@
-"""Where two models differ: per class, and image by image."""
+"""Images on which models differ."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..predictions import Predictions
-from ..stats import holm, paired_difference
 
-__all__ = ["ClassChange", "class_changes", "disagreements", "pick_examples"]
-
-
-@dataclass(frozen=True)
-class ClassChange:
-    """What became of one class.
-
-    Attributes:
-        name: Of the class.
-        n: Its images.
-        before: Accuracy of the first model on them.
-        after: Accuracy of the second.
-        low: Lower end of the 95 % interval of after - before.
-        high: Upper end.
-        p: Exact McNemar, adjusted for the number of classes (Holm).
-        taken_by: The class that the second model says most often where it is wrong; None where
-            it never is.
-    """
-
-    name: str
-    n: int
-    before: float
-    after: float
-    low: float
-    high: float
-    p: float
-    taken_by: str | None
+__all__ = ["disagreements", "pick_examples"]
 
 
 def _same_images(models: Mapping[str, Predictions]) -> None:
@@ -50,31 +22,6 @@ def _same_images(models: Mapping[str, Predictions]) -> None:
                 expected=f"the same {len(first.ids)} images of {first.split!r} in the same order",
                 fix="evaluate all models on the same split",
             )
-
-
-def class_changes(before: Predictions, after: Predictions) -> list[ClassChange]:
-    """Accuracy per class of two models on the same images; the largest loss first.
-
-    Classes without images are left out.
-
-    Raises:
-        DataError: The predictions are of different images.
-    """
-    _same_images({"before": before, "after": after})
-    a, b, said = before.correct(), after.correct(), after.top1()
-    classes = np.unique(before.labels)
-    tests = [paired_difference(b[m], a[m]) for m in (before.labels == c for c in classes)]
-    adjusted = holm([t.p for t in tests])
-    rows = []
-    for c, test, p in zip(classes, tests, adjusted, strict=True):
-        here = before.labels == c
-        wrong = said[here & ~b]
-        name = before.class_names
-        taken = name[int(np.bincount(wrong).argmax())] if len(wrong) else None
-        ends = (test.interval.low, test.interval.high)
-        rates = (float(a[here].mean()), float(b[here].mean()))
-        rows.append(ClassChange(name[c], int(here.sum()), *rates, *ends, float(p), taken))
-    return sorted(rows, key=lambda row: row.after - row.before)
 
 
 def disagreements(models: Mapping[str, Predictions], k: int, seed: int = 0) -> NDArray[np.int64]:

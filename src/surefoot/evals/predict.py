@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from .. import processes
 from ..data.dataset import Shift, Split
 from ..data.loading import make_loader
-from ..errors import ClassMismatch, DataError, ModelError
+from ..errors import ClassMismatch, ModelError
 from ..features import inference
 from ..models.heads import Head
 from ..models.model import Model
 from ..predictions import Predictions
 
-__all__ = ["as_shift", "package", "predict", "predict_from_features"]
+__all__ = ["as_shift", "package", "predict"]
 
 Progress = Callable[[int, int], None]
 
@@ -120,34 +120,3 @@ def predict(
             if progress is not None:
                 progress(done, len(logits))
     return package(shift, processes.joined(logits, len(split)))
-
-
-def predict_from_features(
-    head: Head,
-    features: NDArray[np.float32],
-    shift_or_split: Shift | Split,
-    *,
-    batch_size: int = 8192,
-) -> Predictions:
-    """The same from features (n, d) that were extracted before, in the order of the split.
-
-    Raises:
-        ModelError: A logit is not finite.
-        ClassMismatch: The head is for other classes.
-        DataError: The features are not (images of the split, width of the head).
-    """
-    shift = as_shift(shift_or_split)
-    _check_classes(head, shift.split)
-    if features.shape != (len(shift.split), head.weight.shape[1]):
-        raise DataError(
-            f"features of shape {features.shape} for {shift.name!r}",
-            expected=f"({len(shift.split)}, {head.weight.shape[1]}): images, width of the head",
-        )
-    logits = np.empty((len(features), len(head.class_names)), dtype=np.float32)
-    where = head.weight.device
-    with torch.inference_mode():
-        for at in range(0, len(features), batch_size):
-            block = np.array(features[at : at + batch_size], dtype=np.float32)
-            out = head(torch.from_numpy(block).to(where))
-            logits[at : at + batch_size] = out.float().cpu().numpy()
-    return package(shift, logits)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,6 @@ __all__ = ["candidates", "choose", "preview", "search", "surprises"]
 
 Bools = NDArray[np.bool_]
 Evaluate = Callable[[Sequence[float]], Mapping[float, Bools]]
-
-
-@dataclass(frozen=True)
-class _Around:
-    """The evaluated neighbours of a position."""
-
-    left: float
-    right: float
 
 
 def preview(
@@ -84,8 +76,8 @@ def candidates(grid: Sequence[float], correct: Mapping[float, Bools]) -> list[fl
     for alpha in grid:
         if alpha in correct:
             continue
-        around = _around(alpha, correct)
-        hopeful = correct[around.left] | correct[around.right]
+        left, right = _around(alpha, correct)
+        hopeful = correct[left] | correct[right]
         gain = float(hopeful.mean()) + slack - float(top.mean())
         # Equals go to the smaller alpha.
         could_be_best = gain > 1e-12 or (gain > -1e-12 and alpha < best)
@@ -123,17 +115,18 @@ def search(
             correct.update(evaluate([peak]))
     while open_ := candidates(grid, correct):
         # One of each gap in one round: the images are decoded once for all of them.
-        gaps: dict[_Around, list[float]] = {}
+        gaps: dict[tuple[float, float], list[float]] = {}
         for alpha in open_:
             gaps.setdefault(_around(alpha, correct), []).append(alpha)
         correct.update(evaluate(sorted(own[len(own) // 2] for own in gaps.values())))
     return correct
 
 
-def _around(alpha: float, correct: Mapping[float, Bools]) -> _Around:
+def _around(alpha: float, correct: Mapping[float, Bools]) -> tuple[float, float]:
+    """The evaluated neighbours of a position."""
     left = max((a for a in correct if a < alpha), default=min(correct))
     right = min((a for a in correct if a > alpha), default=max(correct))
-    return _Around(left, right)
+    return left, right
 
 
 def _curve(correct: Mapping[float, Bools]) -> Curve:

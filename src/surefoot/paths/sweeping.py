@@ -1,49 +1,36 @@
-"""Scores along a path, by any evaluator, with each image decoded once for all alphas."""
+"""Scores along a path, by any evaluator: the curve of WiSE-FT."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from tempfile import SpooledTemporaryFile
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from .. import processes
-from ..data.dataset import Shift, Split, Task
-from ..data.loading import make_loader
-from ..errors import AlphaError, ClassMismatch, DataError
-from ..evals.evaluate import Answer, answers, check_evaluator
-from ..evals.linear import linear
-from ..evals.predict import package
+from ..data.dataset import Shift, Task
+from ..errors import AlphaError, DataError
+from ..evals.evaluate import Answer, check_evaluator
 from ..evals.score import score
-from ..evals.votes import KS
 from ..features import encoder_fingerprint
-from ..models.heads import Head
-from ..models.model import Model
 from ..predictions import Predictions
 from ..records import Curve, Origin, Score
 from ..weights import check_alpha, fingerprint
 from .adaptive import narrowed
-from .batchnorm import chunks
 from .path import Path
+from .walk import Progress, Walk
 
 __all__ = ["Along", "alpha_grid", "output_ensemble", "sweep"]
 
 Along = Literal["head", "knn", "linear"]
 """Evaluators along a path: the path's heads, neighbours, or a probe fitted anew at every alpha."""
 
-Refit = Callable[[Model, float], Head]
 Keep = Callable[[float, Predictions], None]
-
-_IN_MEMORY = 8 * 2**20
-"""Bytes of logits held in memory; more go to a temporary file."""
 
 SMALL = 16 * 2**20
 """Logits of all splits above which the start's answers are not kept for other sweeps."""
@@ -77,7 +64,7 @@ def sweep(
     fixed: float = 0.5,
     device: torch.device | str | None = None,
     on_predictions: Keep | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     memo: MutableMapping[str, Any] | None = None,
     **options: Any,
 ) -> Curve:
@@ -158,116 +145,60 @@ def _curve(
     return Curve(origin.method, grid, table, correct, origin.seed)
 
 
+@dataclass(frozen=True, eq=False)
 class _Asked:
     """What is asked at every alpha, and how."""
 
-    def __init__(
-        self,
-        path: Path,
-        task: Task | None,
-        evaluator: Along,
-        device: torch.device | str | None,
-        memo: MutableMapping[str, Any] | None,
-        progress: Callable[[int, int], None] | None,
-        options: Mapping[str, Any],
-    ) -> None:
-        self.path, self.task, self.evaluator, self.device = path, task, evaluator, device
-        self.memo, self.progress, self.options = memo, progress, dict(options)
-        if evaluator == "linear":
-            self.options["refit"] = self._probe
+    path: Path
+    task: Task | None
+    evaluator: Along
+    device: torch.device | str | None
+    memo: MutableMapping[str, Any] | None
+    progress: Progress | None
+    options: Mapping[str, Any]
 
     def along(
         self, shifts: Mapping[str, Shift], grid: tuple[float, ...]
     ) -> Iterator[tuple[float, Answer]]:
         """(alpha, what is said there); the start is not asked again where a memo knows."""
         key = self._key(shifts) if grid[0] == 0 else None
-        known = None if key is None or self.memo is None else self.memo.get(key)
-        rest = grid if known is None else grid[1:]
-        found = self._neighbours if self.evaluator == "knn" else self._heads
+        known = {} if key is None or self.memo is None else self.memo.get(key, {})
+        rest = grid[1:] if known else grid
+        walk = Walk(self.path, self.task, shifts, rest, known, self.progress, self.device)
+        ask = {"head": walk.heads, "linear": walk.probes, "knn": walk.neighbours}[self.evaluator]
         new: dict[str, Answer] = {}
-        for alpha, answer in found(shifts, rest, known or {}):
-            if alpha == 0 and key is not None:
+        for alpha, answer in ask(**self.options):
+            if alpha == 0:
                 new[answer[0].split] = answer
             yield alpha, answer
         if key is not None and self.memo is not None:
-            self.memo.setdefault(key, new)
-
-    def _heads(
-        self, shifts: Mapping[str, Shift], grid: tuple[float, ...], known: Mapping[str, Answer]
-    ) -> Iterator[tuple[float, Answer]]:
-        """Split by split: every image goes through all models while it is there."""
-        options = {"batch_size": 256, "workers": 0, "decode_budget": 16 * 2**20, **self.options}
-        walk = _Walk(self.path, grid, self.device, options.get("refit"), options["workers"])
-        walk.require_classes(shifts)
-        total = sum(_mine(s.split) for s in shifts.values()) * len(grid)
-        ticker = _Ticker(self.progress, total)
-        for name, shift in shifts.items():
-            loader = make_loader(
-                shift.split, walk.model.spec.transform.eval(), workers=options["workers"],
-                batches=processes.my_batches(len(shift.split), options["batch_size"]),
-                device=walk.model.device,
-            )  # fmt: skip
-            images = (batch["image"] for batch in loader)
-            if name in known:
-                yield 0.0, known[name]
-            for alpha, said in walk.predictions(shift, images, options["decode_budget"], ticker):
-                yield alpha, (said, {})
-
-    def _neighbours(
-        self, shifts: Mapping[str, Shift], grid: tuple[float, ...], known: Mapping[str, Answer]
-    ) -> Iterator[tuple[float, Answer]]:
-        """Alpha by alpha: the bank is embedded at each."""
-        path = self.path.on(self.path.end.device if self.device is None else self.device)
-        path.calibrate(grid, workers=self.options.get("workers", 0))
-        mixed, options = path.working_copy(), {"ks": KS, **self.options, "device": self.device}
-        yield from ((0.0, known[name]) for name in shifts if name in known)
-        for done, alpha in enumerate(grid, 1):
-            # The plain start: an adapter as it is initialised would only cost time.
-            model = path.origin if alpha == 0 else path.mix_(mixed, alpha)
-            for answer in answers(model, self.task, shifts, "knn", **options):
-                yield alpha, answer
-            if self.progress is not None:
-                self.progress(done, len(grid))
-
-    def _probe(self, model: Model, alpha: float) -> Head:
-        """A probe on the features of one alpha."""
-        if self.task is None:
-            raise DataError("a probe at every alpha needs a whole task, and got splits only",
-                            expected="a Task, with its training split")  # fmt: skip
-        names = ("batch_size", "workers", "c_path", "max_iter", "patience")
-        passed = {name: self.options[name] for name in names if name in self.options}
-        return linear(model, self.task, device=self.device, **passed).require_head()
+            self.memo[key] = new
 
     def _key(self, shifts: Mapping[str, Shift]) -> str | None:
         """Names all that the start's answers depend on; None where they are not kept.
 
         With another head policy it is not the start's own head that answers at alpha 0.
         """
-        if self.memo is None or self.evaluator == "linear" or "refit" in self.options:
-            return None
-        neighbours = self.evaluator == "knn"
+        kept = self.evaluator == "knn" or (
+            self.evaluator == "head" and self.path.head == "interpolate"
+        )
         size = sum(len(s.split) * len(s.split.class_names) for s in shifts.values())
-        if size > SMALL or not (neighbours or self.path.head == "interpolate"):
+        if self.memo is None or not kept or size > SMALL or "refit" in self.options:
             return None
-        start = self.path.origin if neighbours else self.path.start
+        start, bank = self.path.start, ""
+        if self.evaluator == "knn" and self.task is not None:
+            start, bank = self.path.origin.with_head(None), self.task.train.manifest().sha256
         splits = {
             name: [s.split.manifest().sha256, s.metric, repr(s.classes), repr(s.groups)]
             for name, s in shifts.items()
         }
         options = {k: v for k, v in self.options.items() if k not in ("workers", "decode_budget")}
-        bank = self.task.train.manifest().sha256 if neighbours and self.task is not None else ""
         facts = [
-            encoder_fingerprint(start), "" if neighbours else fingerprint(start),
-            start.spec.transform.to_json(), splits, bank, self.evaluator, str(self.device), options,
+            encoder_fingerprint(start), fingerprint(start), start.spec.transform.to_json(),
+            splits, bank, self.evaluator, str(self.device), options,
         ]  # fmt: skip
         text = json.dumps(facts, sort_keys=True, default=str)
         return f"start:{hashlib.sha256(text.encode()).hexdigest()}"
-
-
-def _mine(split: Split) -> int:
-    """How many of a split's images this process looks at."""
-    share = processes.share(len(split))
-    return int(share.stop - share.start)
 
 
 def output_ensemble(start: Predictions, end: Predictions, alpha: float) -> Predictions:
@@ -295,95 +226,3 @@ def output_ensemble(start: Predictions, end: Predictions, alpha: float) -> Predi
         return start if alpha == 0 else end
     mixed = (1 - alpha) * start.logits.astype(np.float64) + alpha * end.logits.astype(np.float64)
     return replace(end, logits=mixed.astype(np.float32))
-
-
-class _Walk:
-    """One working model that is set to each alpha in turn, chunk after chunk."""
-
-    def __init__(
-        self,
-        path: Path,
-        alphas: tuple[float, ...],
-        device: torch.device | str | None,
-        refit: Refit | None,
-        workers: int,
-    ) -> None:
-        self.alphas = alphas
-        self.path = path.on(path.end.device if device is None else device)
-        self.path.calibrate(alphas, workers=workers)
-        self.model = self.path.working_copy()
-        self.heads: dict[float, Head] = {}
-        if refit is None and path.head == "text":
-            refit = _written
-        for alpha in alphas if refit is not None else ():
-            assert refit is not None
-            self.heads[alpha] = refit(path.at(alpha), alpha).to(self.model.device).eval()
-
-    def require_classes(self, shifts: Mapping[str, Shift]) -> None:
-        """Every split must have the classes of the head, in its order."""
-        heads = list(self.heads.values()) or [self.model.require_head()]
-        for name, shift in shifts.items():
-            for head in heads:
-                if head.class_names != shift.split.class_names:
-                    raise ClassMismatch(
-                        f"the split {name!r} has other classes than the head of "
-                        f"{self.model.spec.name}",
-                        expected=f"{len(head.class_names)} classes in this order: "
-                        f"{', '.join(head.class_names[:12])}",
-                        fix="join the classes by a class map: Shift.of(..., class_map=...)",
-                    )
-
-    def predictions(
-        self, shift: Shift, batches: Iterable[Tensor], budget: int, ticker: _Ticker
-    ) -> Iterator[tuple[float, Predictions]]:
-        """(alpha, predictions) of one split, alphas ascending."""
-        n, classes = _mine(shift.split), len(shift.split.class_names)
-        size = n * classes * 4
-        with SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
-            row = 0
-            for chunk in chunks(batches, budget):
-                for number, logits in enumerate(self._logits(chunk, ticker)):
-                    spool.seek(number * size + row * classes * 4)
-                    spool.write(logits.tobytes())
-                row += sum(len(b) for b in chunk)
-            for number, alpha in enumerate(self.alphas):
-                spool.seek(number * size)
-                flat = np.frombuffer(bytearray(spool.read(size)), dtype=np.float32)
-                logits = processes.joined(flat.reshape(n, classes), len(shift.split))
-                yield alpha, package(shift, logits)
-
-    def _logits(self, chunk: list[Tensor], ticker: _Ticker) -> Iterator[NDArray[np.float32]]:
-        """Logits (n, classes) of one chunk at every alpha."""
-        moving = self.path.encoder_moves
-        with torch.inference_mode():
-            inputs = [b.to(self.model.device, non_blocking=True) for b in chunk]
-            if not moving:
-                inputs = [self.model.features(b) for b in inputs]
-        for alpha in self.alphas:
-            self.path.mix_(self.model, alpha)
-            head = self.heads.get(alpha) or self.model.require_head()
-            parts = []
-            for batch in inputs:
-                with torch.inference_mode():
-                    features = self.model.features(batch) if moving else batch
-                    parts.append(head(features).float().cpu())
-                ticker.step(len(batch))
-            yield torch.cat(parts).numpy()
-
-
-def _written(model: Model, alpha: float) -> Head:
-    """The head that ``path.at`` had the text tower write."""
-    return model.require_head()
-
-
-class _Ticker:
-    """Counts image forward passes and tells whoever asked."""
-
-    def __init__(self, progress: Callable[[int, int], None] | None, total: int) -> None:
-        self.progress, self.total, self.done = progress, total, 0
-
-    def step(self, count: int) -> None:
-        """Some more images are done."""
-        self.done += count
-        if self.progress is not None:
-            self.progress(self.done, self.total)

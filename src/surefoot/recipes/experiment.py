@@ -192,7 +192,7 @@ def run_recipe(
         last = next(reversed(jobs.values())).task
         if LONE not in jobs:
             seconds = {"loading": loading, "total": time.perf_counter() - began}
-            experiment.finish(said_of_all(last, spec), title=spec.name, model=spec.model,
+            experiment.finish(said_of_all(last, recipe), title=spec.name, model=spec.model,
                               seconds=seconds)  # fmt: skip
         write_examples(open_study(folder), last)
     processes.agreed(lambda: None)  # nobody opens the folder before it is whole
@@ -207,7 +207,7 @@ def _jobs(
     keyed = dict(zip(member_names(recipe.methods), recipe.methods, strict=True))
     lone = len(keyed) == len(spec.seeds) == 1
     for seed in spec.seeds:
-        own = drawn(task, spec, seed)
+        own = drawn(task, recipe, seed)
         for key, method in keyed.items():
             name = key if len(spec.seeds) == 1 else f"{key}-s{seed}"
             jobs[LONE if lone else name] = Job(

@@ -13,23 +13,24 @@ from ..evals.zero_shot import pretrained_end
 from ..models.model import Model
 from ..records import Origin, Score
 from ..runs import Run, Selection
-from .recipe import RecipeSpec
+from .recipe import Recipe
 
 __all__ = ["drawn", "said_of_all", "start_or_end"]
 
 
-def drawn(task: Task, spec: RecipeSpec, seed: int) -> Task:
+def drawn(task: Task, recipe: Recipe, seed: int) -> Task:
     """The task of one seed: in few-shot mode k images per class, drawn by that seed.
 
     Raises:
         DataError: A class has fewer images in train or validation.
     """
-    k = spec.data.few_shot
+    k = recipe.spec.data.few_shot
     return task if k is None else few_shot(task, k, seed)
 
 
-def said_of_all(task: Task, spec: RecipeSpec) -> Task:
+def said_of_all(task: Task, recipe: Recipe) -> Task:
     """A member's task for the page of the study: few-shot images are other ones for each seed."""
+    spec = recipe.spec
     if spec.data.few_shot is None or len(spec.seeds) == 1:
         return task
     note = f"the few-shot images are drawn anew for each of the {len(spec.seeds)} seeds"
