@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +13,10 @@ __all__ = ["lazy"]
 
 
 def lazy(
-    package: str, where: Mapping[str, str], renamed: Mapping[str, str] | None = None
+    package: str,
+    where: Mapping[str, str],
+    renamed: Mapping[str, str] | None = None,
+    rooms: Collection[str] = (),
 ) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package whose names lie in modules of it.
 
@@ -26,6 +29,7 @@ def lazy(
         package: ``__name__`` of the package, which is being imported.
         where: Name -> module, relative to the package.
         renamed: Old name -> the new one ("Path.between"), which it gives with a warning.
+        rooms: Modules and packages of it that need no import of their own.
     """
     module = sys.modules[package]
 
@@ -47,6 +51,8 @@ def lazy(
             holder, _, attribute = new.partition(".")
             found = getattr(module, holder)
             return getattr(found, attribute) if attribute else found
+        if name in rooms:
+            return importlib.import_module(f".{name}", package)
         if name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         home = importlib.import_module(f".{where[name]}", package)

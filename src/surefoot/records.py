@@ -88,6 +88,10 @@ class Score:
         reported: The number a paper gives for it, if any.
         synthetic: The data were made by a program.
         extra: Anything else, JSON.
+
+    Example:
+        >>> curve.scores["test"][0].n
+        12
     """
 
     metric: str
@@ -172,6 +176,13 @@ class Curve:
         correct: Split name -> (a, n) bool, image by image, for paired tests; may lack splits.
         seed: Of the run.
         search: Of an adaptive sweep: where it looked. ``scores`` then has the chosen positions.
+
+    Example:
+        >>> curve
+        Curve(wise-ft(ft): 3 alphas, val, test, recoloured)
+        >>> curve.choose("fixed")
+        Selection(fixed: alpha 0.5, chosen on nothing)
+        >>> curve.plot().save("curve.svg")
     """
 
     method: str

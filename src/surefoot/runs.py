@@ -89,6 +89,11 @@ class Run:
 
     Args:
         path: The folder.
+
+    Example:
+        >>> run = sf.Run.open("runs/demo")
+        >>> run.status, run.facts["method"]
+        ('trial', 'zero-shot')
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -307,6 +312,11 @@ def open_study(*paths: str | Path) -> Study:
 
     Raises:
         RunError: A path is neither a run nor a study.
+
+    Example:
+        >>> study = sf.open_study("runs/demo")
+        >>> study.table().columns[:5]
+        ('method', 'evaluator', 'seed', 'alpha by', 'alpha')
     """
     first = Path(paths[0])
     if len(paths) == 1 and (first / "study.json").is_file():

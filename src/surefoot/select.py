@@ -2,6 +2,12 @@
 
 Only ``fixed``, ``id_val`` and ``one_se`` may be used for a claim; the oracle looks at the test
 sets and is there to say what the others cost (:attr:`Selection.regret`).
+
+Example:
+    >>> sf.select(curve, "fixed").alpha
+    0.5
+    >>> sf.select.RULES
+    ('fixed', 'id_val', 'one_se', 'oracle')
 """
 
 from __future__ import annotations
@@ -167,6 +173,10 @@ def select(
         UnknownName: No such rule; the nearest are named.
         DataError: The rule needs a split that the curve lacks, or (oracle) every position, where
             the sweep was adaptive.
+
+    Example:
+        >>> sf.select(curve, "fixed", fixed=0.5)
+        Selection(fixed: alpha 0.5, chosen on nothing)
     """
     if rule not in RULES:
         raise UnknownName("selection rule", rule, RULES, nearest(rule, RULES))

@@ -78,6 +78,14 @@ class Split:
         source: A path or name to find it again by.
         synthetic: Made by a program (corruptions), not collected.
         notes: Facts for the report ("cut from train, 10 %, seed 0").
+
+    Example:
+        >>> task.train
+        Split(train, ID train: 24 images, 3 classes)
+        >>> task.train.subset(9, seed=0)
+        Split(train, ID train: 9 images, 3 classes)
+        >>> task.train.take([0, 1])
+        Split(train, ID train: 2 images, 3 classes)
     """
 
     name: str
@@ -232,6 +240,10 @@ class Shift:
         groups: Indices (ascending) of task classes that count as one, so that the largest logit
             of a group speaks for it and its labels are its first index (ObjectNet: one class is
             several of ImageNet's). Groups share no class. None: every class is its own.
+
+    Example:
+        >>> sf.Shift.of(task.test, task.class_names)
+        Shift(test: 12 images, 3 classes, top1)
     """
 
     name: str
@@ -324,6 +336,14 @@ class Task:
         prompt_names: How each class is called inside a prompt; ``class_names`` when left out.
         metric: Of the ID splits.
         notes: Facts for the report.
+
+    Example:
+        >>> task
+        Task(shapes: 3 classes; train 24, val 12, test 12; shifts: recoloured)
+        >>> task.subset(train=9, evaluation=6)
+        Task(shapes: 3 classes; train 9, val 6, test 6; shifts: recoloured)
+        >>> list(task.scored())
+        ['val', 'test', 'recoloured']
     """
 
     name: str

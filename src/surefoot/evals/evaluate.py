@@ -98,6 +98,12 @@ def evaluate(
         DataError: An evaluator other than "head" without a task.
         ModelError: The model lacks what the evaluator needs.
         ClassMismatch: Its head does not know a class.
+
+    Example:
+        >>> sf.evaluate(tuned, task).table().columns
+        ('split', 'metric', 'value', '95 % interval', 'images')
+        >>> [score.split for _, score in sf.evaluate(tuned, task)]
+        ['val', 'test', 'recoloured']
     """
     task = task_or_scored if isinstance(task_or_scored, Task) else None
     if task is not None and evaluator == "head":

@@ -24,6 +24,11 @@ class Method(ABC):
 
     Write one by copying a file of this folder: give ``name`` and ``paper``, and ``fit``.
     ``surefoot.testing.check_method`` checks that it keeps the contract.
+
+    Example:
+        >>> tuned = sf.FineTune(epochs=1, batch_size=8).fit(model, task)
+        >>> tuned.head
+        Head(zero_shot: 3 classes, 24 features, normalised features)
     """
 
     name: ClassVar[str]

@@ -31,6 +31,9 @@ class EMA(Scheduled):
         decay: In [0, 1); the paper's is 0.999. The average looks back over about 1 / (1 - decay)
             steps, which should be fewer than the training has.
         tune: The fine-tuning whose weights are averaged.
+
+    Example:
+        >>> tuned = sf.methods.EMA(decay=0.9, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "ema"

@@ -26,6 +26,9 @@ class EncoderFineTune(Scheduled):
     Attributes:
         head: "zero_shot" (needs a text tower) or "keep" (the head that the start has).
         schedule: How long and how fast.
+
+    Example:
+        >>> tuned = sf.methods.EncoderFineTune(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "encoder-ft"

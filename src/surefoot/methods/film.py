@@ -36,6 +36,11 @@ class FiLM(Scheduled):
         variant: "film", or "film_all": after every linear layer as well (SSF, see FiLMAll).
         head: Where the head starts: "zero_shot" (needs a text tower), "random", "zeros" or "keep".
         schedule: How long and how fast.
+
+    Example:
+        >>> tuned = sf.FiLM(epochs=1, batch_size=8).fit(model, task)
+        >>> tuned.head
+        Head(zero_shot: 3 classes, 24 features, normalised features)
     """
 
     name: ClassVar[str] = "film"
@@ -83,6 +88,9 @@ class FiLMAll(FiLM):
 
     Attributes:
         variant: Always "film_all".
+
+    Example:
+        >>> tuned = sf.methods.FiLMAll(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "film-all"

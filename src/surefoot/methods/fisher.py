@@ -35,6 +35,9 @@ class FisherWise(Scheduled):
         images: Training images, stratified, on which each Fisher is estimated.
         floor: Fishers below so many times the mean Fisher of both ends are raised to that. Our
             reading: the paper's code has an absolute 1e-6, which does not scale with the model.
+
+    Example:
+        >>> tuned = sf.methods.FisherWise(images=8, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "fisher"

@@ -44,6 +44,11 @@ class FLYP(Scheduled):
             embeds a class as its head row does, the mean over all templates.
         multi_positive: Items of one class are positives of each other (ours, not the paper's).
         eval_mode: Train with the network in eval mode: BatchNorm statistics frozen, no dropout.
+
+    Example:
+        >>> tuned = sf.FLYP(epochs=1, batch_size=8).fit(model, task)
+        >>> tuned.text is not None
+        True
     """
 
     name: ClassVar[str] = "flyp"

@@ -36,6 +36,9 @@ class FLYPCE(Scheduled):
         templates: "random" draws one per class and step; "average" takes the mean over all of
             them, at the cost of classes x templates prompts per step.
         eval_mode: Train with the network in eval mode: BatchNorm statistics frozen, no dropout.
+
+    Example:
+        >>> tuned = sf.methods.FLYPCE(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "flyp-ce"

@@ -38,6 +38,13 @@ class FineTune(Scheduled):
             "keep" (the head that the start has, as LP-FT's second stage does).
         schedule: How long and how fast; the defaults are WiSE-FT's for ImageNet.
         eval_mode: Train with the network in eval mode: BatchNorm statistics frozen.
+
+    Example:
+        >>> tuned = sf.FineTune(epochs=1, lr=1e-4, batch_size=8).fit(model, task)
+        >>> tuned.head
+        Head(zero_shot: 3 classes, 24 features, normalised features)
+        >>> sf.FineTune(epochs=3, lr=1e-4).schedule.batch_size
+        512
     """
 
     name: ClassVar[str] = "ft"

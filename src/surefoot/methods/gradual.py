@@ -34,6 +34,9 @@ class GradualUnfreezing(Scheduled):
     Attributes:
         full_at: Share of the steps after which everything trains, in (0, 1].
         tune: The fine-tuning that is done this way.
+
+    Example:
+        >>> tuned = sf.methods.GradualUnfreezing(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "gradual"

@@ -33,6 +33,9 @@ class GreedySoup(Scheduled):
         inner: The method that makes each member.
         seeds: Members per learning rate, each with its own seed.
         lr_factors: The inner method's learning rate times each of these.
+
+    Example:
+        >>> tuned = sf.GreedySoup(seeds=2, lr_factors=(1.0,), epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "greedy-soup"

@@ -40,6 +40,9 @@ class HeadOnly(Scheduled):
     Attributes:
         head: Where the head starts; see :class:`~surefoot.methods.ft.FineTune`.
         schedule: How long and how fast.
+
+    Example:
+        >>> tuned = sf.methods.HeadOnly(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "head-only"

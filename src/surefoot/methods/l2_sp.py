@@ -34,6 +34,9 @@ class L2SP(Scheduled):
         beta: Strength of the pull of the head to zero; the paper's 0.01 is for a random head, and
             would undo a zero-shot one.
         tune: The fine-tuning that it is added to.
+
+    Example:
+        >>> tuned = sf.methods.L2SP(alpha=0.1, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "l2-sp"

@@ -71,6 +71,12 @@ class LanguageSupervision(Scheduled):
         share: Likewise: one bank for all blocks, or one each.
         two_pass: Likewise: run the blocks twice.
         replay_loss: Likewise: weight of the squared difference to the pretrained tokens.
+
+    Example:
+        >>> captioned = sf.testing.small_vit()
+        >>> method = sf.methods.LanguageSupervision(text="tiny-clip", epochs=1)
+        >>> method.schedule.epochs, method.temperature
+        (1, 0.07)
     """
 
     name: ClassVar[str] = "language"

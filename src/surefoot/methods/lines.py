@@ -30,6 +30,9 @@ class LiNeS(Scheduled):
         alpha: Scale of the shallowest layers.
         beta: What is added up to the deepest; alpha + beta in [0, 1]. The defaults, from 0.5 to
             1, are our reading: the paper tunes them.
+
+    Example:
+        >>> tuned = sf.methods.LiNeS(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "lines"

@@ -39,6 +39,9 @@ class LoRA(Scheduled):
         last: Adapt the last blocks only, so many of them; None: all.
         augment: Train on the model's random crops. Without them blocks below the first adapted
             one run once, and what they give is stored.
+
+    Example:
+        >>> tuned = sf.LoRA(rank=2, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "lora"

@@ -30,6 +30,12 @@ class LPFT(Scheduled):
     Attributes:
         probe: The first stage.
         tune: The second; its head must be "keep".
+
+    Example:
+        >>> probe = sf.LinearProbe(c_path=(0.01, 1.0))
+        >>> tuned = sf.LPFT(probe=probe, epochs=1, batch_size=8).fit(model, task)
+        >>> tuned.head
+        Head(linear: 3 classes, 24 features, normalised features)
     """
 
     name: ClassVar[str] = "lp-ft"

@@ -28,6 +28,9 @@ class ModelStock(Scheduled):
     Attributes:
         inner: The method that makes each member.
         seeds: Members, each with its own seed; at least 2.
+
+    Example:
+        >>> tuned = sf.ModelStock(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "model-stock"

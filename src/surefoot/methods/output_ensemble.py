@@ -29,6 +29,9 @@ class OutputEnsemble(Scheduled):
     Attributes:
         inner: The method that makes the tuned end.
         alpha: Share of the tuned end's logits.
+
+    Example:
+        >>> tuned = sf.methods.OutputEnsemble(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "output-ensemble"

@@ -30,6 +30,9 @@ class Paint(Scheduled):
         tune: How the encoder is tuned.
         alpha: In [0, 1]; the paper chooses it on validation data of the patched task and of
             tasks that must not suffer (sweep the path for that).
+
+    Example:
+        >>> tuned = sf.methods.Paint(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "paint"

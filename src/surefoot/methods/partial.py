@@ -33,6 +33,9 @@ class LastBlocks(Scheduled):
         augment: Train on the model's random crops. Without them the images are the same in every
             epoch: the frozen blocks run once, and what they give is stored (``store``).
         store: Store it where that saves something.
+
+    Example:
+        >>> tuned = sf.methods.LastBlocks(k=1, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "last-blocks"
@@ -80,6 +83,9 @@ class NormOnly(Scheduled):
 
     Attributes:
         tune: The fine-tuning that is done to them.
+
+    Example:
+        >>> tuned = sf.methods.NormOnly(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "norm-only"
@@ -112,6 +118,9 @@ class BiasOnly(Scheduled):
 
     Attributes:
         tune: The fine-tuning that is done to them.
+
+    Example:
+        >>> tuned = sf.methods.BiasOnly(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "bias-only"

@@ -35,6 +35,9 @@ class SideTuning(Scheduled):
         learn_share: Let a train.
         head: Where the head starts: "zero_shot" (needs a text tower), "random", "zeros" or "keep".
         schedule: How long and how fast.
+
+    Example:
+        >>> tuned = sf.SideTuning(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "side-tuning"

@@ -31,6 +31,9 @@ class SWA(Scheduled):
         every: Steps between two takes; None: an epoch, as in the paper. The last step is always
             taken.
         tune: The fine-tuning whose weights are averaged.
+
+    Example:
+        >>> tuned = sf.methods.SWA(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "swa"

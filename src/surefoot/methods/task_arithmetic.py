@@ -30,6 +30,9 @@ class TaskArithmetic(Scheduled):
         inner: The method that makes the tuned end.
         scale: Above 0 adds the task, below 0 takes it away; between 0 and 1 it is WiSE-FT's
             alpha, outside it extrapolates. The paper chooses it on validation data.
+
+    Example:
+        >>> tuned = sf.methods.TaskArithmetic(scale=0.4, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "task-arithmetic"

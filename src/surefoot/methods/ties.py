@@ -33,6 +33,9 @@ class Ties(Scheduled):
         lr_factors: The inner method's learning rate times each of these.
         density: Share of each delta that is kept; 0.2 is the paper's.
         scale: Of the merged delta (lambda); 1 is the paper's where nothing is validated.
+
+    Example:
+        >>> tuned = sf.methods.Ties(seeds=2, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "ties"

@@ -40,6 +40,9 @@ class TokenReplay(Scheduled):
             the pretrained encoder's on the same images; 0: none. Costs a second forward pass.
         head: Where the head starts: "zero_shot" (needs a text tower), "random", "zeros" or "keep".
         schedule: How long and how fast.
+
+    Example:
+        >>> tuned = sf.TokenReplay(m=2, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "token-replay"

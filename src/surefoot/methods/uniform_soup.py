@@ -29,6 +29,9 @@ class UniformSoup(Scheduled):
         inner: The method that makes each member.
         seeds: Members per learning rate, each with its own seed.
         lr_factors: The inner method's learning rate times each of these.
+
+    Example:
+        >>> tuned = sf.UniformSoup(seeds=2, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "uniform-soup"

@@ -30,6 +30,11 @@ class WiseFT(Scheduled):
         alpha: In [0, 1]; the paper recommends 0.5 where nothing better is known.
         head: "auto" mixes the heads of both ends; "text" has the mixed text tower write it, for
             inner methods whose head the tuned text tower wrote (FLYP).
+
+    Example:
+        >>> tuned = sf.WiseFT(alpha=0.5, epochs=1, batch_size=8).fit(model, task)
+        >>> tuned.spec.notes[-1]
+        'weights at alpha 0.5 from small CLIP to small CLIP'
     """
 
     name: ClassVar[str] = "wise-ft"

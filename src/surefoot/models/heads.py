@@ -30,6 +30,10 @@ class Head(nn.Module):
         normalize: l2-normalise the features first, at run time.
         class_names: One name per row.
         kind: Where the rows come from.
+
+    Example:
+        >>> sf.Head(torch.eye(3), normalize=True, class_names=("a", "b", "c"))
+        Head(linear: 3 classes, 3 features, normalised features)
     """
 
     def __init__(
@@ -117,6 +121,10 @@ def zero_shot_head(
     Raises:
         ModelError: The model has no text tower.
         DataError: A template has no ``{}``, or there is none.
+
+    Example:
+        >>> sf.zero_shot_head(model, ["cat", "dog"], ["a photo of a {}."])
+        Head(zero_shot: 2 classes, 24 features, normalised features)
     """
     text = model.require_text("a zero-shot head")
     wrong = [t for t in templates if "{}" not in t]

@@ -89,6 +89,12 @@ class Model(nn.Module):
         text: The text tower, for models trained with language.
         logit_scale: The learnt temperature, as a logarithm (scalar); the zero-shot head and the
             contrastive loss multiply by its exponential. Never a literal 100.
+
+    Example:
+        >>> model
+        Model(small CLIP: 32,856 weights in the encoder, no head, text tower)
+        >>> model.features(torch.zeros(1, 3, 32, 32)).shape
+        torch.Size([1, 24])
     """
 
     def __init__(

@@ -69,6 +69,13 @@ class Path:
 
     Raises:
         WeightsError: The ends do not fit together: every problem at once.
+
+    Example:
+        >>> path = sf.Path.between(model, tuned, task)
+        >>> path
+        Path(small CLIP -> small CLIP, head interpolate, batchnorm interpolate)
+        >>> path.at(0.5)
+        Model(small CLIP: 32,856 weights in the encoder, zero_shot head of 3, text tower)
     """
 
     def __init__(
