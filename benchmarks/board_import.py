@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from surefoot.board import Store
-from surefoot.board.archive_import import import_file
+from surefoot.board.archive.importer import import_file
 from surefoot.records import write_atomic
 
 TEXT = """robust fine tuning vision transformer contrastive language image model shift weights

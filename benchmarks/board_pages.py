@@ -29,11 +29,11 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from surefoot.board import Board, Entry, Source, Store
-from surefoot.board.entries import make_result
-from surefoot.board.pages import Cache, Face, Links
+from surefoot.board.pages import Cache, Links, PageContext
 from surefoot.board.pages.render import ASSETS, asset
 from surefoot.board.pages.site import _rows
 from surefoot.board.pages.views import board_html, rows_file
+from surefoot.board.store.entries import make_result
 from surefoot.board.web.app import create_app
 from surefoot.board.web.limits import Limits
 from surefoot.records import write_atomic
@@ -76,9 +76,9 @@ def timed(call: Any) -> tuple[float, Any]:
 
 def static(store: Store, board: Board, folder: Path) -> dict[str, float]:
     """Write the board's first page and its rows."""
-    face = Face(store, Links(False, depth=1), Cache())
-    seconds, (html, pages) = timed(lambda: board_html(face, board.slug))
-    rows_seconds, rows = timed(lambda: _rows(face, board.slug))
+    context = PageContext(store, Links(False, depth=1), Cache())
+    seconds, (html, pages) = timed(lambda: board_html(context, board.slug))
+    rows_seconds, rows = timed(lambda: _rows(context, board.slug))
     for name, text in (
         (f"boards/{board.slug}.html", html),
         (rows_file(board.slug), rows),

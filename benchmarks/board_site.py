@@ -27,8 +27,8 @@ from typing import Any
 from board_import import WORDS, papers, write
 
 from surefoot.board import Store
-from surefoot.board.archive_import import import_file
-from surefoot.board.shipped import start
+from surefoot.board.archive.importer import import_file
+from surefoot.board.runs.shipped import start
 from surefoot.records import write_atomic
 
 _EXPORT = """

@@ -27,9 +27,9 @@ import torch
 from surefoot.context import cap_threads, pick_device
 from surefoot.losses import contrastive
 from surefoot.methods.prompts import PromptTable
-from surefoot.models import open_clip as open_clip_loading
 from surefoot.models.load import load
 from surefoot.models.model import Model
+from surefoot.models.open_clip import towers as open_clip_loading
 from surefoot.transforms import TransformSpec
 
 CASES = ((10, 1), (10, 80), (100, 1), (100, 80), (1000, 1), (1000, 80))

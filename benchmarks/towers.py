@@ -9,11 +9,12 @@ import torch
 
 from surefoot.methods.base import Classify
 from surefoot.methods.flyp import ImagesAndPrompts
-from surefoot.models import open_clip as open_clip_loading
-from surefoot.models import timm as timm_loading
+from surefoot.models.foreign import timm_model
 from surefoot.models.heads import Head
 from surefoot.models.model import Model, ModelSpec
 from surefoot.models.names import Source
+from surefoot.models.open_clip import towers as open_clip_loading
+from surefoot.models.timm.encoder import finish
 from surefoot.transforms import TransformSpec
 
 TINY_CLIP = {
@@ -29,10 +30,10 @@ def timm_pair(name: str, classes: int, device: torch.device) -> tuple[Model, Any
 
     with device:
         theirs: Any = timm.create_model(name, pretrained=False, num_classes=classes)
-        encoder = timm_loading.create(name, {})
+        encoder = timm_model(name)
     inner = {k: v for k, v in theirs.state_dict().items() if not k.startswith("head.")}
     encoder.load_state_dict(inner)
-    model = timm_loading.finish(encoder, Source(f"timm:{name}", "timm", name), name, "", ())
+    model = finish(encoder, Source(f"timm:{name}", "timm", name), name, "", ())
     names = tuple(f"class {i}" for i in range(classes))
     last = theirs.get_classifier()
     model.head = Head(last.weight, last.bias, normalize=False, class_names=names)

@@ -18,9 +18,9 @@ from surefoot.evals.zero_shot import task_head
 from surefoot.methods.base import Classify
 from surefoot.methods.flyp import ImagesAndPrompts, both_towers
 from surefoot.methods.flyp_ce import _ImagesAndClasses
-from surefoot.models import open_clip as open_clip_loading
 from surefoot.models.heads import Head
 from surefoot.models.model import Model, ModelSpec
+from surefoot.models.open_clip import towers as open_clip_loading
 from surefoot.paths import Path, sweep
 from surefoot.testing.samples import small_clip
 from surefoot.train import Schedule, train

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1] / "src" / "surefoot"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "contents"),
-    ("registry", "drawing", "progress", "threads", "atomic"),
+    ("registry", "drawing", "progress", "threads", "atomic", "unpickling"),
     ("stats", "published", "display"),
     ("select",),
     ("records",),
@@ -40,7 +40,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("evals",),
     ("paths",),
     ("methods", "theory"),
-    ("recipes", "report", "board", "testing"),
+    ("recipes", "report", "testing"),
+    ("board",),
     ("claims",),
     ("cli",),
 )
@@ -49,7 +50,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 NO_TORCH = frozenset(
     {"errors", "contents", "registry", "progress", "threads", "atomic", "display", "records",
      "cache", "stats", "predictions", "runs", "select", "metrics", "drawing", "published",
-     "report", "board", "theory"}
+     "report", "board", "theory", "unpickling"}
 )  # fmt: skip
 """Rooms that load on a machine without torch: they import neither it nor a room that does."""
 

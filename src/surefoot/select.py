@@ -19,14 +19,15 @@ from types import ModuleType
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .display import shown
 from .errors import DataError, UnknownName
 from .registry import nearest
-from .stats import paired_se
+from .stats import Interval, compare, highest, paired_se
 
-__all__ = ["MEAN", "RULES", "Scored", "Selection", "oracles", "regret", "select", "select_all"]
+__all__ = ["MEAN", "RULES", "Scored", "Selection", "oracles", "regret", "regret_interval", "select",
+           "select_all"]  # fmt: skip
 
 RULES = ("fixed", "id_val", "one_se", "oracle")
 
@@ -148,6 +149,44 @@ def regret(curve: Scored, alpha: float, *, direction: Direction | None = None) -
     return {name: float(g[_best(g)] - g[at]) for name, g in gains.items()}
 
 
+def regret_interval(
+    curve: Scored,
+    alpha: float,
+    split: str,
+    units: Mapping[str, ArrayLike | None] | None = None,
+    *,
+    level: float = 0.95,
+) -> Interval:
+    """The interval of what ``alpha`` costs in accuracy against the best alpha of a split.
+
+    A regret is the largest of the differences to all other alphas, and the largest that was
+    measured is too large on average: the lower end allows for all of them (Bonferroni). About the
+    trained model, on other images.
+
+    Args:
+        curve: With image-by-image results of the split.
+        alpha: A position of the grid.
+        split: A split, or :data:`MEAN`.
+        units: Split -> labels (images,) of what hangs together.
+        level: Coverage, at least.
+
+    Returns:
+        Kind "none" where the curve holds no image-by-image results.
+    """
+    names = curve.shifts() if split == MEAN else [split]
+    if any(n not in curve.correct or curve.scores[n][0].metric not in _IMAGE_MEANS for n in names):
+        return Interval.none("no image-by-image results were kept")
+    at, strict = curve.alphas.index(alpha), 1 - (1 - level) / max(len(curve.alphas) - 1, 1)
+    here = {n: curve.correct[n][at] for n in names}
+    pairs = []
+    for other in range(len(curve.alphas)):
+        if other != at:
+            there = {n: curve.correct[n][other] for n in names}
+            found = [compare(there, here, units, level=each).interval for each in (level, strict)]
+            pairs.append((found[0], found[1]))
+    return highest(pairs).within(0.0, 1.0)
+
+
 def select(
     curve: Scored,
     rule: str,
@@ -162,7 +201,9 @@ def select(
         curve: Scores along the path, "val" among the splits unless the rule needs none.
         rule: "fixed", "id_val" (best ID validation value), "one_se" (the smallest alpha whose
             paired difference to the best on ID validation is within one standard error of that
-            difference) or "oracle".
+            difference) or "oracle". One standard error is a rule of thumb and no test: on
+            simulated paths the true difference lies within it in 84 to 100 %, and what is given
+            up for the smaller alpha is about twice what "id_val" gives up, 0.2 to 1 point.
         fixed: The alpha of "fixed"; the nearest on the grid is taken, and the reason says so.
         on: What the oracle looks at: a split, or :data:`MEAN`; the mean over shifts when left
             out, the ID test where there are none.

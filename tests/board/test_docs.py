@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.board.export import export
+from surefoot.board.archive.export import export
 from surefoot.cli.board import board_command
 
 ROOT = Path(__file__).parents[2]

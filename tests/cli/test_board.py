@@ -15,10 +15,10 @@ from surefoot.board import Store
 from surefoot.cli.board import board_command
 from surefoot.errors import SurefootError
 
-from ..board.archive import paper, row, table, write
+from ..board.archive_files import paper, row, table, write
 from ..board.conftest import PROTOCOL
-from ..board.test_add_runs import FULL, make_run
-from ..board.test_submit import GOOD
+from ..board.runs.test_add import FULL, make_run
+from ..board.store.test_submit import GOOD
 
 RECIPE = "{model: tiny-clip, data: {train: pictograms}, methods: [{name: zero-shot}], path: null}"
 
@@ -203,7 +203,7 @@ def test_verify_says_what_it_does_and_asks_before_it_fetches(here, monkeypatch, 
 
 def test_a_submission_that_was_queued_before_is_looked_at_again(here, monkeypatch):
     """By whatever way it got into the board's file."""
-    from surefoot.board.submit import submit
+    from surefoot.board import submit
 
     marker = here / "marker"
     (here / "own.py").write_text(f"open({str(marker)!r}, 'w').close()")

@@ -20,9 +20,9 @@ from surefoot.methods.flyp import FLYP, ImagesAndPrompts, both_towers
 from surefoot.methods.flyp_ce import FLYPCE, _ImagesAndClasses
 from surefoot.methods.parse import method_from
 from surefoot.methods.wise_ft import WiseFT
-from surefoot.models import open_clip as open_clip_loading
 from surefoot.models.load import load
 from surefoot.models.model import Model
+from surefoot.models.open_clip import towers as open_clip_loading
 from surefoot.train import Schedule
 from surefoot.weights.fingerprint import fingerprint
 

@@ -360,7 +360,7 @@ def test_blocks_of_timm(
 
 
 def test_blocks_of_clips_towers(clip: Model) -> None:
-    from surefoot.models.open_clip import split
+    from surefoot.models.open_clip.towers import split
 
     from ..models import clips
 

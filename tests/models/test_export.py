@@ -21,7 +21,7 @@ from surefoot.models.load import load
 from surefoot.models.model import Model
 
 from . import clips
-from .test_huggingface import image_features, peer_of
+from .hf.test_load import image_features, peer_of
 
 NAMES = ["cat", "dog", "owl"]
 

@@ -22,7 +22,7 @@ from surefoot.models.save import load_saved, save_model
 from surefoot.models.tokenizer_files import checked_files, read_files, unpacked
 
 from . import clips, vits
-from .test_huggingface import peer_of, with_tokenizer
+from .hf.test_load import peer_of, with_tokenizer
 
 ROOT = Path(__file__).parents[2] / "src" / "surefoot"
 DOOR = "models/foreign.py"

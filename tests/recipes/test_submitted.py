@@ -30,6 +30,7 @@ def recipe(**changes: Any) -> Recipe:
         {"model": "open_clip:ViT-B-16/openai"},
         {"model": "open_clip:ViT-B-16/random?seed=3"},
         {"model": "open_clip:ViT-B-16-SigLIP2/webli?activation=gelu"},
+        {"model": "timm:vit_small_patch14_dinov2.lvd142m?img_size=224&global_pool=avg"},
         {"model": "timm:vit_base_patch16_224.dino"},
         {"data": {"train": "imagenet", "shifts": {"r": "imagenet-r", "v2": "imagenet:val"}}},
         {"data": {"train": "pictograms:icons:train", "templates": "openai_imagenet"}},

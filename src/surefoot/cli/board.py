@@ -45,8 +45,8 @@ def board_command() -> None:
 )
 def init_command(board: str, results: Sequence[str]) -> None:
     """Make a board, or bring one up to date: papers, methods, data sets, published numbers."""
-    from ..board.shipped import start
-    from ..board.store import Store
+    from ..board.runs.shipped import start
+    from ..board.store.store import Store
 
     with Store.open(board, who=who(), create=True) as store:
         done = start(store, results)
@@ -91,9 +91,9 @@ def add_command(
     whole: Sequence[str],
 ) -> None:
     """Add RUNS: run folders, study folders, packed studies, or files of score rows."""
-    from ..board.add_runs import add_results
-    from ..board.run_scores import Placing
-    from ..board.store import Store
+    from ..board.runs.add import add_results
+    from ..board.runs.scores import Placing
+    from ..board.store.store import Store
 
     placing = Placing(task, dataset, pairs(protocols, "--protocol"), backbone, reproduces, whole)
     with Store.open(board, who=who()) as store:
@@ -115,7 +115,7 @@ def add_command(
 @click.option("--command", default="", help="How the run was made, for the record.")
 def pack_command(run: str, out: str, command: str) -> None:
     """Write RUN, a run or a study, as one small JSON file that `add` and `init` read."""
-    from ..board.run_files import pack
+    from ..board.runs.files import pack
     from ..records import write_atomic
 
     data = pack(run, command=command)
@@ -138,8 +138,8 @@ def pack_command(run: str, out: str, command: str) -> None:
 @click.option("--quarantine", is_flag=True, help="Also list what was set aside, and why.")
 def import_command(files: Sequence[str], board: str, kind: str | None, quarantine: bool) -> None:
     """Import FILES of the Papers with Code archive (.json.gz) or of a board's export."""
-    from ..board.archive_import import import_file
-    from ..board.store import Store
+    from ..board.archive.importer import import_file
+    from ..board.store.store import Store
 
     broken = False
     with Store.open(board, who=who()) as store:
@@ -194,9 +194,9 @@ def export_command(
     The data are evaluation-tables.json (the archive's format) with its provenance beside it,
     results as CSV and JSON, and model-index metadata.
     """
-    from ..board.archive_export import ALL_KINDS
-    from ..board.export import export
-    from ..board.store import Store
+    from ..board.archive.evaluation_tables import ALL_KINDS
+    from ..board.archive.export import export
+    from ..board.store.store import Store
 
     if no_archive and not data_only:
         raise click.UsageError(

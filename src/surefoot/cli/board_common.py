@@ -34,8 +34,8 @@ def board_links(runs: Sequence[str], board: str, pages: str) -> list[Any]:
     Raises:
         BoardError: The file is no board.
     """
-    from ..board.run_links import run_links
-    from ..board.store import Store
+    from ..board.pages.run_links import run_links
+    from ..board.store.store import Store
     from ..report import BoardLink
 
     with Store.open(board) as store:

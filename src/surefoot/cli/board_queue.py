@@ -12,7 +12,7 @@ from .board_common import board_file, check_recipe, submitted_recipe, who
 from .common import say, typed
 
 if TYPE_CHECKING:
-    from ..board.rows import Submission
+    from ..board.store.rows import Submission
 
 __all__ = ["submit_command", "verify_command"]
 
@@ -24,9 +24,9 @@ __all__ = ["submit_command", "verify_command"]
 def submit_command(file: str | None, board: str, template: bool) -> None:
     """Send FILE, a filled-in form (JSON), to the queue; it is shown as submitted, unverified."""
     from ..board.errors import BoardError
-    from ..board.store import Store
-    from ..board.submit import submit
-    from ..board.submit import template as form
+    from ..board.store.store import Store
+    from ..board.store.submit import submit
+    from ..board.store.submit import template as form
 
     if template:
         click.echo(form(), nl=False)
@@ -71,8 +71,8 @@ def verify_command(
     and models that the installed open_clip and timm list; files, folders, addresses and hub
     repositories are refused. What would be done is shown first, and nothing is fetched unasked.
     """
-    from ..board.store import Store
-    from ..board.verify import Checked, judge, verify
+    from ..board.runs.verify import Checked, judge, verify
+    from ..board.store.store import Store
 
     def rerun(sent: Submission) -> Path:
         return _rerun(sent, out or f"runs/submission-{sent.id}", resume, yes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib import resources
+from pathlib import Path
 
 import click
 
@@ -78,7 +79,7 @@ def ls_command(kind: str | None, pattern: str | None, as_json: bool) -> None:
 @click.command("show")
 @click.argument("name")
 def show_command(name: str) -> None:
-    """Describe a method, model, data set or recipe NAME."""
+    """Describe a method, model, data set or recipe NAME; of weights, what they want."""
     from ..recipes.library import recipe_file, recipe_names
 
     if name in METHODS:
@@ -93,11 +94,28 @@ def show_command(name: str) -> None:
         click.echo(recipe_file(name).read_text().rstrip())
     elif name == "recipe":
         click.echo(_recipe_help())
+    elif name.partition(":")[0] in ("open_clip", "timm", "hf-hub") or _on_disk(name):
+        click.echo(_record(name))
     else:
         known = [*METHODS.names(), *MODELS.names(), *DATASETS.names(), *recipe_names(), "recipe"]
         near = nearest(name, known)
         guess = f" Did you mean {' or '.join(near)}?" if near else ""
         raise click.UsageError(f"There is nothing named {name!r}.{guess} `surefoot ls` lists all.")
+
+
+def _on_disk(name: str) -> bool:
+    """A file or folder, perhaps with options behind it."""
+    return Path(name).exists() or Path(name.rpartition("?")[0] or name).exists()
+
+
+def _record(name: str) -> str:
+    """What the weights of a model want, a line for each fact, and where it was read."""
+    from ..recipes.pick import resolve_model
+
+    spec = resolve_model(name).spec
+    if spec.record is None:
+        return "\n".join((spec.name, *spec.notes, "no record of what the weights want"))
+    return "\n".join(spec.record.lines())
 
 
 def _dataset(name: str) -> str | None:

@@ -43,8 +43,9 @@ def pictograms() -> Task:
         DataError: The packaged file is missing or damaged.
 
     Example:
-        >>> sf.pictograms().subset(train=300, evaluation=150)
-        Task(pictograms: 124 classes; train 300, val 150, test 150; shifts: solid, duotone, colour, emoji, sketch)
+        >>> pictograms = sf.pictograms().subset(train=300, evaluation=150)
+        >>> [shift.name for shift in pictograms.shifts]
+        ['solid', 'duotone', 'colour', 'emoji', 'sketch']
     """
     classes = _concepts()
     shifts = tuple(

@@ -63,7 +63,7 @@ class FisherWise(Scheduled):
         """Fit the inner method, estimate both Fishers, merge."""
         run = (run or RunContext()).staged(self.name)
         tuned = self.inner.fit(start, task, seed=seed, run=run)
-        ends = Path.between(start, tuned, task).ends()
+        ends = Path.between(start, tuned, task, run=run).ends()
         few = task.train.subset(self.images, seed=seed)
         device = pick_device(run.device)
         fishers = [diagonal_fisher(end, few, seed=seed, device=device) for end in ends]

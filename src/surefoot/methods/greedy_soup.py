@@ -35,7 +35,8 @@ class GreedySoup(Scheduled):
         lr_factors: The inner method's learning rate times each of these.
 
     Example:
-        >>> tuned = sf.GreedySoup(seeds=2, lr_factors=(1.0,), epochs=1, batch_size=8).fit(model, task)
+        >>> soup = sf.GreedySoup(seeds=2, lr_factors=(1.0,), epochs=1, batch_size=8)
+        >>> tuned = soup.fit(model, task)
     """
 
     name: ClassVar[str] = "greedy-soup"

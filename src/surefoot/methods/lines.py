@@ -53,7 +53,7 @@ class LiNeS(Scheduled):
         """Fit the inner method, then scale."""
         run = (run or RunContext()).staged(self.name)
         tuned = self.inner.fit(start, task, seed=seed, run=run)
-        begin, tuned = Path.between(start, tuned, task).ends()
+        begin, tuned = Path.between(start, tuned, task, run=run).ends()
         scaled = lines(begin.state_dict(), tuned.state_dict(), alpha=self.alpha, beta=self.beta)
         note = f"LiNeS: deltas scaled from {self.alpha:g} to {self.alpha + self.beta:g} with depth"
         return merged(tuned, scaled, note)

@@ -51,7 +51,7 @@ class OutputEnsemble(Scheduled):
         """Fit the inner method, then put both ends side by side."""
         run = (run or RunContext()).staged(self.name)
         tuned = self.inner.fit(start, task, seed=seed, run=run)
-        begin, tuned = Path.between(start, tuned, task).ends()
+        begin, tuned = Path.between(start, tuned, task, run=run).ends()
         return ensemble(begin, tuned, self.alpha)
 
     def label(self) -> str:

@@ -52,7 +52,7 @@ class TaskArithmetic(Scheduled):
         """Fit the inner method, then add or take away."""
         run = (run or RunContext()).staged(self.name)
         tuned = self.inner.fit(start, task, seed=seed, run=run)
-        begin, tuned = Path.between(start, tuned, task).ends()
+        begin, tuned = Path.between(start, tuned, task, run=run).ends()
         weights = task_arithmetic(begin.state_dict(), [tuned.state_dict()], [self.scale])
         return merged(tuned, weights, f"task vector of {task.name} times {self.scale:g}")
 

@@ -58,7 +58,7 @@ class WiseFT(Scheduled):
     ) -> Model:
         """Fit the inner method, then mix."""
         tuned = self.inner.fit(start, task, seed=seed, run=run)
-        return Path.between(start, tuned, task, head=self.head).at(self.alpha)
+        return Path.between(start, tuned, task, head=self.head, run=run).at(self.alpha)
 
     def label(self) -> str:
         """How reports name it."""

@@ -21,6 +21,8 @@ from .base import Metric, lines, log_softmax
 from .calibration import BINS, ECE, NLL
 from .frames import PM0, PM10, pm_k
 from .groups import WORST_GROUP, GroupAccuracy, group_accuracies
+from .influence import pseudo_values
+from .intervals import difference_interval, interval
 
 __all__ = [
     "BINS",
@@ -36,12 +38,15 @@ __all__ = [
     "WORST_GROUP",
     "GroupAccuracy",
     "Metric",
+    "difference_interval",
     "get_metric",
     "group_accuracies",
+    "interval",
     "lines",
     "log_softmax",
     "per_class_accuracy",
     "pm_k",
+    "pseudo_values",
 ]
 
 METRICS = Registry(

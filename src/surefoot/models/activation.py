@@ -6,9 +6,9 @@ wrong one loads without a word and loses accuracy. So the choice is made from ev
 
 1. ``?activation=gelu`` or ``?activation=quickgelu`` in the name: the user says so;
 2. an architecture that fixes it (``ViT-B-16-quickgelu``, an ``open_clip_config.json``);
-3. the pretrained tag's own record in open_clip (``quick_gelu: True``);
+3. the record of the pretrained tag, in open_clip (``quick_gelu: True``) or timm;
 4. the checkpoint: OpenAI's constants in the state dict, or the class of the activation in a
-   pickled module or TorchScript archive, or the model's name in open_clip's training checkpoint;
+   pickled module or TorchScript archive, or ``-quickgelu`` in the name of a training run;
 5. an architecture for which no QuickGELU weights exist anywhere in open_clip: GELU;
 6. otherwise the file is refused.
 """
@@ -19,10 +19,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import ModelError
-from .foreign import open_clip
+from torch import nn
 
-__all__ = ["decide", "evidence_of", "open_clip_sibling", "timm_sibling"]
+from ..errors import ModelError
+
+__all__ = ["OPENAI_KEYS", "activation_of", "decide", "evidence_of"]
+
+
+OPENAI_KEYS = frozenset({"input_resolution", "context_length", "vocab_size"})
+"""Constants, not weights, that OpenAI's own files hold."""
 
 
 def evidence_of(
@@ -38,7 +43,7 @@ def evidence_of(
     Returns:
         (QuickGELU?, why), with None where nothing tells.
     """
-    if {"input_resolution", "context_length", "vocab_size"} <= set(keys):
+    if set(keys) >= OPENAI_KEYS:
         return True, "the state dict is in OpenAI's format"
     last = {name.rsplit(".", 1)[-1] for name in classes}
     if "QuickGELU" in last:
@@ -47,11 +52,24 @@ def evidence_of(
         return False, "its module tree holds GELU and no QuickGELU"
     trained = re.search(r"model_(.+?)-lr_", str(facts.get("name", "")))
     if trained:
+        # Without the ending nothing follows: open_clip's --force-quick-gelu leaves no trace in it.
         name = trained.group(1)
         if name.endswith("-quickgelu"):
             return True, f"it was trained as {name}"
-        return False, f"it was trained as {name}"
     return None, ""
+
+
+_NAMES = {False: "GELU", True: "QuickGELU"}
+
+
+def activation_of(module: nn.Module) -> str:
+    """Names of the activations among the modules of a network, "unknown" where there are none."""
+    own = {type(m).__name__ for m in module.modules() if not list(m.children())}
+    known = [name for name in sorted(own) if _ACTIVATION.search(name)]
+    return ", ".join(known) or "unknown"
+
+
+_ACTIVATION = re.compile(r"(?i)^(?!.*(attention|norm)).*(elu|silu|swish|mish|gelu|tanh|sigmoid)")
 
 
 def decide(
@@ -81,6 +99,13 @@ def decide(
     if asked is not None:
         return asked == "quickgelu", f"activation {asked}, as asked for"
     found, why = evidence
+    if tag_says is not None and found is not None and tag_says is not found:
+        raise ModelError(
+            f"the record says {_NAMES[tag_says]}, and {where} {_NAMES[found]}: {why}",
+            expected="one activation",
+            fix="name the tag that the weights began from, or append ?activation=gelu or "
+            "?activation=quickgelu",
+        )
     known = tag_says if tag_says is not None else found
     if known is not None:
         why = why or f"the record of {where}"
@@ -102,18 +127,3 @@ def decide(
         "ones that began there, need QuickGELU; loading the wrong one loses accuracy unnoticed",
         fix=f"use {sibling}, or append ?activation=gelu or ?activation=quickgelu",
     )
-
-
-def open_clip_sibling(arch: str) -> str:
-    """The QuickGELU form of an open_clip architecture, "" where no such weights are known."""
-    clip = open_clip(f"open_clip:{arch}")
-    records = (clip.get_pretrained_cfg(arch, t) for t in clip.list_pretrained_tags_by_model(arch))
-    exists = any(record.get("quick_gelu") for record in records)
-    named = f"{arch}-quickgelu" in clip.list_models()
-    return f"{arch}-quickgelu" if exists or named else ""
-
-
-def timm_sibling(name: str, known: Iterable[str]) -> str:
-    """The QuickGELU form of a timm architecture, "" where there is none."""
-    other = name.replace("_clip_", "_clip_quickgelu_")
-    return other if other != name and other in set(known) else ""

@@ -12,9 +12,9 @@ from .parts import Parts
 __all__ = ["KINDS", "build"]
 
 KINDS: dict[str, str] = {
-    "open_clip": "surefoot.models.open_clip",
-    "timm": "surefoot.models.timm",
-    "hf": "surefoot.models.huggingface",
+    "open_clip": "surefoot.models.open_clip.towers",
+    "timm": "surefoot.models.timm.encoder",
+    "hf": "surefoot.models.hf.towers",
     "tiny-clip": "surefoot.models.tiny",
     "tiny-dino": "surefoot.models.tiny",
     "ensemble": "surefoot.models.ensemble",

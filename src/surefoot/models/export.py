@@ -80,7 +80,7 @@ def _safetensors(model: Model, path: Path) -> list[Path]:
 
 
 def _open_clip(model: Model, folder: Path) -> list[Path]:
-    from .open_clip import OpenClipText, preprocess_of, to_open_clip_state
+    from .open_clip.towers import OpenClipText, preprocess_of, to_open_clip_state
 
     state = to_open_clip_state(model)
     arch = model.spec.builder["arch"]
@@ -96,7 +96,7 @@ def _open_clip(model: Model, folder: Path) -> list[Path]:
 
 def _timm(model: Model, folder: Path) -> list[Path]:
     from .foreign import timm
-    from .timm_export import classifier_state
+    from .timm.export import classifier_state
 
     builder = model.spec.builder
     state, classes = classifier_state(model)
@@ -125,8 +125,8 @@ def _timm(model: Model, folder: Path) -> list[Path]:
 
 
 def _hf(model: Model, folder: Path) -> list[Path]:
-    from .hf_transform import write_transform
-    from .huggingface import HFText, to_hf_state, whole
+    from .hf.towers import HFText, to_hf_state, whole
+    from .hf.transform import write_transform
 
     state = to_hf_state(model)
     builder = model.spec.builder

@@ -12,8 +12,18 @@ a file                                 .safetensors, .pt, .pth, .bin; ``architec
                                        cannot be inferred; a virtual checkpoint (.json)
 =====================================  ==========================================================
 
-``?activation=gelu`` or ``?activation=quickgelu`` behind a CLIP name settles what
-:mod:`surefoot.models.activation` cannot infer.
+Behind a name stands what weights want and no record settles (:mod:`surefoot.models.record`), as
+in ``open_clip:ViT-L-14@FILE?tag=openai``:
+
+=====================  ==========================================================================
+``?tag=TAG``           the published weights that a file began from: its activation and transform
+``?activation=gelu``   or ``quickgelu``
+``?mean=M&std=S``      one number, or three with commas
+``?img_size=N``        pixels; position embeddings are resampled to it
+``?global_pool=avg``   or ``token``, ``map``, ``max``: how patches become one feature
+=====================  ==========================================================================
+
+``load(...).spec.record`` and ``surefoot show NAME`` tell what was taken and where it was read.
 """
 
 from __future__ import annotations
@@ -32,8 +42,8 @@ from ..registry import MODELS, nearest
 from ..weights import is_virtual, materialise
 from .checkpoints import read_checkpoint
 from .model import Model
-from .names import SCHEMES, Source, parse
-from .save import load_saved, read_metadata
+from .names import SCHEMES, Source, parse, unknown_name
+from .save import load_for_use, read_metadata
 
 __all__ = ["load"]
 
@@ -77,11 +87,11 @@ def load(
 
 def _load(source: Source) -> Model:
     if source.scheme == "open_clip":
-        from .open_clip_load import from_name
+        from .open_clip.load import from_name
 
         return from_name(source)
     if source.scheme == "timm":
-        from .timm_load import from_name as from_timm
+        from .timm.load import from_name as from_timm
 
         return from_timm(source)
     if source.scheme == "hf-hub":
@@ -92,6 +102,7 @@ def _load(source: Source) -> Model:
     if path.is_file():
         return _file(path, source)
     if source.name in MODELS or source.name.replace("_", "-") in MODELS:
+        source.allow(what="a built-in model")
         make: Callable[[], Model] = MODELS.get(source.name)
         return make()
     raise _no_such(source, path)
@@ -138,8 +149,7 @@ def _scheme_of(name: str) -> str:
         UnknownName: Neither open_clip's nor timm's.
     """
     from .foreign import open_clip
-    from .parts import unknown_name
-    from .timm import names
+    from .timm.records import names
 
     clips = open_clip("this architecture").list_models()
     if name in clips:
@@ -164,14 +174,14 @@ def _hub(source: Source) -> Model:
             expected="a model of open_clip, transformers or timm",
         )
     if found.name == "open_clip_config.json":
-        from .open_clip_folder import from_hub
+        from .open_clip.folder import from_hub
 
         return from_hub(source.name, found, source)
     if "model_type" in json.loads(found.read_text(encoding="utf-8")):
-        from .hf_load import from_hub as from_hf
+        from .hf.load import from_hub as from_hf
 
         return from_hf(source)
-    from .timm_load import from_hub as from_timm
+    from .timm.load import from_hub as from_timm
 
     return from_timm(source)
 
@@ -179,18 +189,18 @@ def _hub(source: Source) -> Model:
 def _folder(folder: Path, source: Source) -> Model:
     end = folder / "end.safetensors"
     if end.is_file():
-        return _as(load_saved(end), source)
+        return _as(load_for_use(end), source)
     if (folder / "open_clip_config.json").is_file():
-        from .open_clip_folder import from_folder
+        from .open_clip.folder import from_folder
 
         return from_folder(folder, source)
     config = folder / "config.json"
     if config.is_file():
         if "model_type" in json.loads(config.read_text(encoding="utf-8")):
-            from .hf_load import from_folder as from_hf
+            from .hf.load import from_folder as from_hf
 
             return from_hf(folder, source)
-        from .timm_load import from_folder as from_timm
+        from .timm.load import from_folder as from_timm
 
         return from_timm(folder, source)
     unfinished = any((folder / n).is_file() for n in ("status.json", "run.json", "recipe.yaml"))
@@ -203,6 +213,7 @@ def _folder(folder: Path, source: Source) -> Model:
 
 
 def _as(model: Model, source: Source) -> Model:
+    source.allow(what="a file that surefoot wrote")
     model.spec = replace(model.spec, source=source.text)
     return model
 
@@ -221,12 +232,12 @@ def _file(path: Path, source: Source) -> Model:
     if is_virtual(path):
         return _virtual(path, source)
     if path.suffix == ".safetensors" and read_metadata(path) is not None:
-        return _as(load_saved(path), source)
+        return _as(load_for_use(path), source)
     found = read_checkpoint(path)
-    from .open_clip_load import from_checkpoint, is_clip
+    from .open_clip.load import from_checkpoint, is_clip
 
     if is_clip(found.state):
         return from_checkpoint(found, source, arch=None, file=path)
-    from .timm_load import from_checkpoint as from_timm
+    from .timm.load import from_checkpoint as from_timm
 
     return from_timm(found, source, name=None, file=path)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from ..transforms import TransformSpec
 from .heads import Head
+from .record import ModelRecord
 
 __all__ = ["Model", "ModelSpec", "TextTower"]
 
@@ -29,9 +30,11 @@ class ModelSpec:
             loading module names its kind and owns the keys.
         transform: How images become tensors, for training and for evaluation.
         normalize: The head works on l2-normalised features (contrastive models) or on raw ones.
-        saw_text: The image encoder was trained with text, so a zero-shot head means something.
+        saw_text: The image encoder was trained with text; None where nothing says.
         licence: Licence of the weights, "unknown" where the source does not say.
         notes: Facts for the report, one sentence each (a card, a reading, a warning).
+        record: What the weights want and where that was read; None for what surefoot ships with,
+            and what older versions wrote.
     """
 
     name: str
@@ -39,13 +42,16 @@ class ModelSpec:
     builder: Mapping[str, Any]
     transform: TransformSpec
     normalize: bool
-    saw_text: bool
+    saw_text: bool | None
     licence: str = "unknown"
     notes: tuple[str, ...] = ()
+    record: ModelRecord | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary that JSON can hold."""
-        return asdict(self)
+        plain = asdict(replace(self, record=None))
+        del plain["record"]
+        return plain if self.record is None else {**plain, "record": self.record.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelSpec:
@@ -53,6 +59,8 @@ class ModelSpec:
         fields = dict(data)
         fields["transform"] = TransformSpec.from_json(fields["transform"])
         fields["notes"] = tuple(fields.get("notes", ()))
+        record = fields.get("record")
+        fields["record"] = None if record is None else ModelRecord.from_json(record)
         return cls(**fields)
 
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import ModelError
+from ..errors import ModelError, UnknownName
+from ..registry import nearest
 
-__all__ = ["Source", "parse"]
+__all__ = ["Source", "parse", "unknown_name"]
 
 SCHEMES = ("open_clip", "timm", "hf-hub")
-_OPTIONS = {"activation": ("gelu", "quickgelu"), "seed": None}
+_NUMBERS = r"-?\d*\.?\d+(,-?\d*\.?\d+){2}|-?\d*\.?\d+"
+_OPTIONS = {
+    "activation": ("gelu|quickgelu", "gelu or quickgelu"),
+    "seed": (r"\d+", "a whole number"),
+    "tag": (r"[\w.+-]+", "a pretrained tag of the architecture"),
+    "mean": (_NUMBERS, "one number, or three with commas"),
+    "std": (_NUMBERS, "one number, or three with commas"),
+    "img_size": (r"[1-9]\d{0,4}", "a number of pixels"),
+    "global_pool": ("avg|token|map|max|avgmax", "avg, token, map, max or avgmax"),
+}
+"""Option -> what it may be, as a pattern and in words."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,24 @@ class Source:
     tag: str = ""
     file: Path | None = None
     options: dict[str, str] = field(default_factory=dict)
+
+    def allow(self, *names: str, what: str) -> None:
+        """Refuse options that do nothing here.
+
+        Args:
+            names: Options that are understood.
+            what: What the name stands for, for the message.
+
+        Raises:
+            ModelError: With every option that is not understood.
+        """
+        strange = sorted(set(self.options) - set(names))
+        if strange:
+            raise ModelError(
+                f"{self.text!r} has the option {', '.join(strange)}, and {what} takes "
+                + (f"only {', '.join(names)}" if names else "none"),
+                fix="leave it out",
+            )
 
 
 def parse(text: str) -> Source:
@@ -76,11 +107,20 @@ def _options(text: str) -> tuple[str, dict[str, str]]:
                 f"{text!r} has the option {key!r}, which does not exist",
                 expected=f"one of {', '.join(_OPTIONS)}",
             )
-        allowed = _OPTIONS[key]
-        right = value in allowed if allowed else value.isdecimal()
-        if not right:
-            raise ModelError(
-                f"{key}={value!r} in {text!r} is not possible",
-                expected=f"one of {', '.join(allowed)}" if allowed else "a whole number",
-            )
+        pattern, words = _OPTIONS[key]
+        if not re.fullmatch(pattern, value):
+            raise ModelError(f"{key}={value!r} in {text!r} is not possible", expected=words)
     return body, options
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], *, fix: str) -> UnknownName:
+    """An UnknownName for a list too long to print: the nearest names, and how many exist."""
+    names = list(known)
+    near = nearest(name, names)
+    error = UnknownName(kind, name, names, near)
+    if len(names) > 40:
+        error.expected = (
+            f"one of {len(names)} names, of which the nearest: {', '.join(near) or '-'}"
+        )
+    error.fix = fix
+    return error

@@ -1,19 +1,16 @@
-"""What the loading modules hand to each other: the bare parts of a model, and small helpers."""
+"""What the loading modules hand to each other: the bare parts of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
-from ..errors import UnknownName
-from ..registry import nearest
 from .heads import Head
 from .model import Model, ModelSpec, TextTower
 
-__all__ = ["Parts", "Shared", "unknown_name"]
+__all__ = ["Parts", "Shared"]
 
 
 @dataclass
@@ -52,16 +49,3 @@ class Shared:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Shared:
         return self
-
-
-def unknown_name(kind: str, name: str, known: Iterable[str], *, fix: str) -> UnknownName:
-    """An UnknownName for a list too long to print: the nearest names, and how many exist."""
-    names = list(known)
-    near = nearest(name, names)
-    error = UnknownName(kind, name, names, near)
-    if len(names) > 40:
-        error.expected = (
-            f"one of {len(names)} names, of which the nearest: {', '.join(near) or '-'}"
-        )
-    error.fix = fix
-    return error

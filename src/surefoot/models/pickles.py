@@ -24,17 +24,9 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from ..errors import UnsafePickle
+from ..unpickling import RestrictedUnpickler
 
 __all__ = ["Inert", "Restricted", "load_torch", "load_torchscript"]
-
-
-def _refuse(name: str, does: str) -> UnsafePickle:
-    return UnsafePickle(
-        f"the pickle wants to {does} {name}, which is neither a tensor nor a plain container",
-        expected="tensors, dictionaries, lists, numbers, strings and modules as inert data",
-        fix="do not load this file; ask its author for safetensors, or for a state dict",
-    )
 
 
 class _InertType(type):
@@ -43,7 +35,7 @@ class _InertType(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """What REDUCE does: a call. Only names known to be harmless data may be called."""
         if cls.origin not in _DATA:
-            raise _refuse(cls.origin, "call")
+            raise Restricted.refusal(cls.origin, "call")
         return cls.__new__(cls, *args)  # type: ignore[arg-type]
 
 
@@ -127,7 +119,7 @@ class _Call:
         return self._function(*args)
 
     def __setstate__(self, state: Any) -> None:
-        raise _refuse(repr(self._function), "alter")
+        raise Restricted.refusal(repr(self._function), "alter")
 
 
 class _Storage:
@@ -187,7 +179,7 @@ _STORAGES = {
 }
 
 
-class Restricted(pickle.Unpickler):
+class Restricted(RestrictedUnpickler):
     """An unpickler that builds tensors, plain containers and inert stand-ins.
 
     Attributes:
@@ -195,18 +187,15 @@ class Restricted(pickle.Unpickler):
     """
 
     classes: set[str]
+    holds = "tensors, dictionaries, lists, numbers, strings and modules as inert data"
+    fix = "do not load this file; ask its author for safetensors, or for a state dict"
 
     def __init__(self, file: IO[bytes], **settings: Any) -> None:
         super().__init__(file, encoding=settings.get("encoding", "utf-8"))
         self.classes = set()
 
-    def find_class(self, module: str, name: str) -> Any:
-        """What a GLOBAL of the pickle stands for.
-
-        Raises:
-            UnsafePickle: A global of the standard library that is not plain data.
-        """
-        module = "builtins" if module == "__builtin__" else module  # as Python 2 called it
+    def stands_for(self, module: str, name: str) -> Any:
+        """A builder, a storage, a dtype, or an inert stand-in; None for the standard library."""
         full = f"{module}.{name}"
         if full in _BUILDERS:
             return _Call(_BUILDERS[full])
@@ -218,7 +207,7 @@ class Restricted(pickle.Unpickler):
             root = module.split(".")[0]
             plain = module == "builtins" and name in _BUILTIN_TYPES
             if root in sys.stdlib_module_names and not plain:
-                raise _refuse(full, "use")
+                return None
         self.classes.add(full)
         return _InertType(name.rsplit(".", 1)[-1], (Inert,), {"origin": full})
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,10 +22,10 @@ from .model import Model, ModelSpec
 from .states import check_state
 from .tokenizer_files import checked_files
 
-__all__ = ["FORMAT", "load_saved", "read_metadata", "save_model"]
+__all__ = ["FORMAT", "load_for_use", "load_saved", "read_metadata", "save_model"]
 
-FORMAT = 1
-"""Version of the metadata; readers accept this and everything older."""
+FORMAT = 2
+"""Version of the metadata; readers accept this and everything older. 2: the spec has a record."""
 
 _KEY = "surefoot"
 
@@ -37,7 +39,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     """
     head = model.head
     about = {
-        "format": FORMAT,
+        "format": 1 if model.spec.record is None else FORMAT,
         "spec": model.spec.to_json(),
         "feature_dim": model.feature_dim,
         "head": None if head is None else _head_json(head),
@@ -73,6 +75,30 @@ def load_saved(path: str | os.PathLike[str], *, device: str | torch.device = "cp
     checked = check_state(state, model.state_dict(), where=str(path), finite=False)
     model.load_state_dict(checked.state, assign=True)
     return model.to(device).eval()
+
+
+def load_for_use(path: str | os.PathLike[str]) -> Model:
+    """Read what :func:`save_model` wrote, to compute with it: float32, all values finite.
+
+    Raises:
+        CheckpointError: As :func:`load_saved`; or NaN or infinity, with the tensors.
+    """
+    model = load_saved(path)
+    state = model.state_dict()
+    bad = [k for k, v in state.items() if v.is_floating_point() and not v.isfinite().all()]
+    if bad:
+        listed = ", ".join(bad[:4]) + (", ..." if len(bad) > 4 else "")
+        raise CheckpointError(
+            f"{path} holds NaN or infinite values in {len(bad)} of {len(state)} tensors ({listed})",
+            expected="finite weights",
+            fix="train again with a smaller learning rate, or repair the file",
+        )
+    formats = Counter(str(p.dtype).removeprefix("torch.") for p in model.parameters())
+    del formats["float32"]
+    notes = [f"{n} tensors were {name} in the file and are float32 now"
+             for name, n in formats.items()]  # fmt: skip
+    model.spec = replace(model.spec, notes=(*model.spec.notes, *notes))
+    return model.float() if notes else model
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:

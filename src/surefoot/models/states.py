@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
+from .activation import OPENAI_KEYS
+from .record import Fact
 from .roles import chosen, same_tensors
 
 __all__ = ["Checked", "check_state", "chosen_prefix", "common_prefix", "strip_prefix"]
@@ -28,9 +31,6 @@ _HEADS = {
 }
 """First part of the keys of a classifier or a pretext head: left out, and said so."""
 
-_CONSTANTS = {"input_resolution", "context_length", "vocab_size"}
-"""Constants in OpenAI's state dicts, not weights."""
-
 
 @dataclass
 class Checked:
@@ -45,6 +45,19 @@ class Checked:
     state: dict[str, Tensor]
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+    def facts(self, file: Path) -> dict[str, Fact]:
+        """For a record: which tensors were taken, and what became of the file's head."""
+        cast = next((f", {note}" for note in self.notes if "float32 now" in note), "")
+        head = f"left out: {_shown(self.left_out)}" if self.left_out else "none"
+        return {
+            "tensors": Fact(f"{len(self.state)} taken{cast}", file.name),
+            "head": Fact(head, file.name),
+        }
+
+
+def _shown(keys: Sequence[str]) -> str:
+    return ", ".join(keys[:4]) + (", ..." if len(keys) > 4 else "")
 
 
 def common_prefix(state: Mapping[str, Tensor] | Iterable[str], wanted: Iterable[str]) -> str:
@@ -150,7 +163,7 @@ def check_state(
         if key not in wanted:
             if tolerate_heads and _is_head(key, heads):
                 left_out.append(key)
-            elif key not in _CONSTANTS and not key.endswith("position_ids"):
+            elif key not in OPENAI_KEYS and not key.endswith("position_ids"):
                 problems.append(f"unexpected: {key} {tuple(value.shape)}")
             continue
         wrong = _wrong(key, value, wanted[key], finite)
@@ -166,8 +179,7 @@ def check_state(
     fitted.update({key: wanted[key] for key in wanted if key not in fitted})
     notes = [f"{n} tensors were {name} in the file and are float32 now" for name, n in cast.items()]
     if left_out:
-        shown = ", ".join(left_out[:4]) + (", ..." if len(left_out) > 4 else "")
-        notes.append(f"the file's head was left out ({shown})")
+        notes.append(f"the file's head was left out ({_shown(left_out)})")
     return Checked(fitted, tuple(left_out), tuple(notes))
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ..context import RunContext
 from ..data.dataset import Split, Task
 from ..data.loading import make_loader
 from ..errors import WeightsError
@@ -122,6 +123,7 @@ class Path:
         task: Task | Prompts | None = None,
         *,
         head: Literal["auto"] | HeadPolicy = "auto",
+        run: RunContext | None = None,
         **options: Any,
     ) -> Path:
         """Join two models; their heads by the one rule of :func:`~.heads.settle`.
@@ -135,6 +137,7 @@ class Path:
                 "recalibrate" takes; or prompts alone.
             head: "auto": the heads of both ends are mixed where they can be, else the end's is
                 kept. Or a policy of :class:`Path`.
+            run: Told what was done to the start's head.
             **options: As :class:`Path`.
 
         Returns:
@@ -149,6 +152,8 @@ class Path:
         joined = settle(start, end, prompts, head)
         path = cls(joined.start, end, head=joined.head, prompts=joined.prompts, **options)
         path.notes = joined.notes
+        for note in path.notes if run is not None else ():
+            run.say(note=note)  # type: ignore[union-attr]
         return path
 
     def ends(self) -> tuple[Model, Model]:

@@ -215,7 +215,9 @@ def _notes(facts: Mapping[str, Any], encoder: TextEncoder) -> list[str]:
             f"{100 * share:.0f} % of the images have a caption that names their class: "
             "label information"
         )
-    if facts["model_saw_text"]:
+    if facts["model_saw_text"] is None:
+        notes.append(f"whether {facts['model']} has seen text before is unknown")
+    elif facts["model_saw_text"]:
         notes.append(f"{facts['model']} has seen text before: not what this study is about")
     return notes
 

@@ -43,7 +43,7 @@ def model_problem(name: str, *, bring_files: bool = False) -> str:
 def _architecture(source: Source) -> str:
     """What is wrong with SCHEME:ARCH/TAG; "" where the library knows both."""
     if source.scheme == "timm":
-        from ..models.timm import names
+        from ..models.timm.records import names
 
         plain, known = source.name.partition(".")[0], names()
         return "" if plain in known else _unknown("timm model", plain, known)

@@ -8,7 +8,7 @@ from ..data.dataset import Task
 from ..errors import AlphaError, RunError
 from ..models.load import load
 from ..models.model import Model
-from ..models.save import load_saved, save_model
+from ..models.save import load_for_use, save_model
 from ..paths import Path, Prompts
 from ..runs import Run
 from ..weights.fingerprint import fingerprint
@@ -58,9 +58,9 @@ def load_path(run: Run, *, extrapolate: bool = False) -> Path:
             f"the run {run.path} has no two ends (its status is {run.status})",
             expected="a finished run of a method that changes weights",
         )
-    end = load_saved(run.path / _END)
+    end = load_for_use(run.path / _END)
     kept = facts["file"]
-    start = load(facts["source"]) if kept is None else load_saved(run.path / kept)
+    start = load(facts["source"]) if kept is None else load_for_use(run.path / kept)
     prompts = Prompts(*(tuple(facts[k]) for k in ("prompt_names", "templates", "class_names")))
     options = {"batchnorm": facts["batchnorm"], "extrapolate": extrapolate}
     path = Path.between(start, end, prompts, head=facts["head"], **options)
@@ -112,7 +112,7 @@ def _end_alone(run: Run, alpha: str | float) -> Model:
             fix="fit with the path (--wise); for the pretrained end name the model itself: "
             f"{run.facts['model']}",
         )
-    return load_saved(run.path / _END)
+    return load_for_use(run.path / _END)
 
 
 def resolve_model(name: str, alpha: str | float | None = None) -> Model:

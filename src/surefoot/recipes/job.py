@@ -122,12 +122,14 @@ class Job:
 
     def described(self) -> dict[str, Any]:
         """What run.json says of it."""
+        record = self.start.spec.record
         return {
             "method": self.origin.method,
             "label": self.label,
             "seed": self.seed,
             "model": self.start.spec.name,
             "task": task_facts(self.task),
+            **({} if record is None else {"weights": record.to_json()}),
             **self.facts,
         }
 
@@ -146,11 +148,10 @@ class Job:
             note = "its head is not what its text tower writes: path.head text means auto"
             self.context.say(note=note)
             head = "auto"
-        path = Path.between(self.start, tuned, self.task, head=head, batchnorm=self.look.batchnorm,
-                            extrapolate=self.look.extrapolate)  # fmt: skip
-        for note in path.notes:
-            self.context.say(note=note)
-        return path
+        return Path.between(
+            self.start, tuned, self.task, head=head, run=self.context,
+            batchnorm=self.look.batchnorm, extrapolate=self.look.extrapolate,
+        )  # fmt: skip
 
 
 def run_one(job: Job, run: Run) -> tuple[Curve, list[Selection]] | None:

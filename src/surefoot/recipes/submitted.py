@@ -20,10 +20,12 @@ from .recipe import DataSpec, Recipe
 
 __all__ = ["fetched", "plan", "require_harmless"]
 
+_OPTION = (
+    r"(activation=(quick)?gelu|seed=\d{1,9}|(mean|std)=[\d.,]{1,40}|img_size=\d{1,4}|"
+    r"global_pool=[a-z]{1,9})"
+)
 _PUBLISHED = re.compile(
-    r"(open_clip:[\w.+-]+/[\w.+-]+|timm:[\w.-]+(/random)?)"
-    r"(\?(activation=(quick)?gelu|seed=\d{1,9})(&(activation=(quick)?gelu|seed=\d{1,9}))*)?",
-    re.ASCII,
+    rf"(open_clip:[\w.+-]+/[\w.+-]+|timm:[\w.-]+(/random)?)(\?{_OPTION}(&{_OPTION})*)?", re.ASCII
 )
 """Models that the installed open_clip and timm list; their readers look the names up."""
 

@@ -47,10 +47,8 @@ class CrossedDifference:
         return self._tail(bound - self.difference)
 
     def _tail(self, margin: float) -> float:
-        if self.standard_error == 0:
-            return 0.0 if margin > 0 else 1.0
-        if not math.isfinite(self.standard_error):
-            return 1.0
+        if self.standard_error == 0 or not math.isfinite(self.standard_error):
+            return 1.0  # no spread is no certainty
         return float(sp.t.sf(margin / self.standard_error, self.dof))
 
 
@@ -64,8 +62,12 @@ def crossed_difference(
     Seeds and images are two crossed random factors: every seed is asked the same images. The
     variance of the mean is that of the seeds' means over the number of seeds, plus that of the
     images (or clusters of images) averaged over seeds, over their number; what seed and image do
-    together is in both and is counted twice, so the interval is a little too wide, never too
-    narrow. Student's t with Satterthwaite's degrees of freedom.
+    together is in both and is counted twice. Student's t with Satterthwaite's degrees of freedom.
+
+    With five seeds or more it covers 95 % or more, too much where seed and image act together;
+    with two or three that differ more than images do it covers less (91 and 94 % in simulation),
+    and one seed says nothing of other trainings at all: the interval is then over images only.
+    Splits are taken to have no cluster in common. :func:`~surefoot.stats.compare` mends all three.
 
     Args:
         differences: Per split, a minus b, (seeds, images): correct or not as 1, 0, or -1.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,21 +23,36 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], float]
-Kind = Literal["clopper-pearson", "bootstrap", "cluster-bootstrap", "normal", "t", "none"]
+Kind = Literal[
+    "clopper-pearson", "korn-graubard", "bonferroni", "bias-bound", "t", "t, exact", "normal",
+    "bootstrap", "cluster-bootstrap", "none",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Two ends and how they were made; NaN ends and kind "none" where there is nothing to say."""
+    """Two ends and how they were made.
+
+    Attributes:
+        low: Lower end.
+        high: Upper end.
+        kind: How it was made; "none" where there is nothing to say, with NaN for ends.
+        reason: Why there is none.
+    """
 
     low: float
     high: float
     kind: Kind
+    reason: str = ""
 
     @classmethod
-    def none(cls) -> Interval:
-        """The interval that could not be made."""
-        return cls(math.nan, math.nan, "none")
+    def none(cls, reason: str = "") -> Interval:
+        """The interval that could not be made, and why."""
+        return cls(math.nan, math.nan, "none", reason)
+
+    def within(self, low: float, high: float) -> Interval:
+        """The part between two bounds that the number cannot leave."""
+        return replace(self, low=max(self.low, low), high=min(self.high, high)) if self else self
 
     def __bool__(self) -> bool:
         return self.kind != "none"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from surefoot.board import Curve, CurvePoint, Entry, Paper, Source, Store
-from surefoot.board.entries import make_result
-from surefoot.board.rows import CodeLink, Dataset, Method, Protocol, Task
-from surefoot.board.submit import submit
+from surefoot.board.store.entries import make_result
+from surefoot.board.store.rows import CodeLink, Dataset, Method, Protocol, Task
+from surefoot.board.store.submit import submit
 
 HOSTILE = (
     "</script><script>alert(1)</script>\"'&<img src=x onerror=alert(2)> {{ 7*7 }} "

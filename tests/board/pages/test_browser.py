@@ -1,4 +1,4 @@
-"""Both faces in a real browser: the walk, accessibility, sorting, filters, nothing asked for."""
+"""The site and the server in a browser: the walk, accessibility, sorting, filters, no requests."""
 
 from __future__ import annotations
 
@@ -63,15 +63,15 @@ def live(rich_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(params=["static", "live"])
-def face(request: pytest.FixtureRequest) -> str:
-    """Which face: the static one on a desk in light, the live one on a phone in the dark."""
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which: the site on a desk in light, the server on a phone in the dark."""
     return str(request.param)
 
 
 @pytest.fixture
-def home(face: str, request: pytest.FixtureRequest) -> str:
-    """The front page's address on one face."""
-    if face == "live":
+def home(kind: str, request: pytest.FixtureRequest) -> str:
+    """The front page's address on one of them."""
+    if kind == "live":
         return f"{request.getfixturevalue('live')}/"
     site: Path = request.getfixturevalue("site")
     return (site / "index.html").as_uri()
@@ -96,8 +96,8 @@ class Look:
 
 
 @pytest.fixture
-def look(face: str, browser: Any) -> Iterator[Look]:
-    width, scheme = VIEWS[face]
+def look(kind: str, browser: Any) -> Iterator[Look]:
+    width, scheme = VIEWS[kind]
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     yield Look(context)
     context.close()
@@ -241,7 +241,7 @@ def test_a_large_board_sorts_from_its_file(
 ) -> None:
     monkeypatch.setattr("surefoot.board.pages.table.PAGE", 40)
     monkeypatch.setattr("surefoot.board.pages.board_view.PAGE", 40)
-    monkeypatch.setattr("surefoot.board.pages.site.row_html", lambda face, row: "")
+    monkeypatch.setattr("surefoot.board.pages.site.row_html", lambda context, row: "")
     board = own.boards.get("image-classification-on-objectnet")
     with own.transaction():
         for i in range(220):

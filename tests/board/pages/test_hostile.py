@@ -1,4 +1,4 @@
-"""Text from strangers stays text, in every field, on both faces."""
+"""Text from strangers stays text, in every field, on the site and the server."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 import pytest
 
 from surefoot.board import Store
-from surefoot.board.pages import Face, Links, export_site
-from surefoot.board.pages.views import LISTS, board_html, list_html, row_html, thing_html
+from surefoot.board.pages import Links, PageContext, export_site
+from surefoot.board.pages.views import LISTS, board_html, entity_html, list_html, row_html
 
 from .make import fill_hostile
 from .read import Page
@@ -21,15 +21,15 @@ def texts(hostile_file, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile") / "site"
     with Store.open(hostile_file, read_only=True) as store:
         export_site(store, folder)
-        face = Face(store, Links(True), writable=True)
-        live = {f"live {n}": list_html(face, n)[0] for n in LISTS}
+        context = PageContext(store, Links(True), writable=True)
+        live = {f"live {n}": list_html(context, n)[0] for n in LISTS}
         for kind in ("tasks", "datasets", "methods", "papers"):
             for one in getattr(store, kind).all():
-                live[f"live {kind} {one.id}"] = thing_html(face, kind, one.slug)
+                live[f"live {kind} {one.id}"] = entity_html(context, kind, one.slug)
         for one in store.boards.all():
-            live[f"live board {one.id}"] = board_html(face, one.slug)[0]
+            live[f"live board {one.id}"] = board_html(context, one.slug)[0]
         for one in store.entries.all():
-            live[f"live row {one.id}"] = row_html(face, one.id)
+            live[f"live row {one.id}"] = row_html(context, one.id)
     files = {p.relative_to(folder).as_posix(): p.read_text(encoding="utf-8")
              for p in folder.rglob("*.html")}  # fmt: skip
     return {**live, **files, "index": (folder / "assets/search-index.js").read_text()}

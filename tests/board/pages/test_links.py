@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surefoot.board.pages.alpha_charts import LinePoints, alpha_chart
+from surefoot.board.pages.alpha_charts import alpha_chart
 from surefoot.board.pages.charts import Dot, best_chart
 from surefoot.board.pages.links import Links, file_of, web
 from surefoot.board.pages.scatter import scatter_chart
 from surefoot.board.pages.words import day, interval, signed, tidy
-from surefoot.board.rows import Result
-from surefoot.board.text import slugify
+from surefoot.board.store.rows import Result
+from surefoot.board.store.text import slugify
+from surefoot.report.charts import Series
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,6 @@ def test_scatter_draws_any_percentages(pairs):
 
 
 def test_alpha_chart_names_best_and_ends():
-    lines = [LinePoints("ID", (0, 0.5, 1), (60.0, 70.0, 65.0)), LinePoints("OOD", (0, 1), (5, 5))]
+    lines = [Series("ID", (0, 0.5, 1), (60.0, 70.0, 65.0)), Series("OOD", (0, 1), (5, 5))]
     svg = alpha_chart("c", "t", lines, "Accuracy").render()
     assert "ID: 60 at α = 0, best 70 at α = 0.5, 65 at α = 1" in svg

@@ -63,7 +63,7 @@ _EXPORT = """
 import sys
 from surefoot.board import Store
 from surefoot.board.pages import export_site
-from tests.board.large import peak
+from tests.board.archive.large import peak
 with Store.open(sys.argv[1], read_only=True) as store:
     before = peak()
     export_site(store, sys.argv[2])
@@ -78,7 +78,7 @@ def test_memory_does_not_grow_with_the_papers(tmp_path):
         root = Path(surefoot.__file__).parents[2]
         env = {**os.environ, "PYTHONPATH": f"{root}/src:{root}"}
         commands = (
-            [str(root / "tests/board/large.py"), str(folder), str(count)],
+            [str(root / "tests/board/archive/large.py"), str(folder), str(count)],
             ["-c", _EXPORT, str(folder / "board.db"), str(folder / "site")],
         )
         for command in commands:

@@ -9,15 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surefoot.board import Protocol, Store
-from surefoot.board.pages import Cache, Face, Links
+from surefoot.board.pages import Cache, Links, PageContext
 from surefoot.board.pages.board_view import board_page
 from surefoot.board.pages.compare_view import compare_page, is_id, order, partners
 from surefoot.board.pages.headings import heading
 from surefoot.board.pages.lists import front_page, tasks_page
 from surefoot.board.pages.table import Query, make_rows, select
 from surefoot.board.pages.views import board_html
-from surefoot.board.rows import Brief
-from surefoot.board.submit import submit
+from surefoot.board.pages.words import detail
+from surefoot.board.store.rows import Brief
+from surefoot.board.store.submit import submit
 
 from .conftest import RICH
 from .make import add
@@ -25,21 +26,21 @@ from .read import Page
 
 
 @pytest.fixture
-def face(rich):
-    return Face(rich, Links(True), Cache())
+def context(rich):
+    return PageContext(rich, Links(True), Cache())
 
 
-def board(face, protocol):
-    return face.store.boards.find("protocol", protocol)
+def board(context, protocol):
+    return context.store.boards.find("protocol", protocol)
 
 
-def rows(face, protocol, **query):
-    found = board_page(face, board(face, protocol), query=Query(**query))
+def rows(context, protocol, **query):
+    found = board_page(context, board(context, protocol), query=Query(**query))
     return found["rows"].items
 
 
-def test_equal_values_share_a_rank_and_statistical_ties_are_marked(face):
-    items = rows(face, "mine-test")
+def test_equal_values_share_a_rank_and_statistical_ties_are_marked(context):
+    items = rows(context, "mine-test")
     assert [(r["model"], r["rank"], r["shared"], r["tied"]) for r in items] == [
         ("Model A", 1, False, False),
         ("Model B", 2, False, True),
@@ -48,30 +49,30 @@ def test_equal_values_share_a_rank_and_statistical_ties_are_marked(face):
         ("Claim", None, False, False),
     ]
     assert items[-1]["reason"] == "submitted, not verified"
-    page = Page.of(board_html(face, board(face, "mine-test").slug)[0])
+    page = Page.of(board_html(context, board(context, "mine-test").slug)[0])
     shown = [r[0] for r in page.table()[1:6]]
     assert shown == ["1", "2 ≈1", "3=", "3=", "–not ranked: submitted, not verified"]
 
 
-def test_lower_is_better_and_what_has_no_number_comes_last(face):
-    items = rows(face, "mine-error")
+def test_lower_is_better_and_what_has_no_number_comes_last(context):
+    items = rows(context, "mine-error")
     assert [(r["raw"], r["rank"]) for r in items] == [("0.25 ± 0.01", 1), ("0.5", 2), ("n/a", None)]
-    page = board_page(face, board(face, "mine-error"))
+    page = board_page(context, board(context, "mine-error"))
     assert page["metric"]["arrow"] == "↓"
     assert page["metric"]["known_from"] == "inferred"
 
 
-def test_an_unknown_direction_is_not_ranked(face):
-    page = board_page(face, board(face, "mine-odd"))
+def test_an_unknown_direction_is_not_ranked(context):
+    page = board_page(context, board(context, "mine-odd"))
     assert [r["rank"] for r in page["rows"].items] == [None]
     assert page["best"] is None
     assert page["chart"] is None
-    html = board_html(face, board(face, "mine-odd").slug)[0]
+    html = board_html(context, board(context, "mine-odd").slug)[0]
     assert "Nothing is ranked" in html
 
 
-def test_published_and_reproduced_numbers_stand_side_by_side(face):
-    items = {r["id"]: r for r in rows(face, "objectnet-113-top1")}
+def test_published_and_reproduced_numbers_stand_side_by_side(context):
+    items = {r["id"]: r for r in rows(context, "objectnet-113-top1")}
     for name in ("headline", "again"):
         check = items[RICH[name]]["check"]
         assert (check["published"], check["reproduced"]) == ("72.1", "72.2")
@@ -79,9 +80,9 @@ def test_published_and_reproduced_numbers_stand_side_by_side(face):
     assert items[RICH["headline"]]["check"]["href"] == f"/rows/{RICH['again']}"
     assert items[RICH["again"]]["check"]["href"] == f"/rows/{RICH['headline']}"
     assert items[RICH["again"]]["kind"] == "reproduced"
-    page = Page.of(board_html(face, "image-classification-on-objectnet")[0])
+    page = Page.of(board_html(context, "image-classification-on-objectnet")[0])
     assert page.table()[0][4:7] == ["Published", "Reproduced", "Difference"]
-    assert "Published" not in Page.of(board_html(face, "image-classification-on-imagenet")[0]
+    assert "Published" not in Page.of(board_html(context, "image-classification-on-imagenet")[0]
                                       ).table()[0]  # fmt: skip
 
 
@@ -89,8 +90,8 @@ def test_published_and_reproduced_numbers_stand_side_by_side(face):
 @given(st.data())
 def test_filter_and_sort_agree_with_a_plain_reading(rich_file, data):
     with Store.open(rich_file, read_only=True) as store:
-        face = Face(store, Links(True))
-        ranked = face.rows(store.boards.get("image-classification-on-objectnet")).rows
+        context = PageContext(store, Links(True))
+        ranked = context.rows(store.boards.get("image-classification-on-objectnet")).rows
         sort = data.draw(st.sampled_from(["rank", "model", "value", "date", "extra", "kind"]))
         down, code = data.draw(st.booleans()), data.draw(st.booleans())
         text = data.draw(st.sampled_from(["", "wise", "BASIC-L zero", "nothing like it", "ViT"]))
@@ -121,16 +122,16 @@ def test_pages_cut_a_long_table(own):
     with own.transaction():
         for i in range(450):
             add(own, target, "published", f"Row {i}", f"{i / 10:.1f}", paper_date="2020-01-01")
-    face = Face(own, Links(True))
-    found = face.rows(target)
+    context = PageContext(own, Links(True))
+    found = context.rows(target)
     seen = []
     for page in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 99):
-        part = make_rows(face, target.id, found.metric, found.rows, page=page)
+        part = make_rows(context, target.id, found.metric, found.rows, page=page)
         assert part.pages == 10
         assert part.page == min(page, 10)
         seen += [r["id"] for r in part.items] if page < 99 else []
     assert seen == [r.entry.id for r in found.rows]
-    html, pages = board_html(face, target.slug, page=2, query=Query(text="row"))
+    html, pages = board_html(context, target.slug, page=2, query=Query(text="row"))
     assert pages == 9
     assert "Page 2 of 9" in html
     assert "450 of 479 rows" in html
@@ -142,7 +143,7 @@ def test_of_many_marks_some_are_drawn_and_the_best_always(own):
         for i in range(1500):
             add(own, target, "published", f"Row {i}", f"{50 + i / 40:.3f}",
                 paper_date=f"20{10 + i // 150}-{i % 12 + 1:02d}-01")  # fmt: skip
-    chart = board_page(Face(own, Links(True)), target)["chart"]
+    chart = board_page(PageContext(own, Links(True)), target)["chart"]
     assert "1522 dated results" in chart
     assert 200 < chart.count("<a ") < 600
     best = [p for p in own.series(target) if p.best]
@@ -151,7 +152,7 @@ def test_of_many_marks_some_are_drawn_and_the_best_always(own):
 
 def test_the_short_form_of_a_row_ranks_and_filters_as_the_whole_one(rich):
     """Pages read every row of a board in short: nothing may be told from it that is not so."""
-    face, seen = Face(rich, Links(True)), 0
+    context, seen = PageContext(rich, Links(True)), 0
     for one in rich.boards.all():
         for metric in one.metrics or ("",):
             waiting = rich.ranking(one, metric, kinds=("submitted",))
@@ -161,7 +162,7 @@ def test_the_short_form_of_a_row_ranks_and_filters_as_the_whole_one(rich):
                 *((r.entry.id, r.result.id, None, None, None, "submitted, not verified")
                   for r in waiting),
             ]  # fmt: skip
-            got = face.rows(one, metric).rows
+            got = context.rows(one, metric).rows
             assert [(r.entry.id, r.result.result_id, r.rank, r.ties_best, r.ties_above, r.reason)
                     for r in got] == want  # fmt: skip
             whole = rich.entries.several([r.entry.id for r in got])
@@ -183,34 +184,35 @@ def test_the_short_form_of_a_row_ranks_and_filters_as_the_whole_one(rich):
 
 def test_the_cache_follows_the_file(own):
     cache = Cache()
-    face = Face(own, Links(True), cache)
+    context = PageContext(own, Links(True), cache)
     target = own.boards.get("image-classification-on-objectnet")
     cache.at(1)
-    before = len(face.rows(target).rows)
+    before = len(context.rows(target).rows)
     add(own, target, "published", "New", "1.0")
-    assert len(face.rows(target).rows) == before
+    assert len(context.rows(target).rows) == before
     cache.at(2)
-    assert len(face.rows(target).rows) == before + 1
+    assert len(context.rows(target).rows) == before + 1
 
 
-def test_in_distribution_goes_across(face):
-    get = face.store.boards.get
+def test_in_distribution_goes_across(context):
+    get = context.store.boards.get
     net, shift = get("image-classification-on-imagenet"), get("image-classification-on-objectnet")
-    assert is_id(face, net)
-    assert not is_id(face, shift)
-    assert order(face, shift, net) == order(face, net, shift) == (net, shift)
-    assert is_id(face, board(face, "wilds-fmow-id"))
-    assert not is_id(face, board(face, "wilds-fmow-ood-worst-region"))
-    page = compare_page(face, net, shift)
-    line = next(x for x in page["lines"] if x["y"] == "71.1")
-    assert (line["x"], line["detail"]) == ("86.8", "CLIP ViT-L/14@336 · end to end · α = 0.5")
-    row = face.store.entries.full(int(line["href"].removeprefix("/rows/")))
+    assert is_id(context, net)
+    assert not is_id(context, shift)
+    assert order(context, shift, net) == order(context, net, shift) == (net, shift)
+    assert is_id(context, board(context, "wilds-fmow-id"))
+    assert not is_id(context, board(context, "wilds-fmow-ood-worst-region"))
+    page = compare_page(context, net, shift)
+    first, second = next((x, y) for x, y in page["lines"] if y.result.raw == "71.1")
+    told = detail(second.entry, second.result)
+    assert (first.result.raw, told) == ("86.8", "CLIP ViT-L/14@336 · end to end · α = 0.5")
+    row = context.store.entries.full(second.entry.id)
     assert (row.model_name, row.results[0].raw) == ("WiSE-FT", "71.1")
     assert page["odds"]
     # 87.1 and 72.1 belong to two values of alpha, which the paper does not name.
     assert page["oracle"]
-    assert "72.1" not in {x["y"] for x in page["lines"]}
-    chip = next(p for p in partners(face, shift) if p["pair"] == (net.id, shift.id))
+    assert "72.1" not in {y.result.raw for _, y in page["lines"]}
+    chip = next(p for p in partners(context, shift) if p["pair"] == (net.id, shift.id))
     assert chip["n"] == len(page["lines"])
 
 
@@ -222,42 +224,42 @@ def test_boards_of_one_split_are_told_apart(own):
         made = own.boards.ensure(task.id, data.id, "sketch", name)
         add(own, made, "measured", "M", "50")
     alone = own.boards.ensure(task.id, data.id, "test", "d-test")
-    face = Face(own, Links(True))
-    found = {b.protocol: heading(face, b) for b in own.boards.of_dataset(data.id)}
+    context = PageContext(own, Links(True))
+    found = {b.protocol: heading(context, b) for b in own.boards.of_dataset(data.id)}
     assert found["d-head"]["full"] == "T on D, sketch"
     assert found["d-knn"]["full"] == "T on D, sketch, kNN"
     assert found["d-odd"]["full"] == "T on D, sketch, d-odd"
-    assert heading(face, alone)["full"] == "T on D"
-    html, _ = board_html(face, found["d-knn"]["slug"])
+    assert heading(context, alone)["full"] == "T on D"
+    html, _ = board_html(context, found["d-knn"]["slug"])
     assert "<title>T on D, sketch, kNN" in html
     assert 'class="variant">sketch, kNN<' in html
 
 
-def test_front_page_and_tree_count_what_is_there(face):
-    page = front_page(face)
+def test_front_page_and_tree_count_what_is_there(context):
+    page = front_page(context)
     assert [c["board"]["dataset"] for c in page["notable"]][:2] == [
         "ObjectNet", "ImageNet distribution shifts"]  # fmt: skip
     assert len(page["notable"]) == 6
     assert page["picture"]["method"] == "WiSE-FT"
-    assert {w: n for w, n, _ in page["totals"]}["results"] == face.store.results.count()
-    tree = tasks_page(face)["roots"]
+    assert {w: n for w, n, _ in page["totals"]}["results"] == context.store.results.count()
+    tree = tasks_page(context)["roots"]
     vision = next(n for n in tree if n["name"] == "Computer Vision")
     assert vision["boards"] == 0
-    assert vision["below"] == len(face.shown(face.store.boards.all()))
+    assert vision["below"] == len(context.shown(context.store.boards.all()))
 
 
 def test_a_submission_renames_no_board(own):
     """One of another protocol stands on a board of its own, which says what it is."""
     target = own.boards.get("image-classification-on-objectnet")
-    before = heading(Face(own, Links(True)), target)["full"]
+    before = heading(PageContext(own, Links(True)), target)["full"]
     sent = submit(own, {"task": "Image Classification", "dataset": "ObjectNet", "value": "99.9",
                         "metric": "Top-1 Accuracy", "model_name": "Mine"}, who="eve")  # fmt: skip
-    face = Face(own, Links(True))
-    assert heading(face, target)["full"] == before == "Image Classification on ObjectNet"
+    context = PageContext(own, Links(True))
+    assert heading(context, target)["full"] == before == "Image Classification on ObjectNet"
     aside = own.boards.by_id(own.entries.full(sent.entry_id).board_id)
     assert aside.id != target.id
-    assert heading(face, aside)["variant"] == "submitted, protocol unspecified"
+    assert heading(context, aside)["variant"] == "submitted, protocol unspecified"
     add(own, aside, "published", "Printed", "50", paper_date="2020-01-01")
-    face = Face(own, Links(True))
-    assert heading(face, target)["variant"] == "classes shared with ImageNet"
-    assert heading(face, aside)["variant"] == ""
+    context = PageContext(own, Links(True))
+    assert heading(context, target)["variant"] == "classes shared with ImageNet"
+    assert heading(context, aside)["variant"] == ""

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from surefoot.board import Store
-from surefoot.board.submit import SubmissionForm
+from surefoot.board.store.submit import SubmissionForm
 
 from ..pages.make import HOSTILE
 from ..pages.read import Page

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (  # noqa: E402
 )
 
 from surefoot.board.seed import fill  # noqa: E402
-from surefoot.board.store import Store  # noqa: E402
+from surefoot.board.store.store import Store  # noqa: E402
 from surefoot.board.web.app import create_app  # noqa: E402
 
 from .conftest import MANY  # noqa: E402

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ranking import Agreement
-from ..rows import Entry, Result
-from .face import Face
+from ..store.rows import Entry, Result
+from .page_context import PageContext
 from .words import signed, tidy
 
 __all__ = ["check_of"]
 
 
-def check_of(face: Face, entry: Entry, result: Result, reproduced: bool) -> dict[str, Any] | None:
+def check_of(
+    context: PageContext, entry: Entry, result: Result, reproduced: bool
+) -> dict[str, Any] | None:
     """The other side of a published and a reproduced number, with the verdict.
 
     Args:
-        face: Of the page.
+        context: Of the page.
         entry: Of the row.
         result: Its number.
         reproduced: Whether a run repeats it.
@@ -24,34 +25,20 @@ def check_of(face: Face, entry: Entry, result: Result, reproduced: bool) -> dict
     Returns:
         None where there is no other side.
     """
-    store = face.store
-    if entry.kind == "reproduced" and result.reproduces_id is not None:
-        theirs = store.results.by_id(result.reproduces_id)
-        first = store.entries.full(theirs.entry_id)
-        unknown = Agreement("not comparable", reason="")
-        verdict = next((v for e, v in store.agreements(first) if e.id == entry.id), unknown)
-        return _check(face, first.id, theirs.raw, result.raw, verdict)
-    if reproduced:
-        found = [(e, v) for e, v in store.agreements(entry) if _repeats(e, result)]
-        if found:
-            mine, verdict = found[-1]
-            raw = next(r.raw for r in mine.results if r.reproduces_id == result.id)
-            return _check(face, mine.id, result.raw, raw, verdict)
+    again = entry.kind == "reproduced" and result.reproduces_id is not None
+    if not again and not reproduced:
+        return None
+    for other, verdict in reversed(context.store.agreements(entry)):
+        for one in other.results:
+            if one.id == result.reproduces_id if again else one.reproduces_id == result.id:
+                first, second = (one, result) if again else (result, one)
+                apart = verdict.difference
+                return {
+                    "published": tidy(first.raw, 40),
+                    "reproduced": tidy(second.raw, 40),
+                    "verdict": verdict.verdict,
+                    "difference": "" if apart is None else signed(apart, 2),
+                    "reason": verdict.reason,
+                    "href": context.links("rows", other.id),
+                }
     return None
-
-
-def _repeats(entry: Entry, result: Result) -> bool:
-    return any(r.reproduces_id == result.id for r in entry.results)
-
-
-def _check(
-    face: Face, other: int, published: str, reproduced: str, verdict: Agreement
-) -> dict[str, Any]:
-    return {
-        "published": tidy(published, 40),
-        "reproduced": tidy(reproduced, 40),
-        "verdict": verdict.verdict,
-        "difference": "" if verdict.difference is None else signed(verdict.difference, 2),
-        "reason": verdict.reason,
-        "href": face.links("rows", other),
-    }

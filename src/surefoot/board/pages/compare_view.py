@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ranking import Standing
-from ..rows import Board, Brief
+from ..store.ranking import Standing
+from ..store.rows import Board, Brief
 from .charts import Dot
-from .face import Face
 from .headings import heading, metric_facts
+from .page_context import PageContext
 from .queries import shared_models
 from .scatter import scatter_chart
 from .words import alpha_words, detail, plural, tidy
@@ -18,47 +18,47 @@ __all__ = ["compare_page", "is_id", "order", "partners"]
 _SHARED_LIMIT = 2000  # rows: of a larger board the other boards of its models are not looked for
 
 
-def partners(face: Face, board: Board, most: int = 8) -> list[dict[str, Any]]:
+def partners(context: PageContext, board: Board, most: int = 8) -> list[dict[str, Any]]:
     """Boards that hold the same models, for a scatter: in-distribution ones first."""
-    if face.sizes().get(board.id, 0) > _SHARED_LIMIT:
+    if context.sizes().get(board.id, 0) > _SHARED_LIMIT:
         return []
     found: list[dict[str, Any]] = []
-    alive = {b.id: b for b in face.shown([face.store.boards.by_id(i) for i, _ in
-                                          shared_models(face.store, board.id)])}  # fmt: skip
-    for other_id, n in shared_models(face.store, board.id):
+    alive = {b.id: b for b in context.shown([context.store.boards.by_id(i) for i, _ in
+                                          shared_models(context.store, board.id)])}  # fmt: skip
+    for other_id, n in shared_models(context.store, board.id):
         if other_id not in alive or n < 4:
             continue
         other = alive[other_id]
-        x, y = order(face, board, other)
+        x, y = order(context, board, other)
         found.append({
-            "board": heading(face, other),
+            "board": heading(context, other),
             "n": n,
-            "id_first": is_id(face, other) and not is_id(face, board),
+            "id_first": is_id(context, other) and not is_id(context, board),
             "pair": (x.id, y.id),
-            "href": face.links("compare", f"{x.id}-{y.id}"),
+            "href": context.links("compare", f"{x.id}-{y.id}"),
         })  # fmt: skip
     found.sort(key=lambda p: (not p["id_first"], -p["n"]))
     return found[:most]
 
 
-def is_id(face: Face, board: Board) -> bool:
+def is_id(context: PageContext, board: Board) -> bool:
     """Whether a board measures in distribution, as far as its split and its data set tell."""
     words = set(board.split.replace("-", " ").split())
     if words & {"ID"}:
         return True
     if words & {"OOD"}:
         return False
-    tags = {t.fold for t in face.store.tasks.of_dataset(board.dataset_id)}
+    tags = {t.fold for t in context.store.tasks.of_dataset(board.dataset_id)}
     if "domain generalization" in tags:
         # Of our own runs the shifts are splits of one data set: its test split is in distribution.
         return board.split in ("test", "val") and f"-{board.split}-" in board.protocol
     return True
 
 
-def order(face: Face, one: Board, two: Board) -> tuple[Board, Board]:
+def order(context: PageContext, one: Board, two: Board) -> tuple[Board, Board]:
     """The in-distribution board across, the other up."""
-    if is_id(face, one) != is_id(face, two):
-        return (one, two) if is_id(face, one) else (two, one)
+    if is_id(context, one) != is_id(context, two):
+        return (one, two) if is_id(context, one) else (two, one)
     return (one, two) if one.id < two.id else (two, one)
 
 
@@ -79,9 +79,9 @@ def _named(head: dict[str, Any]) -> str:
     return " ".join(w for w in (head["dataset"], head["variant"]) if w)
 
 
-def compare_page(face: Face, across: Board, up: Board) -> dict[str, Any]:
+def compare_page(context: PageContext, across: Board, up: Board) -> dict[str, Any]:
     """Every model that both boards have, with links to its row on the second."""
-    a, b = face.rows(across), face.rows(up)
+    a, b = context.rows(across), context.rows(up)
     xs = {_same(r.entry, alpha_words(r.result)): r for r in a.rows if _one_model(r)}
     both = [(xs.get(_same(r.entry, alpha_words(r.result))), r) for r in b.rows if _one_model(r)]
     pairs = [(x, y) for x, y in both if x is not None]
@@ -90,19 +90,15 @@ def compare_page(face: Face, across: Board, up: Board) -> dict[str, Any]:
     for _, r in pairs:
         names[r.entry.model_name] = names.get(r.entry.model_name, 0) + 1
     hues = {n: i + 1 for i, n in enumerate(sorted(names, key=lambda n: (-names[n], n))[:6])}
-    dots, lines = [], []
+    dots = []
     for x, y in pairs:
         words = f"{tidy(y.entry.model_name, 80)} ({detail(y.entry, y.result)})"
         tip = f"{words}: {tidy(x.result.raw, 20)} and {tidy(y.result.raw, 20)}"
-        href = face.links("rows", y.entry.id)
+        href = context.links("rows", y.entry.id)
         a_value, b_value = x.result.value or 0.0, y.result.value or 0.0
         hue = hues.get(y.entry.model_name, 0)
         dots.append(Dot(a_value, b_value, words, tip, href, hue, True))
-        lines.append({"model": tidy(y.entry.model_name, 120), "detail": detail(y.entry, y.result),
-                      "x": tidy(x.result.raw, 40), "y": tidy(y.result.raw, 40), "href": href,
-                      "x_key": a_value, "y_key": b_value, "kind": y.entry.kind,
-                      "x_href": face.links("rows", x.entry.id)})  # fmt: skip
-    head_x, head_y = heading(face, across), heading(face, up)
+    head_x, head_y = heading(context, across), heading(context, up)
     odds = all(m.metric.unit == "%" for m in (a, b)) and all(1 < v < 99 for d in dots
                                                             for v in (d.x, d.y))  # fmt: skip
     axes = (f"{_named(head_x)}, {a.metric.name}", f"{_named(head_y)}, {b.metric.name}")
@@ -115,9 +111,9 @@ def compare_page(face: Face, across: Board, up: Board) -> dict[str, Any]:
         "chart": scatter_chart("scatter", title, axes, dots, odds=odds) if len(dots) > 1 else None,
         "key": [{"name": tidy(n, 60), "hue": h} for n, h in hues.items()],
         "more": len(names) > len(hues),
-        "lines": lines,
+        "lines": pairs,
         "title": title,
         "odds": odds,
         "oracle": oracle,
-        "told": plural(len(lines), "model"),
+        "told": plural(len(pairs), "model"),
     }

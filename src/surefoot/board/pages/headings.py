@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..metrics_registry import Metric
-from ..rows import Board
-from .face import Face
+from ..store.metrics import Metric
+from ..store.rows import Board
+from .page_context import PageContext
 from .words import arrow, tidy
 
 __all__ = ["heading", "metric_facts"]
@@ -14,9 +14,9 @@ __all__ = ["heading", "metric_facts"]
 _UNSAID = "unspecified"
 
 
-def heading(face: Face, board: Board) -> dict[str, Any]:
+def heading(context: PageContext, board: Board) -> dict[str, Any]:
     """What a board is called, with links."""
-    name = face.names()[board.id]
+    name = context.names()[board.id]
     split = "" if board.split == _UNSAID else tidy(board.split, 60)
     # "test" is what everybody expects; anything else belongs to the name.
     variant = ", ".join(w for w in ("" if split == "test" else split, tidy(name.apart, 60)) if w)
@@ -24,11 +24,11 @@ def heading(face: Face, board: Board) -> dict[str, Any]:
     return {
         "id": board.id,
         "slug": board.slug,
-        "href": face.links("boards", board.slug),
+        "href": context.links("boards", board.slug),
         "task": tidy(name.task),
-        "task_href": face.links("tasks", name.task_slug),
+        "task_href": context.links("tasks", name.task_slug),
         "dataset": tidy(name.dataset),
-        "dataset_href": face.links("datasets", name.dataset_slug),
+        "dataset_href": context.links("datasets", name.dataset_slug),
         "split": split,
         "split_id": board.split,
         "protocol_id": board.protocol,

@@ -1,4 +1,4 @@
-"""Addresses of pages, for both faces.
+"""Addresses of pages, for the site and the server.
 
 A page is known by its parts: ``("boards", slug)``. The live server has it at ``/boards/SLUG``; the
 static site has it in the file ``boards/SLUG.html``, linked relatively, so that a copy opens from a
@@ -11,7 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
-from ..text import digest
+from ..store.rows import Paper
+from ..store.text import digest
 
 __all__ = ["Links", "file_of", "web"]
 
@@ -85,7 +86,11 @@ class Links:
         return "../" * self.depth + quote(name)
 
     def paper(self, paper_id: int, slug: str) -> str | None:
-        """The address of a paper's page; None where this face has none."""
+        """The address of a paper's page; None where it has none."""
         if self.papers is not None and paper_id not in self.papers:
             return None
         return self("papers", slug)
+
+    def read(self, paper: Paper) -> str | None:
+        """Where a reader finds a paper: its page here, else its own address."""
+        return self.paper(paper.id, paper.slug) or web(paper.url_abs)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ..ranking import in_time
-from ..rows import Board, Dataset, Task
-from .alpha_charts import plane_chart
+from ...drawing.svg import Node
+from ...report.charts import Dot, Trail, plane_chart
+from ..store.metrics import Metric
+from ..store.ranking import Standing, in_time
+from ..store.rows import Board, Dataset, Task
 from .charts import spark
-from .face import Face
 from .headings import heading, metric_facts
+from .page_context import PageContext
 from .queries import newest_site_papers, without_toy
-from .words import day, detail, tidy
+from .words import tidy
 
 __all__ = ["BOARDS", "front_page", "sota_page", "task_page", "tasks_page"]
 
@@ -23,87 +26,91 @@ _NOTABLE = 6
 _DEEPEST = 12
 
 
-def front_page(face: Face) -> dict[str, Any]:
+def front_page(context: PageContext) -> dict[str, Any]:
     """Notable benchmarks, all SotA, newest papers."""
-    store = face.store
-    shown = face.boards()
-    marked = face.shown(store.boards.notable())
-    notable = list({b.id: b for b in (*marked, *_fullest(face, shown))}.values())
+    store = context.store
+    shown = context.boards()
+    marked = context.shown(store.boards.notable())
+    notable = list({b.id: b for b in (*marked, *_fullest(context, shown))}.values())
     return {
-        "totals": _totals(face, len(shown)),
-        "notable": [_card(face, b) for b in notable[:_NOTABLE]],
-        "sota": _by_task(face, shown[:BOARDS]),
+        "totals": _totals(context, len(shown)),
+        "notable": [_card(context, b) for b in notable[:_NOTABLE]],
+        "sota": _by_task(context, shown[:BOARDS]),
         "boards": len(shown),
         "more": len(shown) > BOARDS,
-        "papers": [_paper_line(face, p) for p in newest_site_papers(store, 6)],
+        "papers": newest_site_papers(store, 6),
         "curated": bool(marked),
-        "picture": _picture(face),
+        "picture": _picture(context),
     }
 
 
-def _picture(face: Face) -> dict[str, Any] | None:
+def _picture(context: PageContext) -> dict[str, Any] | None:
     """The first published sweep over alpha, as a path in the plane of two of its data sets."""
-    rows = face.store.db.all(
-        "SELECT id FROM curve WHERE deleted IS NULL AND kind = 'published' AND toy = 0 "
-        "ORDER BY id LIMIT 5"
-    )
-    for r in rows:
-        curve = face.store.curves.by_id(r["id"])
+    store = context.store
+    for curve in store.curves.select(
+        "WHERE deleted IS NULL AND kind = 'published' AND toy = 0 ORDER BY id LIMIT 5"
+    ):
         series: dict[str, dict[float, float]] = {}
         for p in curve.points:
-            series.setdefault(p.dataset, {})[p.alpha] = p.value
+            if store.metrics.get(p.metric).unit == "%" and 0 < p.value < 100:
+                series.setdefault(p.dataset, {})[p.alpha] = p.value / 100
         names = sorted(series, key=lambda n: ("shifts" in n, n == "ImageNet"), reverse=True)
-        if len(names) < 2 or len(series[names[0]]) < 5 or curve.method_id is None:
+        if len(names) < 2 or curve.method_id is None:
             continue
-        up, across = names[0], next((n for n in names if n == "ImageNet"), names[1])
-        alphas = sorted(series[up].keys() & series[across].keys())
-        if len(alphas) < 5 or up == across:
+        up, across = names[0], next((n for n in names[1:] if n == "ImageNet"), names[1])
+        alphas = tuple(sorted(series[up].keys() & series[across].keys()))
+        if len(alphas) < 5:
             continue
-        points = [(a, series[across][a], series[up][a]) for a in alphas]
-        title = tidy(curve.title, 100)
-        method = face.store.methods.by_id(curve.method_id)
+        title, method = tidy(curve.title, 100), store.methods.by_id(curve.method_id)
+        x, y = (tuple(series[n][a] for a in alphas) for n in (across, up))
         return {
-            "chart": plane_chart("hero", title, (tidy(across, 40), tidy(up, 40)), points),
+            "chart": _path_chart(title, (tidy(across, 40), tidy(up, 40)), Trail("", alphas, x, y)),
             "title": title,
             "kind": curve.kind,
-            "href": face.links("methods", method.slug),
+            "href": context.links("methods", method.slug),
             "method": tidy(method.name, 60),
         }
     return None
 
 
-def _fullest(face: Face, boards: list[Board]) -> list[Board]:
-    sizes = face.sizes()
+def _path_chart(title: str, axes: tuple[str, str], path: Trail) -> Node:
+    """A path between two models with its ends, as the report draws it."""
+    ends = [
+        Dot(name, (path.x[i],) * 3, (path.y[i],) * 3, hue=hue)
+        for name, i, hue in (("pretrained", 0, 0), ("fine-tuned", -1, 2))
+    ]
+    told = "; ".join(
+        f"{100 * x:g} and {100 * y:g} at α = {a:g}"
+        for a, x, y in zip(path.alphas, path.x, path.y, strict=True)
+    )
+    desc = f"{axes[0]} and {axes[1]}: {told}."
+    return plane_chart("hero", title, desc, ends, [replace(path, label="path", hue=2)], axes=axes,
+                       width=440, height=330)  # fmt: skip
+
+
+def _fullest(context: PageContext, boards: list[Board]) -> list[Board]:
+    sizes = context.sizes()
     return sorted(boards, key=lambda b: (-sizes.get(b.id, 0), b.id))
 
 
-def _totals(face: Face, boards: int) -> list[tuple[str, int, str]]:
-    totals = face.totals()
+def _totals(context: PageContext, boards: int) -> list[tuple[str, int, str]]:
+    totals = context.totals()
     results, datasets = totals["results"], totals["datasets"]
-    if not face.toy:
-        results, datasets = without_toy(face.store)
+    if not context.toy:
+        results, datasets = without_toy(context.store)
     return [
-        ("results", results, face.links("sota")),
-        ("boards", boards, face.links("sota")),
-        ("papers", totals["papers"], face.links("papers")),
-        ("methods", totals["methods"], face.links("methods")),
-        ("data sets", datasets, face.links("datasets")),
+        ("results", results, context.links("sota")),
+        ("boards", boards, context.links("sota")),
+        ("papers", totals["papers"], context.links("papers")),
+        ("methods", totals["methods"], context.links("methods")),
+        ("data sets", datasets, context.links("datasets")),
     ]
 
 
-def _paper_line(face: Face, paper: Any) -> dict[str, Any]:
-    return {
-        "title": tidy(paper.title, 200),
-        "href": face.links.paper(paper.id, paper.slug),
-        "date": day(paper.date),
-        "venue": tidy(paper.venue, 60),
-    }
-
-
-def _card(face: Face, board: Board) -> dict[str, Any]:
+def _card(context: PageContext, board: Board) -> dict[str, Any]:
     """A notable benchmark: its best, and all results on a line."""
-    line = board_line(face, board)
-    rows = face.rows(board)
+    line = board_line(context, board)
+    rows = context.rows(board)
     values = [
         r.result.value for r in rows.rows if r.rank is not None and r.result.value is not None
     ]
@@ -114,69 +121,59 @@ def _card(face: Face, board: Board) -> dict[str, Any]:
     return {**line, "spark": drawn, "steps": sum(b for _, b in in_time(rows.rows, rows.metric))}
 
 
-def board_line(face: Face, board: Board) -> dict[str, Any]:
+def board_line(context: PageContext, board: Board) -> dict[str, Any]:
     """A board in a list: its name, its best row."""
 
-    def make() -> dict[str, Any]:
-        rows = face.rows(board)
-        best = rows.best
-        return {
-            "rows": len(rows.rows),
-            "metric": metric_facts(rows.metric),
-            "best": None if best is None else {
-                "id": best.entry.id,
-                "model": tidy(best.entry.model_name, 80),
-                "detail": detail(best.entry, best.result),
-                "raw": tidy(best.result.raw, 40),
-                "kind": best.entry.kind,
-                "date": day(best.entry.dated),
-                "paper_id": best.entry.paper_id,
-            },
-        }  # fmt: skip
+    def make() -> tuple[int, Metric, Standing | None]:
+        rows = context.rows(board)
+        return len(rows.rows), rows.metric, rows.best
 
-    facts = face.cache.get(("line", board.id, face.toy), make, lambda _: 1)
-    best = facts["best"]
-    if best is not None:
-        best = {**best, "href": face.links("rows", best["id"])}
-    return {"board": heading(face, board), **facts, "best": best}
+    rows, metric, best = context.cache.get(("line", board.id, context.toy), make, lambda _: 1)
+    return {
+        "board": heading(context, board),
+        "rows": rows,
+        "metric": metric_facts(metric),
+        "best": best,
+        "href": best and context.links("rows", best.entry.id),
+    }
 
 
-def _by_task(face: Face, boards: Iterable[Board]) -> list[dict[str, Any]]:
+def _by_task(context: PageContext, boards: Iterable[Board]) -> list[dict[str, Any]]:
     groups: dict[int, list[Board]] = {}
     for board in boards:
         groups.setdefault(board.task_id, []).append(board)
     found = []
     for task_id, some in groups.items():
-        task = face.store.tasks.by_id(task_id)
-        lines = [board_line(face, b) for b in _fullest(face, some)]
+        task = context.store.tasks.by_id(task_id)
+        lines = [board_line(context, b) for b in _fullest(context, some)]
         found.append({
-            "task": tidy(task.name), "href": face.links("tasks", task.slug), "lines": lines,
+            "task": tidy(task.name), "href": context.links("tasks", task.slug), "lines": lines,
         })  # fmt: skip
     return found
 
 
-def sota_page(face: Face, page: int = 1) -> dict[str, Any]:
+def sota_page(context: PageContext, page: int = 1) -> dict[str, Any]:
     """Every board with its best result."""
-    shown = _fullest(face, face.boards())
+    shown = _fullest(context, context.boards())
     pages = max(1, -(-len(shown) // BOARDS))
     page = min(max(1, page), pages)
     part = shown[(page - 1) * BOARDS : page * BOARDS]
-    return {"sota": _by_task(face, part), "boards": len(shown), "page": page, "pages": pages}
+    return {"sota": _by_task(context, part), "boards": len(shown), "page": page, "pages": pages}
 
 
 # tasks
 
 
-def tasks_page(face: Face) -> dict[str, Any]:
+def tasks_page(context: PageContext) -> dict[str, Any]:
     """The tree of tasks with counts of boards and papers."""
-    store = face.store
+    store = context.store
     alive = {t.id: t for t in store.tasks.all()}
     below: dict[int, list[int]] = {}
     for r in store.db.all("SELECT parent_id, child_id FROM task_parent"):
         if r[0] in alive and r[1] in alive:
             below.setdefault(r[0], []).append(r[1])
-    boards = _boards_of_tasks(face)
-    papers = {i: n for i, (_, n) in face.task_counts().items()}
+    boards = _boards_of_tasks(context)
+    papers = {i: n for i, (_, n) in context.task_counts().items()}
     hung = {c for some in below.values() for c in some}
 
     def node(task: Task, above: tuple[int, ...]) -> dict[str, Any]:
@@ -185,7 +182,7 @@ def tasks_page(face: Face) -> dict[str, Any]:
         kids = [node(t, (*above, task.id)) for t in under if t.id not in above] if deep else []
         return {
             "name": tidy(task.name, 120),
-            "href": face.links("tasks", task.slug),
+            "href": context.links("tasks", task.slug),
             "text": tidy(task.description, 160),
             "boards": boards.get(task.id, 0),
             "papers": papers.get(task.id, 0),
@@ -197,42 +194,35 @@ def tasks_page(face: Face) -> dict[str, Any]:
     return {"roots": [node(t, ()) for t in roots], "count": len(alive)}
 
 
-def _boards_of_tasks(face: Face) -> dict[int, int]:
+def _boards_of_tasks(context: PageContext) -> dict[int, int]:
     found: dict[int, int] = {}
-    for board in face.boards():
+    for board in context.boards():
         found[board.task_id] = found.get(board.task_id, 0) + 1
     return found
 
 
-def task_page(face: Face, task: Task) -> dict[str, Any]:
+def task_page(context: PageContext, task: Task) -> dict[str, Any]:
     """A task: its boards with their best, what hangs under it, papers."""
-    store = face.store
-
-    def link(t: Task) -> dict[str, str]:
-        return {"name": tidy(t.name, 120), "href": face.links("tasks", t.slug)}
-
-    data = [d for d in store.datasets.of_task(task.id) if face.toy or not d.toy]
-    whose, boards = _boards_for(face, task, data)
-    papers = store.papers.of_task(task.id, limit=30)
+    store = context.store
+    data = [d for d in store.datasets.of_task(task.id) if context.toy or not d.toy]
+    whose, boards = _boards_for(context, task, data)
     return {
-        "name": tidy(task.name),
-        "text": tidy(task.description, 2000),
-        "synonyms": [tidy(s, 60) for s in task.synonyms][:20],
-        "parents": [link(t) for t in store.tasks.parents(task.id)],
-        "kids": [link(t) for t in store.tasks.children(task.id)],
+        "task": task,
+        "parents": store.tasks.parents(task.id),
+        "kids": store.tasks.children(task.id),
         "whose": whose,
-        "lines": [board_line(face, b) for b in boards[: 5 * BOARDS]],
-        "datasets": [{"name": tidy(d.name, 80), "href": face.links("datasets", d.slug)}
-                     for d in data],
-        "papers": [_paper_line(face, p) for p in papers],
-        "licence": task.licence,
-    }  # fmt: skip
+        "lines": [board_line(context, b) for b in boards[: 5 * BOARDS]],
+        "datasets": data,
+        "papers": store.papers.of_task(task.id, limit=30),
+    }
 
 
-def _boards_for(face: Face, task: Task, data: Sequence[Dataset]) -> tuple[str, list[Board]]:
+def _boards_for(
+    context: PageContext, task: Task, data: Sequence[Dataset]
+) -> tuple[str, list[Board]]:
     """A task's own boards; without any, those of the tasks below it, or of its data sets."""
-    store = face.store
-    own = face.shown(store.boards.of_task(task.id))
+    store = context.store
+    own = context.shown(store.boards.of_task(task.id))
     if own:
         return "Benchmarks", own
     met, todo = {task.id}, [task]
@@ -240,8 +230,8 @@ def _boards_for(face: Face, task: Task, data: Sequence[Dataset]) -> tuple[str, l
         kids = [k for k in store.tasks.children(todo.pop().id) if k.id not in met]
         met |= {k.id for k in kids}
         todo += kids
-    below = [b for i in sorted(met) for b in face.shown(store.boards.of_task(i))]
+    below = [b for i in sorted(met) for b in context.shown(store.boards.of_task(i))]
     if below:
-        return "Benchmarks of the tasks below it", _fullest(face, below)
-    some = [b for d in data for b in face.shown(store.boards.of_dataset(d.id))]
-    return "Benchmarks on its data sets", _fullest(face, some)
+        return "Benchmarks of the tasks below it", _fullest(context, below)
+    some = [b for d in data for b in context.shown(store.boards.of_dataset(d.id))]
+    return "Benchmarks on its data sets", _fullest(context, some)

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from ..rows import Hit, Revision
-from ..submit import SubmissionForm, template
-from .face import Face
+from ..store.rows import Hit, Revision
+from ..store.search import findable
+from ..store.submit import SubmissionForm, template
+from .entities import declared
 from .links import web
-from .queries import site_models
-from .things import declared
+from .page_context import PageContext
+from .queries import SITE_PAPERS
+from .search_files import Line
 from .words import KIND_WORDS, day, plural, tidy
 
 __all__ = ["about_page", "hit_line", "search_index", "search_page", "submit_page"]
@@ -33,74 +35,52 @@ _LABELS = {
 _ACTIONS = {"create": "added", "update": "changed", "delete": "took off", "restore": "restored",
             "import": "imported", "migrate": "brought up to date"}  # fmt: skip
 _ENTITIES = {"entry": ("row",), "dataset": ("data set",), "code_link": ("code link",)}
-_PATHS = {"task": "tasks", "dataset": "datasets", "method": "methods", "model": "boards"}
 _WORDS = {"task": "Task", "dataset": "Data set", "method": "Method", "paper": "Paper",
-          "model": "Model"}  # fmt: skip
+          "model": "Model", "board": "Board"}  # fmt: skip
 
 
-def hit_line(face: Face, hit: Hit) -> dict[str, Any]:
+def hit_line(context: PageContext, hit: Hit) -> dict[str, Any]:
     """A search result with its address."""
+    links, text = context.links, hit.excerpt or ""
     if hit.kind == "paper":
-        href = face.links.paper(hit.id, hit.slug)
-    elif hit.kind == "model":
-        href = face.links("rows", hit.id)
+        href = links.paper(hit.id, hit.slug)
     else:
-        href = face.links(_PATHS[hit.kind], hit.slug)
-    return {
-        "kind": _WORDS[hit.kind],
-        "title": tidy(hit.title, 200),
-        "text": tidy(hit.excerpt or "", 200),
-        "href": href,
-    }
+        href = links("rows", hit.id) if hit.kind == "model" else links(f"{hit.kind}s", hit.slug)
+    if hit.kind == "board":
+        text = ", ".join(w for w in (text, context.names()[hit.id].apart) if w)
+    return {"kind": _WORDS[hit.kind], "title": tidy(hit.title, 200), "text": tidy(text, 200),
+            "href": href}  # fmt: skip
 
 
-def search_page(face: Face, query: str = "") -> dict[str, Any]:
+def search_page(context: PageContext, query: str = "") -> dict[str, Any]:
     """Hits of a query (live); the static page looks through its index by script."""
     words = tidy(query, 300)
-    hits = face.store.search(words, limit=15) if words and face.live else []
+    hits = context.store.search(words, limit=15) if words and context.live else []
     groups: dict[str, list[dict[str, Any]]] = {}
     for hit in hits:
-        line = hit_line(face, hit)
+        line = hit_line(context, hit)
         groups.setdefault(line["kind"], []).append(line)
     return {"query": words, "groups": groups, "count": len(hits)}
 
 
-def search_index(face: Face) -> Iterator[tuple[str, str, str, str]]:
-    """(kind, title, more words, address) of everything that the static search finds."""
-    store = face.store
-    for task in store.tasks.each():
-        yield "Task", tidy(task.name, 160), "", face.links("tasks", task.slug)
-    for data in store.datasets.each():
-        if face.toy or not data.toy:
-            more = tidy(data.full_name, 120)
-            yield "Data set", tidy(data.name, 160), more, face.links("datasets", data.slug)
-    for method in store.methods.each():
-        more = tidy(method.full_name, 120)
-        yield "Method", tidy(method.name, 160), more, face.links("methods", method.slug)
-    for paper_id in face.listed_papers():
-        paper = store.papers.by_id(paper_id)
-        href = face.links.paper(paper.id, paper.slug)
-        if href:
-            more = tidy(", ".join(paper.authors), 300)
-            yield "Paper", tidy(paper.title, 200), more, href
-    for row_id, model, backbone in site_models(store, toy=face.toy):
-        yield "Model", tidy(model, 160), tidy(backbone, 120), face.links("rows", row_id)
-    names = face.names()
-    for board in face.boards():
-        name = names[board.id]
-        title = f"{tidy(name.task)} on {tidy(name.dataset)}"
-        more = ", ".join(w for w in (tidy(board.split, 60), tidy(name.apart, 60)) if w)
-        yield "Board", title, more, face.links("boards", board.slug)
+def search_index(context: PageContext) -> Iterator[tuple[Hit, Line]]:
+    """Everything that the static search finds, as :func:`~.search_files.search_files` takes it."""
+    boards = {b.id for b in context.boards()}
+    for hit in findable(context.store.db, toy=context.toy, papers=SITE_PAPERS):
+        if hit.kind != "board" or hit.id in boards:
+            line = hit_line(context, hit)
+            if line["href"]:
+                yield hit, (line["kind"], line["title"], line["text"], line["href"])
 
 
 def submit_page(
-    face: Face, *, values: Mapping[str, str] | None = None,
+    context: PageContext, *, values: Mapping[str, str] | None = None,
     problems: Mapping[str, str] | None = None, token: str = "", sent: int | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The form, or the template and the command.
 
     Args:
-        face: Of the page.
+        context: Of the page.
         values: What was typed.
         problems: Field -> what is wrong.
         token: Against forged requests.
@@ -111,27 +91,14 @@ def submit_page(
     groups = [
         (title, [_field(n, fields[n], given, wrong) for n in names]) for title, names in _GROUPS
     ]
-    store = face.store
+    store = context.store
     lists = {
         "task": [t.name for t in store.tasks.all(limit=300)],
         "dataset": [d.name for d in store.datasets.all(limit=300)],
         "method": [m.name for m in store.methods.all(limit=300)],
-        "metric": [m.name for m in face.metrics()[:100]],
+        "metric": [m.name for m in context.metrics()[:100]],
         "protocol": [r[0] for r in store.db.all("SELECT name FROM protocol LIMIT 300")],
     }
-    queue = [
-        {
-            "id": s.id,
-            "status": s.status,
-            "model": tidy(s.payload.get("model_name", ""), 100),
-            "dataset": tidy(s.payload.get("dataset", ""), 80),
-            "value": tidy(s.payload.get("value", ""), 40),
-            "note": tidy(s.note, 200),
-            "created": day(s.created),
-            "href": face.links("rows", s.entry_id) if s.entry_id else None,
-        }
-        for s in store.submissions.queue(None)[-50:]
-    ]
     return {
         "groups": groups,
         "lists": {k: [tidy(v, 120) for v in some] for k, some in lists.items()},
@@ -140,7 +107,7 @@ def submit_page(
         "problems": wrong,
         "other": [v for k, v in wrong.items() if k not in fields],
         "sent": sent,
-        "queue": queue[::-1],
+        "queue": store.submissions.queue(None)[:-51:-1],
         "labels": _LABELS,
     }
 
@@ -162,21 +129,21 @@ def _field(
     }
 
 
-def about_page(face: Face) -> dict[str, Any]:
+def about_page(context: PageContext) -> dict[str, Any]:
     """Licence, attribution, the metric registry, the rules of verification, history."""
-    store = face.store
+    store = context.store
     imports = [
         {"file": tidy(i.file, 120), "licence": tidy(i.licence, 60), "sha256": i.sha256[:16],
          "started": day(i.started), "added": i.added, "quarantined": i.quarantined,
          "complete": i.complete}
-        for i in store.imports.all()
+        for i in store.imports.every()
     ]  # fmt: skip
     return {
         "kinds": [(k, w) for k, w in KIND_WORDS.items()],
-        "metrics": declared(face),
+        "metrics": declared(context),
         "imports": imports,
         "latest": _latest(store.history(limit=2000)),
-        "totals": {k: v for k, v in face.totals().items() if v},
+        "totals": {k: v for k, v in context.totals().items() if v},
         "page": web("https://paperswithcode.com"),
     }
 

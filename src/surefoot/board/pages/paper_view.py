@@ -5,59 +5,48 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..entries import PaperResult
-from ..rows import Paper
-from .face import Face
+from ..store.entries import PaperResult
+from ..store.rows import Paper
+from .entities import facts_of_curves
 from .links import web
-from .things import facts_of_curves
-from .words import alpha_words, day, detail, source_label, tidy
+from .page_context import BoardName, PageContext, Places
+from .words import tidy
 
 __all__ = ["paper_page"]
 
 _MOST = 2000  # lines of the full table
 
 
-def paper_page(face: Face, paper: Paper) -> dict[str, Any]:
+def paper_page(context: PageContext, paper: Paper) -> dict[str, Any]:
     """A paper's page as plain data."""
-    store = face.store
-    table = [r for r in store.entries.paper_table(paper.id) if face.toy or not r.entry.toy]
+    store = context.store
+    table = [r for r in store.entries.paper_table(paper.id) if context.toy or not r.entry.toy]
     own = {m.id for m in store.methods.of_paper(paper.id) if m.paper_id == paper.id}
     short = _short(table, own, lambda m: store.metrics.get(m).direction == "lower")
-    summary = "summary" in str(paper.extra.get("abstract_is", ""))
     return {
-        "title": tidy(paper.title, 400),
-        "authors": [tidy(a, 100) for a in paper.authors],
-        "date": day(paper.date),
-        "iso": paper.date,
-        "venue": tidy(paper.venue, 120),
-        "deleted": day(paper.deleted),
-        "tasks": [{"name": tidy(t.name, 80), "href": face.links("tasks", t.slug)}
-                  for t in store.tasks.of_paper(paper.id)],
-        "methods": [{"name": tidy(m.name, 80), "href": face.links("methods", m.slug),
-                     "own": m.id in own, "text": tidy(m.description, 160)}
-                    for m in store.methods.of_paper(paper.id)],
-        "datasets": [{"name": tidy(d.name, 80), "href": face.links("datasets", d.slug)}
-                     for d in store.datasets.of_paper(paper.id)],
-        "paper_links": _links(face, paper),
-        "abstract": tidy(paper.abstract, 8000),
-        "summary": summary,
-        "short": [_line(face, r) for r in short],
-        "lines": [_line(face, r) for r in table[:_MOST]] if len(table) > len(short) else [],
+        "paper": paper,
+        "tasks": store.tasks.of_paper(paper.id),
+        "methods": store.methods.of_paper(paper.id),
+        "own": own,
+        "datasets": store.datasets.of_paper(paper.id),
+        "paper_links": _links(context, paper),
+        "summary": "summary" in str(paper.extra.get("abstract_is", "")),
+        "short": [_line(context, r) for r in short],
+        "lines": [_line(context, r) for r in table[:_MOST]] if len(table) > len(short) else [],
         "oracle": any(r.result.selection == "oracle" for r in short),
         "total": len(table),
         "left_out": max(0, len(table) - _MOST),
-        "curves": facts_of_curves(face, paper.id),
-        "related": [_related(face, *r) for r in store.papers.related(paper.id)],
-        "licence": paper.licence,
-    }  # fmt: skip
+        "curves": facts_of_curves(context, paper.id),
+        "related": store.papers.related(paper.id),
+    }
 
 
-def _links(face: Face, paper: Paper) -> list[dict[str, Any]]:
+def _links(context: PageContext, paper: Paper) -> list[dict[str, Any]]:
     links = [
         {"words": "Paper", "url": web(paper.url_abs), "style": "main", "title": ""},
         {"words": "PDF", "url": web(paper.url_pdf), "style": "", "title": ""},
     ]
-    for code in face.store.code.of_paper(paper.id)[:8]:
+    for code in context.store.code.of_paper(paper.id)[:8]:
         words = "Code (official)" if code.official else "Code"
         told = tidy(code.url, 100).partition("://")[2]
         told += f", {tidy(code.framework, 30)}" if code.framework else ""
@@ -103,43 +92,5 @@ def _model(one: PaperResult) -> tuple[str, str, str]:
     return one.entry.model_name, one.entry.backbone, one.entry.setting
 
 
-def _line(face: Face, one: PaperResult) -> dict[str, Any]:
-    places = face.places(one.board, one.metric)
-    rank, reason = places.rows.get(one.entry.id, (None, ""))
-    return {
-        "task": tidy(one.task, 80),
-        "task_href": face.links("tasks", face.names()[one.board.id].task_slug),
-        "dataset": tidy(one.dataset, 80),
-        "split": "" if one.board.split in ("unspecified", "test") else tidy(one.board.split, 40),
-        "board_href": face.links("boards", one.board.slug),
-        "metric": tidy(one.metric, 80),
-        "value": tidy(one.value, 60),
-        "key": one.result.value,
-        "model": tidy(one.model, 120),
-        "detail": detail(one.entry, one.result),
-        "alpha": alpha_words(one.result),
-        "href": face.links("rows", one.entry.id),
-        "kind": one.entry.kind,
-        "date": one.entry.dated,
-        "rank": rank,
-        "reason": reason,
-        "oracle": one.result.selection == "oracle",
-        "of": places.of,
-        "headline": one.result.headline,
-        "source": source_label(one.entry.source),
-    }
-
-
-def _related(face: Face, paper: Paper, methods: int, tasks: int) -> dict[str, Any]:
-    shared = []
-    if methods:
-        shared.append(f"{methods} shared method{'s' if methods > 1 else ''}")
-    if tasks:
-        shared.append(f"{tasks} shared task{'s' if tasks > 1 else ''}")
-    return {
-        "title": tidy(paper.title, 200),
-        "href": face.links.paper(paper.id, paper.slug) or web(paper.url_abs),
-        "date": day(paper.date),
-        "venue": tidy(paper.venue, 60),
-        "shared": ", ".join(shared),
-    }
+def _line(context: PageContext, one: PaperResult) -> tuple[PaperResult, BoardName, Places]:
+    return one, context.names()[one.board.id], context.places(one.board, one.metric)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..store import Store
+from ..store.store import Store
 from .table import PAGE
 from .words import count, plural
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from ..database import Database
-from ..entries import Curves
-from ..rows import Curve, Dataset, Method, Paper
-from ..store import Store
+from ..store.database import Database
+from ..store.rows import Dataset, Method, Paper
+from ..store.store import Store
 
 __all__ = [
+    "SITE_PAPERS",
     "board_names",
-    "curves",
-    "curves_of_paper",
     "datasets_page",
     "method_counts",
     "methods_page",
@@ -20,18 +18,16 @@ __all__ = [
     "papers_with_results",
     "reproduced_ids",
     "shared_models",
-    "site_models",
     "site_papers",
     "without_toy",
 ]
 
-_BY_NAME = "ORDER BY name COLLATE NOCASE, id LIMIT ? OFFSET ?"
-_SITE_PAPERS = (
-    "SELECT paper_id FROM entry WHERE deleted IS NULL AND paper_id IS NOT NULL "
+SITE_PAPERS = (
+    "id IN (SELECT paper_id FROM entry WHERE deleted IS NULL AND paper_id IS NOT NULL "
     "UNION SELECT paper_id FROM method WHERE deleted IS NULL AND paper_id IS NOT NULL "
     "UNION SELECT paper_id FROM dataset WHERE deleted IS NULL AND paper_id IS NOT NULL "
     "UNION SELECT paper_id FROM curve WHERE deleted IS NULL AND paper_id IS NOT NULL "
-    "UNION SELECT id FROM paper WHERE deleted IS NULL AND import_id IS NULL"
+    "UNION SELECT id FROM paper WHERE deleted IS NULL AND import_id IS NULL)"
 )
 
 
@@ -59,14 +55,13 @@ def only_submitted(db: Database) -> set[int]:
 
 def papers_with_results(store: Store) -> set[int]:
     """Ids of papers that belong on a site: with results, methods, data or curves, or seeded."""
-    return {r[0] for r in store.db.all(_SITE_PAPERS)}
+    return {r[0] for r in store.db.all(f"SELECT id FROM paper WHERE {SITE_PAPERS}")}
 
 
 def site_papers(store: Store) -> list[int]:
     """Those of :func:`papers_with_results` that are alive, newest first."""
     rows = store.db.all(
-        f"SELECT id FROM paper WHERE deleted IS NULL AND id IN ({_SITE_PAPERS}) "
-        "ORDER BY date DESC, id"
+        f"SELECT id FROM paper WHERE deleted IS NULL AND {SITE_PAPERS} ORDER BY date DESC, id"
     )
     return [r[0] for r in rows]
 
@@ -104,51 +99,33 @@ def paper_counts(store: Store, paper_ids: list[int]) -> dict[int, tuple[int, int
 
 def methods_page(store: Store, limit: int, offset: int) -> list[Method]:
     """Methods: those with curves or results first, then by name."""
-    rows = store.db.all(
-        "SELECT method.* FROM method LEFT JOIN (SELECT method_id, count(*) AS n FROM entry "
-        "WHERE deleted IS NULL GROUP BY method_id) AS used ON used.method_id = method.id "
-        "WHERE deleted IS NULL ORDER BY coalesce(n, 0) DESC, name COLLATE NOCASE, id "
-        "LIMIT ? OFFSET ?",
+    return store.methods.select(
+        "LEFT JOIN (SELECT method_id, count(*) AS n FROM entry WHERE deleted IS NULL "
+        "GROUP BY method_id) AS used ON used.method_id = method.id WHERE deleted IS NULL "
+        "ORDER BY coalesce(n, 0) DESC, name COLLATE NOCASE, id LIMIT ? OFFSET ?",
         limit,
         offset,
     )
-    return [store.methods._read(r) for r in rows]
 
 
 def method_counts(store: Store) -> dict[int, tuple[int, int]]:
     """Method id -> (results, curves), where there are any."""
-    found: dict[int, tuple[int, int]] = {}
-    for r in store.db.all(
+    rows = store.db.all(
         "SELECT method_id, sum(results), sum(curves) FROM (SELECT method_id, 1 AS results, "
         "0 AS curves FROM entry WHERE deleted IS NULL UNION ALL SELECT method_id, 0, 1 FROM curve "
         "WHERE deleted IS NULL) WHERE method_id IS NOT NULL GROUP BY method_id"
-    ):
-        found[r[0]] = (int(r[1]), int(r[2]))
-    return found
+    )
+    return {r[0]: (int(r[1]), int(r[2])) for r in rows}
 
 
 def datasets_page(store: Store, limit: int, offset: int) -> list[Dataset]:
     """Data sets of their own (no parts) by name."""
-    rows = store.db.all(
-        f"SELECT * FROM dataset WHERE deleted IS NULL AND parent_id IS NULL {_BY_NAME}",
+    return store.datasets.select(
+        "WHERE deleted IS NULL AND parent_id IS NULL ORDER BY name COLLATE NOCASE, id "
+        "LIMIT ? OFFSET ?",
         limit,
         offset,
     )
-    return [store.datasets._read(r) for r in rows]
-
-
-def curves(store: Store, row_id: int) -> Curve:
-    """One curve."""
-    table: Curves = store.curves
-    return table.by_id(row_id)
-
-
-def curves_of_paper(store: Store, paper_id: int) -> list[Curve]:
-    """Curves that a paper publishes."""
-    rows = store.db.all(
-        "SELECT * FROM curve WHERE paper_id = ? AND deleted IS NULL ORDER BY id", paper_id
-    )
-    return [store.curves._read(r) for r in rows]
 
 
 def reproduced_ids(store: Store, board_id: int) -> set[int]:
@@ -179,18 +156,6 @@ def shared_models(store: Store, board_id: int) -> list[tuple[int, int]]:
         board_id,
     )
     return [(int(r[0]), int(r[1])) for r in rows]
-
-
-def site_models(store: Store, *, toy: bool) -> list[tuple[int, str, str]]:
-    """Every model and backbone once: (id of a row, model, backbone)."""
-    rows = store.db.all(
-        "SELECT min(entry.id) AS id, model_name, backbone FROM entry JOIN board "
-        "ON board.id = board_id JOIN dataset ON dataset.id = dataset_id "
-        "WHERE entry.deleted IS NULL AND board.deleted IS NULL "
-        "AND (? OR (entry.toy = 0 AND dataset.toy = 0)) GROUP BY model_name, backbone ORDER BY id",
-        int(toy),
-    )
-    return [(int(r["id"]), r["model_name"], r["backbone"]) for r in rows]
 
 
 def without_toy(store: Store) -> tuple[int, int]:

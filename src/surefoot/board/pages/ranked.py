@@ -10,14 +10,17 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from ..metrics_registry import Metric
-from ..ranking import ORACLE, Standing, rank_pairs
-from ..rows import Board
-from ..store import Store
+from ..store.metrics import Metric
+from ..store.ranking import ORACLE, Standing, rank_pairs
+from ..store.rows import Board
+from ..store.store import Store
 
 __all__ = ["BoardRows", "Cache", "board_rows"]
+
+
+T = TypeVar("T")
 
 
 class Cache:
@@ -41,13 +44,14 @@ class Cache:
                 self._held = 0
                 self._stamp = stamp
 
-    def get(self, key: Hashable, make: Callable[[], Any], size: Callable[[Any], int]) -> Any:
+    def get(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
         """What is kept under the key, or what ``make`` makes."""
         with self._lock:
             stamp = self._stamp
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key][1]
+                kept: T = self._kept[key][1]
+                return kept
         made = make()
         with self._lock:
             if stamp == self._stamp:
@@ -107,6 +111,4 @@ def board_rows(
         rest = [replace(r, rank=None, ties_best=None, ties_above=None, reason=why) for r in waiting]
         return BoardRows(board, known, (*ranked, *rest))
 
-    key = ("rows", board.id, name, toy)
-    found: BoardRows = cache.get(key, make, lambda b: len(b.rows) + 1)
-    return found
+    return cache.get(("rows", board.id, name, toy), make, lambda b: len(b.rows) + 1)

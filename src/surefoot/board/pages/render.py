@@ -1,4 +1,4 @@
-"""From plain data to HTML: one environment, autoescape on, for both faces."""
+"""From plain data to HTML: one environment, autoescape on, for the site and the server."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...drawing import script, stylesheet
-from .links import Links
-from .words import KIND_WORDS, clean, count, plural
+from .links import Links, web
+from .words import KIND_WORDS, clean, count, day, detail, plural, signed, tidy
 
 __all__ = ["ASSETS", "POLICY", "Chrome", "asset", "environment", "prepare", "render"]
 
@@ -39,7 +39,7 @@ _NAV = (
 
 
 class Chrome(Protocol):
-    """What stands around every page: a :class:`~.face.Face`, or less where no store is open."""
+    """What stands around every page: a :class:`~.page_context.PageContext`, or less."""
 
     @property
     def links(self) -> Links:
@@ -66,9 +66,9 @@ def environment() -> Environment:
         auto_reload=False,
         finalize=_shown,
     )
-    made.filters["count"] = count
-    made.globals["plural"] = plural
-    made.globals["kind_words"] = KIND_WORDS
+    for used in (count, day, signed, tidy, web):
+        made.filters[used.__name__] = used
+    made.globals |= {"detail": detail, "kind_words": KIND_WORDS, "plural": plural}
     return made
 
 
@@ -96,29 +96,29 @@ def asset(name: str) -> str:
 
 
 def render(
-    face: Chrome, template: str, data: Mapping[str, Any], *, section: str = "", title: str = "",
+    context: Chrome, template: str, data: Mapping[str, Any], *, section: str = "", title: str = "",
     robots: bool = True,
 ) -> str:  # fmt: skip
     """One page as HTML.
 
     Args:
-        face: Of the page.
+        context: Of the page.
         template: Name without its ending.
         data: From a view.
         section: Which part of the site it belongs to.
         title: In the browser's tab.
         robots: Whether search engines may list it.
     """
-    links = face.links
+    links = context.links
     page = environment().get_template(f"{template}.html.j2")
     return page.render(
         **data,
         links=links,
-        live=face.live,
-        writable=face.writable,
+        live=context.live,
+        writable=context.writable,
         nav=[(words, links(part), part == section) for words, part in _NAV],
         home=links(),
         title_words=title,
-        policy=Markup(POLICY.format(file=" file:")) if not face.live else "",
+        policy=Markup(POLICY.format(file=" file:")) if not context.live else "",
         robots=robots,
     )

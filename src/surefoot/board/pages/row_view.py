@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from ..ranking import Agreement, Standing
-from ..rows import Board, Entry, Result, Revision, Source
-from .face import Face
+from ..store.rows import Board, Entry, Result, Revision, Source
 from .headings import heading, metric_facts
 from .links import web
-from .words import KIND_WORDS, alpha_words, count, day, interval, number, signed, tidy
+from .page_context import PageContext
+from .words import KIND_WORDS, alpha_words, count, day, interval, number, tidy
 
 __all__ = ["row_page"]
 
@@ -27,19 +25,17 @@ _QUALITY = {
 }
 
 
-def row_page(face: Face, entry: Entry) -> dict[str, Any]:
+def row_page(context: PageContext, entry: Entry) -> dict[str, Any]:
     """A row's page as plain data."""
-    store = face.store
+    store = context.store
     board = store.boards.by_id(entry.board_id)
-    paper = None
-    if entry.paper_id is not None:
-        cited = store.papers.by_id(entry.paper_id)
-        paper = {"title": tidy(cited.title), "href": face.links.paper(cited.id, cited.slug)
-                 or web(cited.url_abs)}  # fmt: skip
+    cited, paper = context.paper(entry.paper_id), None
+    if cited is not None:
+        paper = {"title": tidy(cited.title), "href": context.links.read(cited)}
     elif entry.paper_title:
         paper = {"title": tidy(entry.paper_title, 300), "href": web(entry.paper_url)}
     method = store.methods.by_id(entry.method_id) if entry.method_id is not None else None
-    head = heading(face, board)
+    head = heading(context, board)
     return {
         "title": f"{tidy(entry.model_name, 160)} on {head['dataset']}",
         "board": head,
@@ -47,23 +43,22 @@ def row_page(face: Face, entry: Entry) -> dict[str, Any]:
         "kind_words": KIND_WORDS[entry.kind],
         "deleted": day(entry.deleted),
         "toy": entry.toy,
-        "facts": _facts(face, entry),
+        "facts": _facts(context, entry),
         "paper": paper,
-        "method": None if method is None else {
-            "name": tidy(method.name), "href": face.links("methods", method.slug)},
+        "method": method,
         "code": _links(entry.code_links),
         "models": _links(entry.model_links),
-        "results": [_result(face, r, _place(face, board, entry, r)) for r in entry.results],
-        "checks": _checks(face, entry),
+        "results": [_result(context, board, entry, r) for r in entry.results],
+        "checks": store.agreements(entry),
         "source": _source(entry.source),
         "also": [tidy(a, 200) for a in entry.source.also],
         "licence": entry.licence,
-        "history": [_line(r) for r in _history(face, entry)],
+        "history": [(r, _changes(r)) for r in _history(context, entry)],
         "key": entry.row_key,
     }  # fmt: skip
 
 
-def _facts(face: Face, entry: Entry) -> list[tuple[str, str]]:
+def _facts(context: PageContext, entry: Entry) -> list[tuple[str, str]]:
     facts = [
         ("Backbone", tidy(entry.backbone, 300)),
         ("Setting", tidy(entry.setting, 300)),
@@ -80,33 +75,7 @@ def _links(data: Any) -> list[dict[str, str]]:
     return [{"url": u, "title": tidy(t or u, 120)} for u, t in found if u]
 
 
-def _place(face: Face, board: Board, entry: Entry, result: Result) -> str:
-    """Where a number stands on its board, in words."""
-
-    def make() -> dict[int, str]:
-        return _places(face.rows(board, result.metric).rows)
-
-    key = ("places", board.id, result.metric, face.toy)
-    found: dict[int, str] = face.cache.get(key, make, lambda p: 1 + len(p) // 8)
-    return "" if entry.deleted else found.get(entry.id, "")
-
-
-def _places(rows: Sequence[Standing]) -> dict[int, str]:
-    """Entry id -> its place; of all rows at once, since every row of a board has a page."""
-    times = Counter(r.rank for r in rows if r.rank is not None)
-    of = count(times.total())
-    found = {}
-    for r in rows:
-        if r.rank is None:
-            found[r.entry.id] = f"Not ranked: {r.reason}." if r.reason else ""
-            continue
-        shared = ", shared" if times[r.rank] > 1 else ""
-        tied = ", cannot be told from the best" if r.ties_best and r.rank != 1 else ""
-        found[r.entry.id] = f"Rank {r.rank} of {of}{shared}{tied}."
-    return found
-
-
-def _result(face: Face, result: Result, place: str) -> dict[str, Any]:
+def _result(context: PageContext, board: Board, entry: Entry, result: Result) -> dict[str, Any]:
     parts = [
         ("interval", f"95 % interval {interval(result)} ({result.interval})"
          if result.low is not None else interval(result)),
@@ -118,10 +87,10 @@ def _result(face: Face, result: Result, place: str) -> dict[str, Any]:
          if result.manifest != "unknown" else ""),
     ]  # fmt: skip
     return {
-        "metric": metric_facts(face.store.metrics.get(result.metric)),
+        "metric": metric_facts(context.store.metrics.get(result.metric)),
         "raw": tidy(result.raw, 200),
         "told": [words for _, words in parts if words],
-        "place": place,
+        "place": "" if entry.deleted else context.places(board, result.metric).words(entry.id),
         "unread": result.value is None,
     }
 
@@ -130,34 +99,6 @@ def _seeds(seeds: int | None) -> str:
     if not seeds:
         return ""
     return "one seed" if seeds == 1 else f"mean of {seeds} seeds"
-
-
-def _checks(face: Face, entry: Entry) -> list[dict[str, Any]]:
-    store = face.store
-    if entry.kind == "reproduced":
-        ids = [r.reproduces_id for r in entry.results if r.reproduces_id is not None]
-        firsts = {store.results.by_id(i).entry_id for i in ids}
-        pairs = [
-            (first, verdict)
-            for first in map(store.entries.full, sorted(firsts))
-            for other, verdict in store.agreements(first)
-            if other.id == entry.id
-        ]
-    else:
-        pairs = store.agreements(entry)
-    return [_check(face, other, verdict) for other, verdict in pairs]
-
-
-def _check(face: Face, other: Entry, verdict: Agreement) -> dict[str, Any]:
-    return {
-        "model": tidy(other.model_name, 120),
-        "kind": other.kind,
-        "href": face.links("rows", other.id),
-        "verdict": verdict.verdict,
-        "difference": "" if verdict.difference is None else signed(verdict.difference, 2),
-        "reason": tidy(verdict.reason, 300),
-        "numbers": ", ".join(tidy(r.raw, 40) for r in other.results),
-    }
 
 
 def _source(source: Source) -> list[tuple[str, str]]:
@@ -170,26 +111,19 @@ def _source(source: Source) -> list[tuple[str, str]]:
     return found
 
 
-def _history(face: Face, entry: Entry) -> list[Revision]:
-    lines = face.store.history("entry", entry.id)
+def _history(context: PageContext, entry: Entry) -> list[Revision]:
+    lines = context.store.history("entry", entry.id)
     for result in entry.results:
-        lines += face.store.history("result", result.id)
+        lines += context.store.history("result", result.id)
     return sorted(lines, key=lambda r: r.id)
 
 
-def _line(one: Revision) -> dict[str, Any]:
-    changes = []
-    if one.action in ("update", "delete", "restore"):
-        old, new = one.old or {}, one.new or {}
-        changes = [(k, _short(old.get(k)), _short(new.get(k))) for k in sorted(new)]
-    return {
-        "at": tidy(one.at.replace("T", " ").replace("Z", " UTC")),
-        "who": tidy(one.who, 80) or "unknown",
-        "action": one.action,
-        "entity": one.entity,
-        "note": tidy(one.note, 300),
-        "changes": changes,
-    }
+def _changes(one: Revision) -> list[tuple[str, str, str]]:
+    """Column, what it was, what it became."""
+    if one.action not in ("update", "delete", "restore"):
+        return []
+    old, new = one.old or {}, one.new or {}
+    return [(k, _short(old.get(k)), _short(new.get(k))) for k in sorted(new)]
 
 
 def _short(value: Any) -> str:

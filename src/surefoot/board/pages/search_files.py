@@ -1,94 +1,109 @@
-"""The static search: what its script looks through.
+"""The search of the static site: the board's index as files that its script reads.
 
-Up to :data:`WHOLE` entries lie in one file, which the script reads whole. Of a whole archive that
-would be 25 MB and a frozen phone. There every word leads, by its first two letters, to a file that
-says which entries hold it, and the entries lie in small blocks: a query loads some 100 kB. The
-words are sorted on disk, so that memory does not grow with the board.
+Every word of the index leads, by its first two letters, to a file that says which entries hold it,
+and the entries lie in small blocks, so that a query loads some 100 kB of a whole archive. A site of
+at most :data:`WHOLE` entries has all of it in one file. Script and server look in the same way, at
+the same words (``store/search.py``); ``tests/board/pages/test_search_files.py`` compares them.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
-import unicodedata
 from collections.abc import Iterable, Iterator
-from contextlib import closing
-from itertools import chain, groupby, islice
+from itertools import chain, count, groupby, pairwise
 from operator import itemgetter
+from typing import Any
 
-__all__ = ["BLOCK", "WHOLE", "search_files", "words_of"]
+from ..store.rows import Hit
+from ..store.search_index import KINDS
 
-WHOLE = 5000
+__all__ = ["BLOCK", "WHOLE", "Line", "script_json", "search_files"]
+
+WHOLE = 1000
 """Entries that one file holds, at most."""
 
 BLOCK = 64
 """Entries of one block."""
 
 Line = tuple[str, str, str, str]
-_WORD = re.compile(r"[^\W_]+", re.UNICODE)
+"""Kind, title, more words and address of an entry, as a reader sees them."""
+
+_MODEL = KINDS.index("model")
 
 
-def words_of(text: str) -> list[str]:
-    """Words as the script sees them: NFKD, without marks, small."""
-    plain = unicodedata.normalize("NFKD", text)
-    if not plain.isascii():
-        plain = "".join(c for c in plain if not unicodedata.category(c).startswith("M"))
-    return _WORD.findall(plain.lower())
-
-
-def search_files(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+def search_files(
+    db: sqlite3.Connection, lines: Iterable[tuple[Hit, Line]]
+) -> Iterator[tuple[str, str]]:
     """(name, text) of the files of the search.
 
     Args:
-        lines: (kind, title, more words, address) of everything that can be found.
+        db: An open board; it gets temporary tables while the files are made.
+        lines: Everything that can be found on the site, in the order of equally good hits.
     """
-    rest = iter(lines)
-    first = list(islice(rest, WHOLE + 1))
-    if len(first) <= WHOLE:
-        yield "assets/search-index.js", f"window.surefootIndex={script_json(first)};\n"
-        return
-    with closing(sqlite3.connect("")) as db:  # a file of its own that nobody sees
-        yield from _parts(db, chain(first, rest))
+    db.execute("CREATE TEMP TABLE spot (doc INTEGER PRIMARY KEY, place INTEGER)")
+    db.execute("CREATE TEMP TABLE line (code, kind, title, more, href)")
+    db.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, search_fts, instance)")
+    try:
+        for place, (hit, line) in enumerate(lines):
+            code = KINDS.index(hit.kind)
+            db.execute("INSERT INTO spot VALUES (?, ?)", (8 * hit.id + code, place))
+            db.execute("INSERT INTO line VALUES (?, ?, ?, ?, ?)", (str(code), *line))
+        # A model is found by what any of its rows says.
+        db.execute(
+            f"INSERT OR IGNORE INTO spot SELECT 8 * other.id + {_MODEL}, place FROM spot "
+            "JOIN entry ON entry.id = doc / 8 JOIN entry AS other "
+            "ON (other.model_name, other.backbone) = (entry.model_name, entry.backbone) "
+            f"WHERE doc % 8 = {_MODEL} AND other.deleted IS NULL"
+        )
+        yield from _files(db)
+    finally:
+        for table in ("vocabulary", "line", "spot"):
+            db.execute(f"DROP TABLE temp.{table}")
 
 
-def _parts(db: sqlite3.Connection, lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
-    """Blocks of entries, short titles first, since a hit in a short title tells more; words."""
-    db.execute("CREATE TABLE entry (kind, title, more, href)")
-    db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?)", lines)
-    db.execute("CREATE TABLE word (word, at)")
-    sorted_lines = db.execute("SELECT * FROM entry ORDER BY length(title), rowid")
-    count = 0
-    for number in range(10**9):
-        block = sorted_lines.fetchmany(BLOCK)
+def _files(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    kinds = "".join(r[0] for r in db.execute("SELECT code FROM line ORDER BY rowid"))
+    about: dict[str, Any] = {"block": BLOCK, "kinds": kinds, "prefixes": [], "parts": {}}
+    for key, data in chain(_blocks(db), _words(db)):
+        if key[0] == "w":
+            about["prefixes"].append(key[1:])
+        if len(kinds) <= WHOLE:
+            about["parts"][key] = data
+        else:
+            name = key if key[0] == "e" else f"w{key[1:].encode().hex()}"
+            yield f"search/{name}.js", f"surefootPart({script_json(key)},{script_json(data)});\n"
+    yield "assets/search-index.js", f"window.surefootIndex={script_json(about)};\n"
+
+
+def _blocks(db: sqlite3.Connection) -> Iterator[tuple[str, list[Line]]]:
+    rows = db.execute("SELECT kind, title, more, href FROM line ORDER BY rowid")
+    for number in count():
+        block = rows.fetchmany(BLOCK)
         if not block:
-            break
-        for one in block:
-            title = set(words_of(one[1]))
-            more = set(words_of(one[2])) - title
-            at = 2 * count  # an odd place: not in the title
-            db.executemany("INSERT INTO word VALUES (?, ?)", [(w, at) for w in title])
-            db.executemany("INSERT INTO word VALUES (?, ?)", [(w, at + 1) for w in more])
-            count += 1
-        yield f"search/e{number}.js", f"surefootEntries({number},{script_json(block)});\n"
-    prefixes = []
-    rows = db.execute("SELECT word, at FROM word ORDER BY word, at")
+            return
+        yield f"e{number}", [tuple(r) for r in block]
+
+
+def _words(db: sqlite3.Connection) -> Iterator[tuple[str, dict[str, list[int]]]]:
+    """Two letters -> each word that begins so -> its entries, ascending; short to write.
+
+    An entry is twice its place, and one more where the word is not in its title; each number is
+    told as its distance from the one before.
+    """
+    rows = db.execute(
+        "SELECT term, place, col <> 'title' FROM vocabulary CROSS JOIN spot USING (doc) "
+        "WHERE col <> 'kind' ORDER BY term"
+    )
     for prefix, some in groupby(rows, lambda r: r[0][:2]):
-        places = {word: _steps(r[1] for r in at) for word, at in groupby(some, itemgetter(0))}
-        prefixes.append(prefix)
-        name = prefix.encode().hex()
-        yield f"search/w{name}.js", f"surefootWords({script_json(prefix)},{script_json(places)});\n"
-    about = {"block": BLOCK, "count": count, "prefixes": prefixes}
-    yield "assets/search-index.js", f"window.surefootParts={script_json(about)};\n"
-
-
-def _steps(places: Iterable[int]) -> list[int]:
-    """Each number as its distance from the one before: shorter to write."""
-    found, last = [], 0
-    for at in places:
-        found.append(at - last)
-        last = at
-    return found
+        words: dict[str, list[int]] = {}
+        for word, found in groupby(some, itemgetter(0)):
+            places: dict[int, int] = {}
+            for _, place, elsewhere in found:
+                places[place] = min(elsewhere, places.get(place, 1))
+            at = sorted(2 * place + elsewhere for place, elsewhere in places.items())
+            words[word] = [b - a for a, b in pairwise([0, *at])]
+        yield f"w{prefix}", words
 
 
 def script_json(data: object) -> str:

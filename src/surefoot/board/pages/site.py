@@ -1,29 +1,30 @@
-"""The static face: every page as a file, linked relatively, readable from a disk."""
+"""The static site: every page as a file, linked relatively, readable from a disk."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import BoardError
-from ..store import Store
-from ..submit import template
+from ..store.store import Store
+from ..store.submit import template
+from .atomic_dir import replaced
 from .board_view import has_checks
 from .compare_view import partners
-from .face import Face
 from .links import Links, file_of
 from .others import search_index, search_page, submit_page
+from .page_context import PageContext
 from .plan import Plan, plan_site
 from .queries import papers_with_results
 from .ranked import Cache
 from .render import ASSETS, asset, environment, render
 from .search_files import script_json, search_files
-from .swap import replaced
 from .table import PAGE, make_rows
-from .views import LISTS, board_html, compare_html, list_html, row_html, rows_file, thing_html
+from .views import LISTS, board_html, compare_html, entity_html, list_html, row_html, rows_file
 
 __all__ = ["Site", "export_site"]
 
@@ -82,7 +83,7 @@ def export_site(
     _room(target, plan)
     if planned is not None:
         planned(plan)
-    face = Face(store, Links(False, papers=papers), Cache(), toy)
+    context = PageContext(store, Links(False, papers=papers), Cache(), toy)
     pages = files = 0
     folders: set[Path] = set()
     with (
@@ -90,7 +91,7 @@ def export_site(
         open(fresh / MARK, "w", encoding="utf-8", newline="\n") as mark,
     ):
         mark.write('{\n"files": [')
-        for name, text in _files(face, papers):
+        for name, text in _files(context, papers):
             path = fresh / name
             if path.parent not in folders:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,77 +150,76 @@ def _before(target: Path) -> set[str]:
     }
 
 
-def _files(face: Face, papers: set[int]) -> Iterator[tuple[str, str]]:
+def _files(context: PageContext, papers: set[int]) -> Iterator[tuple[str, str]]:
     """(name, text) of every file."""
     for name in ASSETS:
         yield f"assets/{name}", asset(name)
-    yield from search_files(search_index(face))
+    yield from search_files(context.store.db.connection, search_index(context))
     yield "submission-template.json", template()
     for name in LISTS:
         page, pages = 1, 1
         while page <= pages:
-            html, pages = list_html(face, name, page)
+            html, pages = list_html(context, name, page)
             yield file_of(*([name] if name else []), page=page), html
             page += 1
-    yield file_of("search"), render(face, "search", search_page(face), title="Search")
-    yield file_of("submit"), render(face, "submit", submit_page(face), section="submit",
+    yield file_of("search"), render(context, "search", search_page(context), title="Search")
+    yield file_of("submit"), render(context, "submit", submit_page(context), section="submit",
                                     title="Submit")  # fmt: skip
-    yield from _things(face.at(1), papers)
-    yield from _boards(face.at(1))
+    yield from _entities(context.at(1), papers)
+    yield from _boards(context.at(1))
 
 
-def _things(face: Face, papers: set[int]) -> Iterator[tuple[str, str]]:
-    store = face.store
-    for task in store.tasks.each():
-        yield file_of("tasks", task.slug), thing_html(face, "tasks", task.slug)
-    for data in store.datasets.each():
-        if face.toy or not data.toy:
-            yield file_of("datasets", data.slug), thing_html(face, "datasets", data.slug)
-    for method in store.methods.each():
-        yield file_of("methods", method.slug), thing_html(face, "methods", method.slug)
-    for paper_id in sorted(papers):
-        slug = store.papers.by_id(paper_id).slug
-        yield file_of("papers", slug), thing_html(face, "papers", slug)
+def _entities(context: PageContext, papers: set[int]) -> Iterator[tuple[str, str]]:
+    store = context.store
+    rows: dict[str, Iterable[Any]] = {
+        "tasks": store.tasks.each(),
+        "datasets": (d for d in store.datasets.each() if context.toy or not d.toy),
+        "methods": store.methods.each(),
+        "papers": map(store.papers.by_id, sorted(papers)),
+    }
+    for kind, some in rows.items():
+        for row in some:
+            yield file_of(kind, row.slug), entity_html(context, kind, row.slug)
 
 
-def _boards(face: Face) -> Iterator[tuple[str, str]]:
+def _boards(context: PageContext) -> Iterator[tuple[str, str]]:
     """Boards with the rows of large ones beside them, scatters, and every row's page."""
     pairs: set[tuple[int, int]] = set()
-    for board in face.boards():
+    for board in context.boards():
         page, pages = 1, 1
         while page <= pages:
-            html, pages = board_html(face, board.slug, page=page)
+            html, pages = board_html(context, board.slug, page=page)
             yield file_of("boards", board.slug, page=page), html
             page += 1
         if pages > 1:
-            yield rows_file(board.slug), _rows(face, board.slug)
-        pairs |= {p["pair"] for p in partners(face, board)}
-        for one in face.rows(board).rows:
-            yield file_of("rows", one.entry.id), row_html(face, one.entry.id)
-        yield from _taken_off(face, board.id)
+            yield rows_file(board.slug), _rows(context, board.slug)
+        pairs |= {p["pair"] for p in partners(context, board)}
+        for one in context.rows(board).rows:
+            yield file_of("rows", one.entry.id), row_html(context, one.entry.id)
+        yield from _taken_off(context, board.id)
     for across, up in sorted(pairs):
-        yield file_of("compare", f"{across}-{up}"), compare_html(face, across, up)
+        yield file_of("compare", f"{across}-{up}"), compare_html(context, across, up)
 
 
-def _taken_off(face: Face, board_id: int) -> Iterator[tuple[str, str]]:
+def _taken_off(context: PageContext, board_id: int) -> Iterator[tuple[str, str]]:
     """Rows that were taken off keep their page."""
-    rows = face.store.db.all(
+    rows = context.store.db.all(
         "SELECT id, toy FROM entry WHERE board_id = ? AND deleted IS NOT NULL", board_id
     )
     for r in rows:
-        if face.toy or not r["toy"]:
-            yield file_of("rows", r["id"]), row_html(face, r["id"])
+        if context.toy or not r["toy"]:
+            yield file_of("rows", r["id"]), row_html(context, r["id"])
 
 
-def _rows(face: Face, slug: str) -> str:
+def _rows(context: PageContext, slug: str) -> str:
     """All rows of a board as a script, from the template that makes them in the page."""
-    board = face.store.boards.get(slug)
-    found = face.rows(board)
+    board = context.store.boards.get(slug)
+    found = context.rows(board)
     others = tuple(m for m in board.metrics if m != found.metric.name)[:4]
-    made = make_rows(face, board.id, found.metric, found.rows, size=max(PAGE, len(found.rows)),
+    made = make_rows(context, board.id, found.metric, found.rows, size=max(PAGE, len(found.rows)),
                      others=others)  # fmt: skip
     row = environment().get_template("rows.html.j2").module.row  # type: ignore[attr-defined]
-    checks = has_checks(face, found)
+    checks = has_checks(context, found)
     # Browsers sort and filter by the first parts and make elements only of the rows that are shown.
     rows = [
         [list(i["sort"].values()), i["kind"], i["extra"], str(i["method"]),

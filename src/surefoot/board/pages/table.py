@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..metrics_registry import Metric
-from ..ranking import Standing
-from ..rows import Brief, Entry
-from ..text import fold
+from ..store.metrics import Metric
+from ..store.ranking import Standing
+from ..store.rows import Brief, Entry
+from ..store.text import fold
 from .checks import check_of
-from .face import Face
 from .links import web
+from .page_context import PageContext
 from .words import alpha_words, day, detail, interval, source_label, tidy
 
 __all__ = ["PAGE", "SORTS", "Query", "Rows", "make_rows", "select"]
@@ -109,26 +109,26 @@ class Maker:
     """Makes the rows of one board; papers and code are looked up once each.
 
     Args:
-        face: Of the page.
+        context: Of the page.
         board_id: Whose rows.
         metric: That ranks.
     """
 
-    def __init__(self, face: Face, board_id: int, metric: Metric) -> None:
-        self.face, self.metric = face, metric
-        self.reproduced = face.reproduced(board_id)
+    def __init__(self, context: PageContext, board_id: int, metric: Metric) -> None:
+        self.context, self.metric = context, metric
+        self.reproduced = context.reproduced(board_id)
         self._papers: dict[int, tuple[str, str | None, list[dict[str, Any]]]] = {}
 
     def paper(self, paper_id: int) -> tuple[str, str | None, list[dict[str, Any]]]:
         """Title, address, code links of a paper."""
         if paper_id not in self._papers:
-            store = self.face.store
+            store = self.context.store
             paper = store.papers.by_id(paper_id)
             code = [
                 {"url": web(c.url), "official": bool(c.official)}
                 for c in store.code.of_paper(paper_id)
             ]
-            href = self.face.links.paper(paper.id, paper.slug) or web(paper.url_abs)
+            href = self.context.links.read(paper)
             self._papers[paper_id] = (paper.title, href, [c for c in code if c["url"]])
         return self._papers[paper_id]
 
@@ -162,7 +162,7 @@ class Maker:
             "model": tidy(e.model_name, 160),
             "detail": detail(e, r),
             "oracle": r.selection == "oracle",
-            "href": self.face.links("rows", e.id),
+            "href": self.context.links("rows", e.id),
             "kind": e.kind,
             "toy": e.toy,
             "raw": tidy(r.raw, 60),
@@ -176,7 +176,7 @@ class Maker:
             "source": source_label(e.source),
             "method": e.method_id or 0,
             "others": [self._other(e, m) for m in range(len(self.others))],
-            "check": check_of(self.face, e, r, r.id in self.reproduced),
+            "check": check_of(self.context, e, r, r.id in self.reproduced),
             "words": _haystack(one),
             "sort": self._keys(one, e),
         }
@@ -205,13 +205,13 @@ class Maker:
 
 
 def make_rows(
-    face: Face, board_id: int, metric: Metric, rows: Sequence[Standing], *,
+    context: PageContext, board_id: int, metric: Metric, rows: Sequence[Standing], *,
     query: Query | None = None, page: int = 1, size: int = PAGE, others: tuple[str, ...] = (),
 ) -> Rows:  # fmt: skip
     """A page of a board's table.
 
     Args:
-        face: Of the page.
+        context: Of the page.
         board_id: Whose rows.
         metric: That ranks.
         rows: All of them, in order.
@@ -220,7 +220,7 @@ def make_rows(
         size: Rows of a page.
         others: Further metrics to show.
     """
-    maker = Maker(face, board_id, metric)
+    maker = Maker(context, board_id, metric)
     maker.others = others
     query = query or Query()
     kept = select(rows, query, lambda e: bool(maker.code(e)))
@@ -231,7 +231,7 @@ def make_rows(
         if one.rank is not None:
             times[one.rank] = times.get(one.rank, 0) + 1
     part = kept[(page - 1) * size : page * size]
-    whole = face.store.entries.several([r.entry.id for r in part])
+    whole = context.store.entries.several([r.entry.id for r in part])
     items = [
         maker.row(r, whole[r.entry.id], r.rank is not None and times[r.rank] > 1) for r in part
     ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from ..metrics_registry import Metric
-from ..rows import Brief, Entry, Kind, Result, Source
+from ..store.metrics import Metric
+from ..store.rows import Brief, Entry, Kind, Result, Source
 
 __all__ = [
     "KINDS",

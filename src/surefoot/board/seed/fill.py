@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
-from ..archive_format import OWN_LICENCE as LICENCE
-from ..rows import CodeLink, Dataset, Method, Paper, Protocol
-from ..store import Store
+from ..archive.format import OWN_LICENCE as LICENCE
+from ..store.rows import CodeLink, Dataset, Method, Paper, Protocol
+from ..store.store import Store
 from .numbers import fill_curves, fill_numbers
 from .read import protocol_plans, seed_rows
 
@@ -60,19 +61,12 @@ def _paper(store: Store, row: dict[str, Any]) -> None:
     paper = find_paper(store, row)
     if paper is None:
         number = row.get("arxiv")
+        told = {**_columns(Paper, row), "date": str(row.get("date", "")), "licence": LICENCE}
+        if number:
+            told |= {f"url_{kind}": f"https://arxiv.org/{kind}/{number}" for kind in ("abs", "pdf")}
+        extra = {"abstract_is": "a summary written for this board"}
         paper = store.papers.add(
-            Paper(
-                row["title"],
-                authors=tuple(row.get("authors", ())),
-                date=str(row.get("date", "")),
-                venue=row.get("venue", ""),
-                arxiv_id=number,
-                abstract=row["summary"],
-                url_abs=f"https://arxiv.org/abs/{number}" if number else "",
-                url_pdf=f"https://arxiv.org/pdf/{number}" if number else "",
-                extra={"abstract_is": "a summary written for this board"},
-                licence=LICENCE,
-            )
+            Paper(**told, arxiv_id=number, abstract=row["summary"], extra=extra)
         )
     tasks = [store.tasks.ensure(name).id for name in row.get("tasks", [])]
     store.papers.tag(paper.id, tasks=tasks)
@@ -94,38 +88,22 @@ def _method(store: Store, row: dict[str, Any]) -> None:
     if store.methods.named(row["name"]) is not None:
         return
     paper = store.papers.match(arxiv=row.get("paper"))
-    store.methods.add(
-        Method(
-            row["name"],
-            full_name=row.get("full_name", ""),
-            description=row["description"],
-            introduced=row.get("introduced"),
-            paper_id=paper.id if paper else None,
-            registry_name=row.get("registry", ""),
-            reading=row.get("reading", False),
-            licence=LICENCE,
-        )
-    )
+    paper_id = paper.id if paper else None
+    store.methods.add(Method(**_columns(Method, row), paper_id=paper_id, licence=LICENCE))
 
 
 def _dataset(store: Store, row: dict[str, Any]) -> None:
     dataset = store.datasets.named(row["name"])
     if dataset is None:
         paper = store.papers.match(arxiv=row.get("paper"), title=row.get("paper_title"))
-        dataset = store.datasets.add(
-            Dataset(
-                row["name"],
-                full_name=row.get("full_name", ""),
-                description=row["description"],
-                homepage=row.get("homepage", ""),
-                licence_name=row.get("licence", ""),
-                licence_url=row.get("licence_url", ""),
-                introduced=paper.date[:4] if paper else "",
-                modalities=tuple(row.get("modalities", ())),
-                splits=tuple(row.get("splits", ())),
-                paper_id=paper.id if paper else None,
-                licence=LICENCE,
-            )
-        )
+        introduced, paper_id = (paper.date[:4], paper.id) if paper else ("", None)
+        told = {**_columns(Dataset, row), "introduced": introduced, "licence": LICENCE}
+        dataset = store.datasets.add(Dataset(**told, paper_id=paper_id))
     for name in row["tasks"]:
         store.datasets.tag(dataset.id, store.tasks.ensure(name).id)
+
+
+def _columns(kind: type[Any], row: dict[str, Any]) -> dict[str, Any]:
+    """What a row of the seed says by the names of the columns."""
+    known = {f.name: row[f.name] for f in fields(kind) if f.name in row}
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in known.items()}

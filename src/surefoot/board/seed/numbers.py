@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...published import Published, Sweep, numbers, sweeps
-from ..entries import make_result
 from ..errors import BoardError
-from ..method_names import MethodName, method_name
-from ..rows import Board, Curve, CurvePoint, Entry, ExtraData, Source
-from ..store import Store
-from ..text import digest
+from ..store.entries import make_result
+from ..store.rows import Board, Curve, CurvePoint, Entry, ExtraData, Source
+from ..store.store import Store
+from ..store.text import digest
+from .method_names import MethodName, method_name
 from .read import ProtocolPlan, protocol_plans
 
 __all__ = ["board_of", "fill_curves", "fill_numbers", "plan_of"]

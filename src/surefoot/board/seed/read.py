@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-__all__ = ["ProtocolPlan", "protocol_plans", "seed_rows"]
+__all__ = ["RESULTS", "ProtocolPlan", "protocol_plans", "seed_rows"]
+
+_HERE = Path(str(resources.files(__package__)))
+RESULTS = _HERE / "results"
+"""The files of scores that the package carries."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,7 @@ class ProtocolPlan:
 
 def seed_rows(name: str) -> list[dict[str, Any]]:
     """The rows of one seed file ("papers", "methods", ...)."""
-    text = resources.files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    rows: list[dict[str, Any]] = yaml.safe_load(text)
+    rows: list[dict[str, Any]] = yaml.safe_load((_HERE / f"{name}.yaml").read_bytes())
     return rows
 
 

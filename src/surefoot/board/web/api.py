@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
+from ..pages.page_context import PageContext
 from ..pages.queries import board_names
 from ..pages.table import Query as TableQuery
 from ..pages.table import select
-from ..submit import SubmissionForm, submit
-from .convert import board_out, dataset_out, method_out, paper_out, row_out, task_out
-from .pages import desk
+from ..store.ranking import Standing
+from ..store.rows import Board, Dataset, Entry, Method, Paper, Task, write_source
+from ..store.submit import SubmissionForm, submit
+from .pages import state
 from .shapes import (
     BoardOut,
     BoardRowsOut,
@@ -21,6 +24,7 @@ from .shapes import (
     PaperOut,
     PartOut,
     Problem,
+    ResultOut,
     RevisionOut,
     RowOut,
     SubmissionOut,
@@ -57,21 +61,49 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 Words = Annotated[str, Query(max_length=300)]
 
 
-@router.get("/tasks", tags=["tasks"])
-def tasks(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[TaskOut]:
-    """Tasks, in the order in which they came."""
-    with desk(request).face() as face:
-        table = face.store.tasks
-        counts = face.task_counts()
-        items = [task_out(face, t, counts) for t in table.all(limit=limit, offset=offset)]
-        return PartOut(total=table.count(), offset=offset, items=items)
+def _task(context: PageContext, row: Task) -> TaskOut:
+    """A task, with its counts of boards and papers."""
+    boards, papers = context.task_counts().get(row.id, (0, 0))
+    parents = [p.slug for p in context.store.tasks.parents(row.id)]
+    return TaskOut.of(row, parents=parents, boards=boards, papers=papers)
 
 
-@router.get("/tasks/{slug}", tags=["tasks"])
-def task(request: Request, slug: str) -> TaskOut:
-    """One task."""
-    with desk(request).face() as face:
-        return task_out(face, _alive(face.store.tasks.get(slug)), face.task_counts())
+def _board(context: PageContext, row: Board) -> BoardOut:
+    """A board."""
+    name, size = context.names()[row.id], context.sizes().get(row.id, 0)
+    return BoardOut.of(row, task=name.task, dataset=name.dataset, rows=size)
+
+
+def _row(slug: str, e: Entry, place: Standing | None = None) -> RowOut:
+    """A row, by itself without a place."""
+    return RowOut.of(
+        e,
+        board=slug,
+        rank=place.rank if place else None,
+        unranked=place.reason if place else "",
+        tied_with_best=place.ties_best if place else None,
+        model=e.model_name,
+        results=[ResultOut.of(r) for r in e.results],
+        source=write_source(e.source),
+    )
+
+
+def _dataset(context: PageContext, row: Dataset) -> DatasetOut:
+    """A data set."""
+    boards = [b.slug for b in context.store.boards.of_dataset(row.id)]
+    return DatasetOut.of(row, boards=boards)
+
+
+def _method(context: PageContext, row: Method) -> MethodOut:
+    """A method."""
+    return MethodOut.of(row, surefoot=row.registry_name)
+
+
+def _paper(context: PageContext, row: Paper) -> PaperOut:
+    """A paper."""
+    tasks = [t.slug for t in context.store.tasks.of_paper(row.id)]
+    code = [c.url for c in context.store.code.of_paper(row.id)]
+    return PaperOut.of(row, tasks=tasks, code=code)
 
 
 def _alive(row: Any) -> Any:
@@ -80,14 +112,47 @@ def _alive(row: Any) -> Any:
     return row
 
 
+def _collection(name: str, tag: str, shape: Any, out: Callable[[PageContext, Any], Any]) -> None:
+    """Routes to a part of a list, and to one of it by its slug."""
+    newest = name == "papers"
+
+    def some(request: Request, offset: Offset = 0, limit: Limit = 100) -> Any:
+        with state(request).context() as context:
+            table: Any = getattr(context.store, name)
+            rows = (table.newest if newest else table.all)(limit=limit, offset=offset)
+            items = [out(context, r) for r in rows]
+            return PartOut(total=table.count(), offset=offset, items=items)
+
+    def one(request: Request, slug: str) -> Any:
+        with state(request).context() as context:
+            return out(context, _alive(getattr(context.store, name).get(slug)))
+
+    order = "newest first" if newest else "in the order in which they came"
+    listed: Any = PartOut
+    router.add_api_route(
+        f"/{name}", some, name=name, response_model=listed[shape], tags=[tag],
+        description=f"{tag.capitalize()}, {order}.",
+    )  # fmt: skip
+    router.add_api_route(
+        f"/{name}/{{slug}}", one, name=name[:-1], response_model=shape, tags=[tag],
+        description=f"One {tag[:-1]}.",
+    )  # fmt: skip
+
+
+_collection("tasks", "tasks", TaskOut, _task)
+_collection("datasets", "data sets", DatasetOut, _dataset)
+_collection("methods", "methods", MethodOut, _method)
+_collection("papers", "papers", PaperOut, _paper)
+
+
 @router.get("/boards", tags=["boards"])
 def boards(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[BoardOut]:
     """Boards, in the order in which they came."""
-    with desk(request).face() as face:
-        table = face.store.boards
-        names = board_names(face.store.db)
+    with state(request).context() as context:
+        table = context.store.boards
+        names = board_names(context.store.db)
         rows = [b for b in table.all(limit=limit, offset=offset) if b.id in names]
-        items = [board_out(face, b) for b in rows]
+        items = [_board(context, b) for b in rows]
         return PartOut(total=table.count(), offset=offset, items=items)
 
 
@@ -97,113 +162,53 @@ def board(
     extra_data: Words = "", offset: Offset = 0, limit: Limit = 100,
 ) -> BoardRowsOut:  # fmt: skip
     """A board with its rows in order of a metric (the first by default)."""
-    with desk(request).face() as face:
-        row = _alive(face.store.boards.get(slug))
+    with state(request).context() as context:
+        row = _alive(context.store.boards.get(slug))
         if metric and metric not in row.metrics:
             raise HTTPException(404, f"the board has no metric {metric!r}")
-        found = face.rows(row, metric or None)
+        found = context.rows(row, metric or None)
         query = TableQuery(text=q, kind=kind, extra=extra_data)
         kept = select(found.rows, query, lambda _: True)
         part = kept[offset : offset + limit]
-        whole = face.store.entries.several([r.entry.id for r in part])
+        whole = context.store.entries.several([r.entry.id for r in part])
         return BoardRowsOut(
-            board=board_out(face, row),
+            board=_board(context, row),
             metric=found.metric.name,
             direction=found.metric.direction,
             direction_known_from=found.metric.known_from,
             total=len(kept),
             offset=offset,
-            rows=[row_out(row.slug, whole[r.entry.id], r) for r in part],
+            rows=[_row(row.slug, whole[r.entry.id], r) for r in part],
         )
 
 
 @router.get("/rows/{row}", tags=["rows"])
 def row(request: Request, row: int) -> RowOut:
     """One row, with its rank on its board; one that was taken off says when (``deleted``)."""
-    with desk(request).face() as face:
-        entry = face.store.entries.full(row)
-        board = face.store.boards.by_id(entry.board_id)
-        ranked = next((r for r in face.rows(board).rows if r.entry.id == entry.id), None)
-        return row_out(board.slug, entry, ranked)
+    with state(request).context() as context:
+        entry = context.store.entries.full(row)
+        board = context.store.boards.by_id(entry.board_id)
+        ranked = next((r for r in context.rows(board).rows if r.entry.id == entry.id), None)
+        return _row(board.slug, entry, ranked)
 
 
 @router.get("/rows/{row}/history", tags=["rows"])
 def history(request: Request, row: int) -> list[RevisionOut]:
     """Every change of a row, oldest first; empty for one that an import brought."""
-    with desk(request).face() as face:
-        entry = face.store.entries.by_id(row)
-        lines = face.store.history("entry", entry.id)
-        return [
-            RevisionOut(
-                at=r.at,
-                who=r.who,
-                action=r.action,
-                entity=r.entity,
-                entity_id=r.entity_id,
-                old=None if r.old is None else dict(r.old),
-                new=None if r.new is None else dict(r.new),
-                note=r.note,
-            )
-            for r in lines
-        ]
-
-
-@router.get("/datasets", tags=["data sets"])
-def datasets(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[DatasetOut]:
-    """Data sets, in the order in which they came."""
-    with desk(request).face() as face:
-        table = face.store.datasets
-        items = [dataset_out(face, d) for d in table.all(limit=limit, offset=offset)]
-        return PartOut(total=table.count(), offset=offset, items=items)
-
-
-@router.get("/datasets/{slug}", tags=["data sets"])
-def dataset(request: Request, slug: str) -> DatasetOut:
-    """One data set."""
-    with desk(request).face() as face:
-        return dataset_out(face, _alive(face.store.datasets.get(slug)))
-
-
-@router.get("/methods", tags=["methods"])
-def methods(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[MethodOut]:
-    """Methods, in the order in which they came."""
-    with desk(request).face() as face:
-        table = face.store.methods
-        items = [method_out(m) for m in table.all(limit=limit, offset=offset)]
-        return PartOut(total=table.count(), offset=offset, items=items)
-
-
-@router.get("/methods/{slug}", tags=["methods"])
-def method(request: Request, slug: str) -> MethodOut:
-    """One method."""
-    with desk(request).face() as face:
-        return method_out(_alive(face.store.methods.get(slug)))
-
-
-@router.get("/papers", tags=["papers"])
-def papers(request: Request, offset: Offset = 0, limit: Limit = 100) -> PartOut[PaperOut]:
-    """Papers, newest first."""
-    with desk(request).face() as face:
-        table = face.store.papers
-        items = [paper_out(face, p) for p in table.newest(limit=limit, offset=offset)]
-        return PartOut(total=table.count(), offset=offset, items=items)
-
-
-@router.get("/papers/{slug}", tags=["papers"])
-def paper(request: Request, slug: str) -> PaperOut:
-    """One paper."""
-    with desk(request).face() as face:
-        return paper_out(face, _alive(face.store.papers.get(slug)))
+    with state(request).context() as context:
+        entry = context.store.entries.by_id(row)
+        lines = context.store.history("entry", entry.id)
+        return [RevisionOut.of(r) for r in lines]
 
 
 @router.get("/papers/{slug}/results", tags=["papers"])
 def paper_results(request: Request, slug: str) -> list[RowOut]:
     """Rows that cite a paper; ranks stand on their boards."""
-    with desk(request).face() as face:
-        found = _alive(face.store.papers.get(slug))
-        slugs = {b.id: b.slug for b in face.store.boards.all()}
-        rows = face.store.entries.of_paper(found.id)
-        return [row_out(slugs[e.board_id], e) for e in rows if e.board_id in slugs]
+    with state(request).context() as context:
+        found = _alive(context.store.papers.get(slug))
+        slugs = {b.id: b.slug for b in context.store.boards.all()}
+        rows = context.store.entries.of_paper(found.id)
+        return [_row(slugs[e.board_id], e) for e in rows if e.board_id in slugs]
 
 
 @router.get("/search", tags=["search"])
@@ -212,37 +217,27 @@ def search(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> list[HitOut]:  # fmt: skip
     """What holds every word, the last as a beginning; best first."""
-    with desk(request).face() as face:
-        return [
-            HitOut(kind=h.kind, slug=h.slug, title=h.title, excerpt=h.excerpt or "")
-            for h in face.store.search(q, limit=limit)
-        ]
+    with state(request).context() as context:
+        hits = context.store.search(q, limit=limit)
+        return [HitOut.of(h, excerpt=h.excerpt or "") for h in hits]
 
 
 @router.get("/submissions/{number}", tags=["submissions"])
 def submission(request: Request, number: int) -> SubmissionOut:
     """What became of a submission."""
-    with desk(request).face() as face:
-        found = _alive(face.store.submissions.by_id(number))
-        return SubmissionOut(
-            id=found.id,
-            status=found.status,
-            created=found.created,
-            row=found.entry_id,
-            note=found.note,
-        )
+    with state(request).context() as context:
+        found = _alive(context.store.submissions.by_id(number))
+        return SubmissionOut.of(found, row=found.entry_id)
 
 
 @router.post("/submissions", status_code=201, tags=["submissions"], responses=_WRITES)
 def send(request: Request, form: SubmissionForm) -> SubmissionOut:
     """Put a result into the queue; it is shown as submitted until somebody runs it again."""
-    at, told = desk(request), request.headers
+    at, told = state(request), request.headers
     if at.read_only:
         raise HTTPException(403, "this board is read-only")
     if foreign(told.get("origin"), told.get("sec-fetch-site"), told.get("host")):
         raise HTTPException(403, "this was sent from another site's page")
     with at.writing() as store:
         done = submit(store, form.model_dump(), who="web", check_recipe=at.check_recipe)
-    return SubmissionOut(
-        id=done.id, status=done.status, created=done.created, row=done.entry_id, note=done.note
-    )
+    return SubmissionOut.of(done, row=done.entry_id)

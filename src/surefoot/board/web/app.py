@@ -15,11 +15,11 @@ from starlette.exceptions import HTTPException
 from ... import __version__
 from ..errors import BoardError, NotOnBoard, SubmissionError
 from ..pages.render import POLICY, prepare, render
-from ..store import Store
-from ..submit import CheckRecipe
+from ..store.store import Store
+from ..store.submit import CheckRecipe
 from . import api, pages
-from .desk import Desk, Plain
 from .limits import Guard, Limits, problem
+from .state import AppState, Plain
 
 __all__ = ["LOOPBACK", "create_app"]
 
@@ -78,7 +78,7 @@ def create_app(
         docs_url=None,  # their pages load scripts from other machines
         redoc_url=None,
     )
-    app.state.desk = Desk(Path(path), read_only, secure, check_recipe)
+    app.state.board = AppState(Path(path), read_only, secure, check_recipe)
     app.include_router(api.router)
     app.include_router(pages.router)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -115,9 +115,9 @@ def _answer(
     if request.url.path.startswith("/api"):
         body = problem(status, title, detail, **{k: v for k, v in more.items() if v})
         return Response(body, status, headers, media_type="application/problem+json")
-    desk: Desk = request.app.state.desk
+    state: AppState = request.app.state.board
     data = {"heading": title, "wrong": detail, "expected": more.get("expected", "")}
-    html = render(Plain(not desk.read_only), "error", data, title=title, robots=False)
+    html = render(Plain(not state.read_only), "error", data, title=title, robots=False)
     return HTMLResponse(html, status, headers)
 
 

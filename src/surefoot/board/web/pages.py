@@ -1,7 +1,8 @@
-"""HTML routes: the pages of the live face."""
+"""HTML routes: the pages of the live server."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -11,35 +12,40 @@ from starlette.datastructures import FormData
 
 from ..errors import BoardError, NotOnBoard, SubmissionError
 from ..pages.others import search_page, submit_page
+from ..pages.page_context import PageContext
 from ..pages.render import ASSETS, asset, render
 from ..pages.table import SORTS
 from ..pages.table import Query as TableQuery
-from ..pages.views import LISTS, board_html, compare_html, list_html, row_html, thing_html
-from ..submit import SubmissionForm, submit
-from .desk import Desk
+from ..pages.views import LISTS, board_html, compare_html, entity_html, list_html, row_html
+from ..store.submit import SubmissionForm, submit
+from .state import AppState
 from .tokens import COOKIE, foreign
 
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 GET = ["GET", "HEAD"]
-_THINGS = ("tasks", "datasets", "methods", "papers")
 
 Page = Annotated[int, Query(ge=1, le=1_000_000)]
 Words = Annotated[str, Query(max_length=300)]
 
 
-def desk(request: Request) -> Desk:
+def state(request: Request) -> AppState:
     """The served board."""
-    found: Desk = request.app.state.desk
+    found: AppState = request.app.state.board
     return found
+
+
+def _html(request: Request, make: Callable[[PageContext], str]) -> HTMLResponse:
+    """A page of an open board."""
+    with state(request).context() as context:
+        return HTMLResponse(make(context))
 
 
 @router.api_route("/", methods=GET)
 def front(request: Request) -> HTMLResponse:
     """The front page."""
-    with desk(request).face() as face:
-        return HTMLResponse(list_html(face, "")[0])
+    return _html(request, lambda context: list_html(context, "")[0])
 
 
 @router.api_route("/assets/{name}", methods=GET)
@@ -55,10 +61,10 @@ def assets(name: str) -> Response:
 @router.api_route("/search", methods=GET)
 def search(request: Request, q: Words = "") -> HTMLResponse:
     """Search."""
-    with desk(request).face() as face:
-        return HTMLResponse(
-            render(face, "search", search_page(face, q), title="Search", robots=False)
-        )
+    return _html(
+        request,
+        lambda c: render(c, "search", search_page(c, q), title="Search", robots=False),
+    )
 
 
 @router.api_route("/boards/{slug}", methods=GET)
@@ -72,24 +78,21 @@ def board(
     query = TableQuery(
         sort if sort in SORTS else "rank", bool(down), q, kind, extra, number, bool(code)
     )
-    with desk(request).face() as face:
-        return HTMLResponse(
-            board_html(face, slug, metric=metric or None, query=query, page=page)[0]
-        )
+    return _html(
+        request, lambda c: board_html(c, slug, metric=metric or None, query=query, page=page)[0]
+    )
 
 
 @router.api_route("/rows/{row}", methods=GET)
 def row(request: Request, row: int) -> HTMLResponse:
     """One row."""
-    with desk(request).face() as face:
-        return HTMLResponse(row_html(face, row))
+    return _html(request, lambda context: row_html(context, row))
 
 
 @router.api_route("/compare/{across}-{up}", methods=GET)
 def compare(request: Request, across: int, up: int) -> HTMLResponse:
     """One board against another."""
-    with desk(request).face() as face:
-        return HTMLResponse(compare_html(face, across, up))
+    return _html(request, lambda context: compare_html(context, across, up))
 
 
 _FILLED = ("task", "dataset", "split", "protocol", "metric")
@@ -104,11 +107,11 @@ def form(request: Request, sent: Annotated[int | None, Query(ge=1, le=2**62)] = 
 
 def _form(request: Request, status: int = 200, **more: Any) -> Response:
     """The form with a token that belongs to the visitor's cookie."""
-    at = desk(request)
+    at = state(request)
     visitor = at.tokens.visitor(request.cookies.get(COOKIE))
-    with at.face() as face:
-        data = submit_page(face, token=at.tokens.token(visitor), **more)
-        html = render(face, "submit", data, section="submit", title="Submit", robots=False)
+    with at.context() as context:
+        data = submit_page(context, token=at.tokens.token(visitor), **more)
+        html = render(context, "submit", data, section="submit", title="Submit", robots=False)
     answer = HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
     if not at.read_only:
         answer.set_cookie(
@@ -120,7 +123,7 @@ def _form(request: Request, status: int = 200, **more: Any) -> Response:
 @router.post("/submit")
 async def send(request: Request) -> Response:
     """Take a form."""
-    at = desk(request)
+    at = state(request)
     if at.read_only:
         raise HTTPException(403, "this board is read-only")
     told = request.headers
@@ -141,7 +144,7 @@ def _take(request: Request, sent: FormData) -> Response:
               and isinstance(v, str)}  # fmt: skip
     texts = {k: v.replace("\r\n", "\n") for k, v in values.items()}
     payload = {k: v for k, v in texts.items() if v.strip()}
-    at = desk(request)
+    at = state(request)
     try:
         with at.writing() as store:
             done = submit(store, payload, who="web", check_recipe=at.check_recipe)
@@ -160,14 +163,10 @@ def lists(request: Request, name: str, page: Page = 1) -> HTMLResponse:
     """Pages that stand by themselves."""
     if name not in LISTS or not name:
         raise NotOnBoard(f"there is no page {name!r}")
-    with desk(request).face() as face:
-        return HTMLResponse(list_html(face, name, page)[0])
+    return _html(request, lambda context: list_html(context, name, page)[0])
 
 
 @router.api_route("/{kind}/{slug}", methods=GET)
-def thing(request: Request, kind: str, slug: str) -> HTMLResponse:
+def entity(request: Request, kind: str, slug: str) -> HTMLResponse:
     """A task, a data set, a method, a paper."""
-    if kind not in _THINGS:
-        raise NotOnBoard(f"there is no page {kind}/{slug}")
-    with desk(request).face() as face:
-        return HTMLResponse(thing_html(face, kind, slug))
+    return _html(request, lambda context: entity_html(context, kind, slug))

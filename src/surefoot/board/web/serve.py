@@ -1,4 +1,4 @@
-"""``surefoot board serve``: the live face on this machine."""
+"""``surefoot board serve``: the live server on this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from ...registry import import_optional
 from ..errors import BoardError
-from ..submit import CheckRecipe
+from ..store.submit import CheckRecipe
 from .limits import Limits
 
 __all__ = ["serve"]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeVar
+import math
+from collections.abc import Iterable
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ..store.metrics import Direction, KnownFrom
+from ..store.rows import ExtraData, Kind
 
 __all__ = [
     "BoardOut",
@@ -24,12 +29,33 @@ __all__ = [
 
 
 T = TypeVar("T")
+S = TypeVar("S", bound="Shape")
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _texts(values: Iterable[Any]) -> list[str]:
+    """An archive's lists hold what they like."""
+    return [str(v) for v in values]
+
+
+Number = Annotated[float | None, BeforeValidator(_finite)]
+Texts = Annotated[list[str], BeforeValidator(_texts)]
 
 
 class Shape(BaseModel):
     """Base of all: plain, closed."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def of(cls: type[S], row: Any, /, **more: Any) -> S:
+        """Of a row of the store: what it calls by the same name, and ``more``."""
+        same = {name: getattr(row, name) for name in cls.model_fields.keys() - more.keys()}
+        return cls(**same, **more)
 
 
 class Problem(BaseModel):
@@ -75,13 +101,13 @@ class ResultOut(Shape):
 
     metric: str
     raw: str
-    value: float | None
+    value: Number
     n: int | None
-    low: float | None
-    high: float | None
+    low: Number
+    high: Number
     interval: str
-    stderr: float | None
-    alpha: float | None
+    stderr: Number
+    alpha: Number
     selection: str
 
 
@@ -90,14 +116,14 @@ class RowOut(Shape):
 
     id: int
     board: str
-    kind: Literal["published", "reproduced", "measured", "submitted"]
+    kind: Kind
     rank: int | None = Field(description="By the metric that was asked for; null: not ranked")
     unranked: str = Field(description="Why it has no rank; empty where it has one")
     tied_with_best: bool | None = Field(description="At 95 %, unpaired; null: cannot be told")
     model: str
     backbone: str
     setting: str
-    extra_data: Literal["yes", "no", "unknown"]
+    extra_data: ExtraData
     toy: bool
     paper_title: str | None
     paper_url: str | None
@@ -114,8 +140,8 @@ class BoardRowsOut(Shape):
 
     board: BoardOut
     metric: str
-    direction: Literal["higher", "lower", "unknown"]
-    direction_known_from: Literal["declared", "inferred", "unknown"]
+    direction: Direction
+    direction_known_from: KnownFrom
     total: int
     offset: int
     rows: list[RowOut]
@@ -130,7 +156,7 @@ class DatasetOut(Shape):
     description: str
     homepage: str
     licence_name: str
-    modalities: list[str]
+    modalities: Texts
     splits: list[dict[str, Any]]
     boards: list[str]
     toy: bool
@@ -154,7 +180,7 @@ class PaperOut(Shape):
 
     slug: str
     title: str
-    authors: list[str]
+    authors: Texts
     date: str
     venue: str
     arxiv_id: str | None

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from ...errors import DataError, UnsafePickle
+from ...unpickling import RestrictedUnpickler
 
 __all__ = ["dump_python2", "load_arrays", "load_object_npy"]
 
@@ -40,18 +41,15 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
-class _Arrays(pickle.Unpickler):
+class _Arrays(RestrictedUnpickler):
     """Containers, numbers, text and numpy arrays; every other global is refused."""
 
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in _ALLOWED:
-            return _ALLOWED[module, name]
-        raise UnsafePickle(
-            f"the pickle wants to build {module}.{name}, which is neither an array nor a plain "
-            "container",
-            expected="dictionaries, lists, numbers, text and numpy arrays",
-            fix="do not use this file; fetch it again from its publisher",
-        )
+    holds = "dictionaries, lists, numbers, text and numpy arrays"
+    fix = "do not use this file; fetch it again from its publisher"
+
+    def stands_for(self, module: str, name: str) -> Any:
+        """What rebuilds an array."""
+        return _ALLOWED.get((module, name))
 
 
 def load_arrays(file: Path) -> Any:

@@ -167,12 +167,15 @@ def _dot_back(frame: Frame, d: Dot) -> Node:
 
 
 def _dot_front(frame: Frame, d: Dot) -> Node:
-    tip = (
-        f"{d.label}: ID {100 * d.x[0]:.1f} % ({100 * d.x[1]:.1f} to {100 * d.x[2]:.1f}), "
-        f"shift {100 * d.y[0]:.1f} % ({100 * d.y[1]:.1f} to {100 * d.y[2]:.1f})"
-    )
+    tip = f"{d.label}: ID {_told(*d.x)}, shift {_told(*d.y)}"
     mark = point(frame.x(d.x[0]), frame.y(d.y[0]), shape=d.hue, r=6, tip=tip)
     return el("g", mark, class_=f"h{d.hue}")
+
+
+def _told(value: float, low: float, high: float) -> str:
+    """A value with its interval, where it has one."""
+    ends = "" if low == high else f" ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{100 * value:.1f} %{ends}"
 
 
 def _whiskers(frame: Frame, d: Dot) -> list[Box]:

@@ -1,0 +1,158 @@
+"""The board's schema, step by step. ``PRAGMA user_version`` says which steps a file has had.
+
+A step is SQL that runs in one transaction: a file is at the old version or at the new one, never
+between. Steps are never edited once released; a change is a new step at the end.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from importlib import resources
+from pathlib import Path
+
+from ..errors import BoardError
+from . import search_index
+
+__all__ = ["APPLICATION_ID", "VERSION", "migrate", "steps"]
+
+APPLICATION_ID = 0x53464F54
+"""In the header of every board file ("SFOT"), so that no other database is taken for one."""
+
+_SEARCHED = {
+    "task": ("name", "synonyms", "description"),
+    "paper": ("title", "authors", "abstract"),
+    "dataset": ("name", "full_name", "description"),
+    "method": ("name", "full_name", "description"),
+    "entry": ("model_name", "backbone", "setting"),
+}
+
+_KEPT = (
+    "alias", "board", "code_link", "curve", "dataset", "dataset_task", "entry", "import", "method",
+    "metric", "paper", "paper_method", "paper_task", "protocol", "quarantine", "result",
+    "revision", "submission", "task", "task_parent",
+)  # fmt: skip
+"""Tables from which nothing is ever deleted."""
+
+
+def _search_triggers(table: str, columns: tuple[str, ...]) -> str:
+    """Keep an external-content FTS index in step with its table (SQLite, FTS5, section 4.4.3)."""
+    names = ", ".join(columns)
+    new = ", ".join(f"new.{c}" for c in columns)
+    old = ", ".join(f"old.{c}" for c in columns)
+    remove = (
+        f"INSERT INTO {table}_fts ({table}_fts, rowid, {names}) VALUES ('delete', old.id, {old});"
+    )
+    add = f"INSERT INTO {table}_fts (rowid, {names}) VALUES (new.id, {new});"
+    return (
+        f"CREATE TRIGGER {table}_fts_insert AFTER INSERT ON {table} BEGIN {add} END;\n"
+        f"CREATE TRIGGER {table}_fts_update AFTER UPDATE OF {names} ON {table} "
+        f"BEGIN {remove} {add} END;\n"
+    )
+
+
+def _append_only() -> str:
+    """Refuse DELETE everywhere, and any change of what history says."""
+    refuse = "BEGIN SELECT RAISE(ABORT, 'the board keeps everything: {0}'); END;\n"
+    deletes = "".join(
+        f"CREATE TRIGGER {t}_kept BEFORE DELETE ON {t} "
+        + refuse.format("mark the row deleted instead")
+        for t in _KEPT
+    )
+    return (
+        deletes
+        + "CREATE TRIGGER revision_fixed BEFORE UPDATE ON revision "
+        + refuse.format("history cannot be rewritten")
+    )
+
+
+def _first() -> str:
+    schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+    search = "".join(_search_triggers(t, c) for t, c in _SEARCHED.items())
+    return f"{schema}\n{search}\n{_append_only()}"
+
+
+def steps() -> list[str]:
+    """The SQL of every step: ``steps()[0]`` makes version 1."""
+    return [_first(), _SHARED_MODELS, _WHOLE_ARCHIVE, search_index.schema()]
+
+
+_SHARED_MODELS = "CREATE INDEX entry_model ON entry (model_name, backbone);"
+"""Which boards hold the same models is asked of every board."""
+
+_WHOLE_ARCHIVE = """
+DROP INDEX paper_date;
+CREATE INDEX paper_alive ON paper (date DESC, id) WHERE deleted IS NULL;
+CREATE INDEX entry_alive ON entry (board_id, toy) WHERE deleted IS NULL;
+CREATE INDEX entry_submitted ON entry (board_id) WHERE kind = 'submitted' AND deleted IS NULL;
+"""
+"""Of half a million papers the newest are asked for on most pages; boards are counted on all."""
+
+VERSION = 4
+"""What this surefoot writes."""
+
+
+def migrate(
+    connection: sqlite3.Connection, *, where: str = "", plan: Sequence[str] | None = None
+) -> int:
+    """Bring a database to the newest version.
+
+    A file that holds something is copied beside itself first (``NAME.v<old>.bak``).
+
+    Args:
+        connection: Of the database, without an open transaction.
+        where: Its path; "" for one in memory.
+        plan: Steps other than :func:`steps`, for tests.
+
+    Returns:
+        The version it had.
+
+    Raises:
+        BoardError: The file is no board, or is newer than this surefoot.
+    """
+    todo = steps() if plan is None else list(plan)
+    had = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    _check(connection, had, len(todo), where)
+    if had and had < len(todo) and where:
+        _backup(connection, Path(f"{where}.v{had}.bak"))
+    for number, sql in enumerate(todo[had:], had + 1):
+        history = (
+            "INSERT INTO revision (at, who, action, entity, entity_id, note) VALUES "
+            f"(strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), 'surefoot', 'migrate', 'schema', {number}, "
+            f"'schema {number}');"
+        )
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE;\n{sql}\n{history}\nPRAGMA user_version = {number};\n"
+                f"PRAGMA application_id = {APPLICATION_ID};\nCOMMIT;"
+            )
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.rollback()
+            now = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            if now < number:  # else another process took this step while we waited for the lock
+                raise
+    return had
+
+
+def _check(connection: sqlite3.Connection, had: int, newest: int, where: str) -> None:
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if application != APPLICATION_ID and tables:
+        raise BoardError(
+            f"{where or 'the database'} is an SQLite file of another program",
+            expected="a file that `surefoot board init` made",
+            fix="name another file",
+        )
+    if had > newest:
+        raise BoardError(
+            f"{where or 'the database'} has schema {had}",
+            expected=f"at most {newest}, which is what this surefoot knows",
+            fix="update surefoot",
+        )
+
+
+def _backup(connection: sqlite3.Connection, target: Path) -> None:
+    with closing(sqlite3.connect(target)) as copy:
+        connection.backup(copy)

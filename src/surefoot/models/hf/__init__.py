@@ -1,0 +1,1 @@
+"""transformers' models: towers, folders and hub repositories, transforms."""

@@ -1,0 +1,1 @@
+"""open_clip's models: towers, by name or file or folder, architecture from shapes."""

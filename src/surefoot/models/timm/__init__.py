@@ -1,0 +1,1 @@
+"""timm's encoders: by name, file or folder, and the way back."""
