@@ -22,7 +22,8 @@ def space(folder: Path) -> dict[str, Any]:
     """Names; and below ``folder`` images, two checkpoints and a run.
 
     photos/train and photos/night are class folders, start.safetensors and end.safetensors hold the
-    weights of those names, runs/demo is a run folder.
+    weights of those names, runs/demo is a run folder. a and b say which of 40 images two models
+    got right.
     """
     write_folders(folder / "photos" / "train", 36, seed=0)
     write_folders(folder / "photos" / "night", 18, seed=1, shifted=True)
@@ -34,5 +35,6 @@ def space(folder: Path) -> dict[str, Any]:
            limit=9, out=folder / "runs" / "demo")  # fmt: skip
     tuned = sf.FineTune(epochs=1, batch_size=8).fit(model, task)
     curve = sf.sweep(sf.Path.between(model, tuned, task), task, alphas=3, method="wise-ft(ft)")
+    a, b = np.arange(40) % 4 > 0, np.arange(40) % 3 > 0
     return {"sf": sf, "np": np, "torch": torch, "task": task, "model": model, "tuned": tuned,
-            "curve": curve, "start": start, "end": end}  # fmt: skip
+            "curve": curve, "start": start, "end": end, "a": a, "b": b}  # fmt: skip

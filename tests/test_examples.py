@@ -15,8 +15,8 @@ from surefoot.registry import METHODS
 
 from .examples_space import space
 
-NO_EXAMPLE = {"__version__", "MERGE_METHODS"}
-"""Values without a docstring of their own; make_rule's example shows the second."""
+NO_EXAMPLE = {"__version__", "MERGE_METHODS", "About"}
+"""Values and types without a docstring of their own; make_rule's example shows the second."""
 
 
 def public() -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from .atomic import replaced, write_atomic, written
 from .display import UNBOUNDED, Picture, Table, data_frame, shown
 from .errors import RunError
 from .select import Selection, select, select_all
+
+if TYPE_CHECKING:
+    from .drawing import Series
 
 __all__ = [
     "SCHEMA",
@@ -244,7 +247,7 @@ def _few(names: Iterable[str], most: int = 6) -> str:
 
 def _drawn(curve: Curve) -> Picture:
     """A panel per split; hollow rings are where the oracle would be."""
-    from .drawing import Panel, Pick, Series, alpha_chart, standalone_svg
+    from .drawing import Panel, Pick, alpha_chart, standalone_svg
 
     picks = tuple(
         Pick(chosen.alpha, chosen.rule, hollow=chosen.rule == "oracle")
@@ -253,7 +256,7 @@ def _drawn(curve: Curve) -> Picture:
     panels = [
         Panel(
             f"{name} ({rows[0].metric}, n={rows[0].n})",
-            (Series("", curve.alphas, *(tuple(map(float, z)) for z in _with_ends(rows))),),
+            (_line(curve.alphas, rows),),
             picks,
             fractions=rows[0].metric not in UNBOUNDED,
         )
@@ -264,12 +267,15 @@ def _drawn(curve: Curve) -> Picture:
     return Picture(standalone_svg([alpha_chart("curve", title, words, panels)], title), words)
 
 
-def _with_ends(rows: Sequence[Score]) -> tuple[list[float], list[float], list[float]]:
-    """Values, and both ends of their intervals; no ends where an interval is missing."""
-    values = [row.value for row in rows]
+def _line(alphas: tuple[float, ...], rows: Sequence[Score]) -> Series:
+    """Values with their intervals; without where one is missing."""
+    from .drawing import Series
+
+    values = tuple(row.value for row in rows)
     if any(row.interval == "none" or not row.low <= row.high for row in rows):
-        return values, [], []
-    return values, [row.low for row in rows], [row.high for row in rows]
+        return Series("", alphas, values)
+    low, high = tuple(row.low for row in rows), tuple(row.high for row in rows)
+    return Series("", alphas, values, low, high)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,11 @@ class Comparison:
         level: Of the interval.
         spread: The parts of the variance.
         splits: Split -> its own comparison, where there is more than one.
+
+    Example:
+        >>> found = sf.stats.compare({"test": a}, {"test": b})
+        >>> round(found.difference, 3)
+        0.1
     """
 
     difference: float
@@ -123,6 +128,11 @@ def compare(
 
     Raises:
         DataError: The splits, images or seeds of a and b do not pair.
+
+    Example:
+        >>> found = sf.stats.compare({"test": a}, {"test": b})
+        >>> round(found.difference, 3)
+        0.1
     """
     names = _same_splits(a, b)
     gaps = [_gap(name, a[name], b[name]) for name in names]
@@ -238,6 +248,10 @@ class Ranking:
         tied: The best and all that cannot be told from it, in the given order.
         pairs: (name, name) in the given order -> the comparison of the first with the second.
         p: The same keys -> p adjusted for all pairs (Holm 1979).
+
+    Example:
+        >>> sf.stats.rank({"ours": {"test": a}, "theirs": {"test": b}}).best
+        'ours'
     """
 
     best: str
@@ -273,6 +287,10 @@ def rank(
 
     Raises:
         DataError: There is no model, or two do not pair.
+
+    Example:
+        >>> sf.stats.rank({"ours": {"test": a}, "theirs": {"test": b}}).tied
+        ('ours', 'theirs')
     """
     if not models:
         raise DataError("there is no model to compare", expected="at least one")
