@@ -28,6 +28,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "frozen_prefix": ("--images", "32", "--epochs", "2", "--repeats", "1"),
     "threads": ("--steps", "1", "--repeats", "1"),
     "startup": ("--repeats", "1"),
+    "identity": ("--size", "60x50", "--images", "20", "--repeats", "1"),
     "overhead": ("--repeats", "1"),
     "flyp_distinct_prompts": (),
     "flyp_step": ("--arch", "tiny", "--batch", "8", "--classes", "2", "--repeats", "1"),
@@ -47,6 +48,7 @@ TO_A_FILE = (
     "frozen_prefix",
     "threads",
     "startup",
+    "identity",
     "flyp_step",
     *ON_A_GPU,
 )

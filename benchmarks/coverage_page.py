@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from surefoot.report.alone import alone
+
 from surefoot.drawing import Frame, Linear, Node, el, figure
 from surefoot.drawing.marks import point, text
-from surefoot.report.alone import alone
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"

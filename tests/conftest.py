@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from surefoot.data.dataset import Shift, Split, Task
+from surefoot.data.sequence import pixel_content
 from surefoot.models.model import Model, ModelSpec
 from surefoot.transforms import TransformSpec
 
@@ -50,6 +51,9 @@ class Drawn:
     def __getitem__(self, index: int) -> Image.Image:
         self.decoded += 1
         return Image.fromarray(self.pixels[index])
+
+    def content(self, index: int) -> bytes:
+        return pixel_content(self.pixels[index])
 
     def id(self, index: int) -> str:
         return f"drawn/{index}"

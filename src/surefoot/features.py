@@ -1,8 +1,8 @@
 """Feature extraction, streamed; a cache addressed by content.
 
-A key holds the encoder's weights and construction, the transform, the split's manifest, the state
-of its images (their files' dates, or their content where they lie inside another file) and the
-dtype: features never go stale when any of them changes.
+A key holds the encoder's weights and construction, the transform, the identity of every image
+(its content, whatever holds it and whatever it is called) and the dtype: features never go stale
+when any of them changes, and the same images elsewhere find them again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from torch import Tensor, nn
 from . import processes
 from .cache import cache_folder, used, wrote
 from .data.dataset import Split
-from .data.images import storage_state
 from .data.loading import make_loader
 from .errors import DataError, ModelError
 from .models.model import Model
@@ -82,11 +81,9 @@ def cache_key(model: Model, split: Split, transform: TransformSpec) -> str:
     parts = {
         "encoder": encoder_fingerprint(model),
         "transform": transform.to_json(),
-        "split": split.manifest().sha256,
-        "files": storage_state(split.images, len(split)),
-        "source": [split.source, split.version],
+        "images": hashlib.sha256(split.identities.tobytes()).hexdigest(),
         "dtype": "float32",
-        "format": 1,
+        "format": 2,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

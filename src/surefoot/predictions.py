@@ -6,7 +6,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .errors import RunError
 from .records import write_atomic
 
-__all__ = ["Predictions"]
+__all__ = ["Predictions", "same_order"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,8 @@ class Predictions:
         logits: (n, classes) float32; classes outside ``classes`` are not masked here.
         labels: (n,) int64, in the task's classes.
         ids: n stable names.
+        identities: (n, 32) uint8, who the images are (``Split.identities``); None in files of
+            before.
         class_names: The task's.
         metric: The split's own metric ("top1", ...).
         classes: Classes that the split can contain, ascending; None: all. Scores mask the rest.
@@ -55,6 +57,7 @@ class Predictions:
     version: str = "unversioned"
     synthetic: bool = False
     groups: tuple[tuple[int, ...], ...] | None = None
+    identities: NDArray[np.uint8] | None = None
 
     def __repr__(self) -> str:
         n, classes = self.logits.shape
@@ -89,6 +92,12 @@ class Predictions:
         right: NDArray[np.bool_] = self.top1() == self.labels
         return right
 
+    def same_images(self, other: Predictions) -> bool:
+        """Row by row the same images; by name where content was not kept of both."""
+        if self.identities is None or other.identities is None:
+            return self.ids == other.ids
+        return np.array_equal(self.identities, other.identities)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one ``.npz`` file, atomically; no pickles inside."""
         head = {
@@ -109,6 +118,8 @@ class Predictions:
             "labels": self.labels,
             "ids": np.array(self.ids, dtype=np.str_),
         }
+        if self.identities is not None:
+            arrays["identities"] = self.identities
         for name, column in self.metadata.items():
             flat = column.astype(np.str_) if column.dtype == object else column
             arrays[f"metadata.{name}"] = flat
@@ -131,6 +142,7 @@ class Predictions:
                 }
                 logits, labels = stored["logits"], stored["labels"]
                 ids = tuple(stored["ids"].tolist())
+                who = stored["identities"] if "identities" in stored.files else None
         except (OSError, ValueError, KeyError) as error:
             raise RunError(
                 f"{path} cannot be read as predictions ({error})",
@@ -142,20 +154,50 @@ class Predictions:
         head["classes"] = None if head["classes"] is None else tuple(head["classes"])
         groups = head.get("groups")  # files of before groups have none
         head["groups"] = None if groups is None else tuple(map(tuple, groups))
-        return cls(logits=logits, labels=labels, ids=ids, metadata=metadata, **head)
+        return cls(logits=logits, labels=labels, ids=ids, metadata=metadata, identities=who, **head)
+
+
+def same_order(
+    ids: tuple[Sequence[str], Sequence[str]],
+    identities: tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None],
+) -> NDArray[np.int64] | None:
+    """Where each image of the first split is in the second: (n,) rows.
+
+    Matched by content, whatever the names and the order; an image that is there several times is
+    numbered. By names in one order where content was not kept.
+
+    Args:
+        ids: Names of both.
+        identities: (n, 32) of both, where they were kept.
+
+    Returns:
+        None where the two splits are not of the same images.
+    """
+    mine, theirs = identities
+    if mine is None or theirs is None:
+        return np.arange(len(ids[0])) if tuple(ids[0]) == tuple(ids[1]) else None
+    if mine.shape != theirs.shape:
+        return None
+    # Copies of one image keep their order, which numbers them.
+    here, there = (who.view((np.void, 32))[:, 0].argsort(kind="stable") for who in (mine, theirs))
+    if not np.array_equal(mine[here], theirs[there]):
+        return None
+    rows = np.empty(len(here), dtype=np.int64)
+    rows[here] = there
+    return rows
 
 
 def _archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The bytes of an ``.npz`` file: names and labels compressed, logits as they are.
+    """The bytes of an ``.npz`` file: what shrinks is compressed.
 
-    Floats hardly shrink, and to try takes longer than to predict: seconds for each alpha on a test
-    set of ImageNet's size.
+    Logits and identities hardly do, and to try takes longer than to predict: seconds for each alpha
+    on a test set of ImageNet's size.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy")
-            plain = array.dtype.kind == "f"
+            plain = array.dtype.kind == "f" or name == "identities"
             entry.compress_type = zipfile.ZIP_STORED if plain else zipfile.ZIP_DEFLATED
             with file.open(entry, "w", force_zip64=True) as part:
                 np.lib.format.write_array(part, np.asanyarray(array), allow_pickle=False)

@@ -176,6 +176,27 @@ class Run:
         old = self.facts if (self.path / "run.json").is_file() else {}
         self.write_json("run.json", {**old, **facts, "status": status, "schema": 1})
 
+    def require_same_images(self, facts: Mapping[str, Any]) -> None:
+        """Refuse to go on with other images than those that the run was begun with.
+
+        Args:
+            facts: As :meth:`create` takes them; runs of before kept no content, only names.
+
+        Raises:
+            RunError: A split has other images, or the same under other names or labels.
+        """
+        kept = self.facts if (self.path / "run.json").is_file() else {}
+        mine, theirs = (_splits(f) for f in (kept, facts))
+        for name in mine.keys() & theirs.keys():
+            for fact, what in (("content", "images"), ("manifest", "names or labels")):
+                values = [split.get(fact) for split in (mine[name], theirs[name])]
+                if None not in values and values[0] != values[1]:
+                    raise RunError(
+                        f"{self.path} was begun with other {what} of {name!r} than there are now",
+                        expected="the same images under the same names, with the same labels",
+                        fix="resume with those, or begin anew in another folder (--out)",
+                    )
+
     def write_json(self, name: str, data: Any) -> None:
         """Write one JSON file of the folder, atomically."""
         write_atomic(self.path / name, json.dumps(data, indent=1) + "\n")
@@ -238,6 +259,13 @@ class Run:
                 correct[split] = np.stack([p.correct() for p in kept if p is not None])
         first = next(iter(next(iter(table.values())).values()))
         return Curve(first.method, alphas, scores, correct, first.seed)
+
+
+def _splits(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Name of a split -> what run.json says about it; {} where it says nothing."""
+    task = facts.get("task")
+    found = task.get("splits") if isinstance(task, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,7 +11,7 @@ import pytest
 
 from surefoot.data import builtin
 from surefoot.data.prompts import PICTOGRAM_TEMPLATES
-from surefoot.data.readers import read_split
+from surefoot.data.source import read_split
 from surefoot.data.specs import make_task
 from surefoot.errors import DataError, UnknownName
 

@@ -13,10 +13,11 @@ from surefoot.data import embedded
 from surefoot.data.corruptions import corruptions
 from surefoot.data.dataset import Split, Task
 from surefoot.data.huggingface import from_hf
-from surefoot.data.images import content, storage_state
 from surefoot.data.known.arrays import ArrayImages
+from surefoot.data.overlap import overlap
+from surefoot.data.sequence import content, identities
 from surefoot.data.table import from_table
-from surefoot.evals.knn import knn_predict, overlap
+from surefoot.evals.knn import knn_predict
 from surefoot.features import cache_key, extract
 from surefoot.models.model import Model
 
@@ -50,21 +51,22 @@ def test_the_splits_of_one_folder_are_told_apart(tmp_path: Path, model: Model) -
     train, val, test = (hf(place, use) for use in ("train", "val", "test"))
     assert len({s.source for s in (train, val, test)}) == 3
     assert len({s.images.id(0) for s in (train, val, test)}) == 3
-    assert overlap(train, val).tolist() == [-1] * 3
-    assert overlap(train, hf(place, "train")).tolist() == [0, 1, 2]
+    assert overlap(train, val).tolist() == [[-1]] * 3
+    assert overlap(train, test).tolist() == [[0], [1], [2]]  # the same pictures
     spec = model.spec.transform
-    assert len({cache_key(model, s, spec) for s in (train, val, test)}) == 3
-    assert content(train.images, 1) == content(test.images, 1)  # the same picture
+    keys = [cache_key(model, s, spec) for s in (train, val, test)]
+    assert keys[0] == keys[2] != keys[1]
+    assert content(train.images, 1) == content(test.images, 1)
     assert content(train.images, 1) != content(val.images, 1)
     task = Task("t", train, val, test, (), train.class_names)
-    assert knn_predict(model, task, test, k=1, protocol="model").correct().all()
+    assert not knn_predict(model, task, test, k=1, protocol="model").correct().any()
 
 
 def test_the_same_row_of_other_rows_is_another_image(tmp_path: Path) -> None:
     one, two = (from_table(parquet(tmp_path / "a.parquet", first), name="x", domain="ID",
                            use="test") for first in (0, 1))  # fmt: skip
     assert one.source == two.source
-    assert overlap(one, two).tolist() == [-1] * 3
+    assert overlap(one, two).tolist() == [[1], [2], [-1]]  # the rows moved up by one
 
 
 def parquet(file: Path, first: int = 0) -> Path:
@@ -109,9 +111,14 @@ def test_what_images_derive_from_counts(tmp_path: Path) -> None:
     parquet(tmp_path / "t.parquet")
     plain = from_table(tmp_path / "t.parquet", name="t", domain="ID", use="test")
     kinds = [*corruptions(plain, seed=0)[:2], corruptions(plain, seed=1)[0]]
-    states = {storage_state(s.images, 3) for s in (plain, *kinds)}
+    states = {s.identities.tobytes() for s in (plain, *kinds)}
     assert len(states) == 4
+    first = corruptions(plain.take([1]), seed=0)[0]  # its noise is another than that of row 1
+    assert first.identities.tolist() != kinds[0].take([1]).identities.tolist()
     pixels = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8)
     arrays = [ArrayImages(p, "test") for p in (pixels, pixels.copy(), pixels[::-1])]
-    found = [storage_state(a, 2) for a in arrays]
-    assert found[0] == found[1] != found[2]
+    found = [identities(a).tolist() for a in arrays]
+    assert found[0] == found[1] == found[2][::-1]
+    assert (
+        identities(ArrayImages(pixels.transpose(0, 3, 1, 2), "x", (1, 2, 0))).tolist() == found[0]
+    )

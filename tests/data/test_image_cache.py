@@ -11,7 +11,8 @@ from PIL import Image
 
 from surefoot.data.builtin import pictograms
 from surefoot.data.image_cache import CachedImages, cached_in_memory
-from surefoot.data.images import FileImages, MemoryImages, decode, storage_state, underlying
+from surefoot.data.images import FileImages, MemoryImages, decode
+from surefoot.data.sequence import content, underlying
 
 from .pictures import Listed, picture, split_of
 
@@ -65,8 +66,8 @@ def test_what_lies_below_is_still_seen() -> None:
     assert [source.id(int(r)) for r in rows] == [task.train.images.id(i) for i in (2, 5)]
     wrapped = CachedImages(files)
     assert underlying(wrapped, np.array([1]))[0] is files
-    assert storage_state(wrapped, 3) == storage_state(files, 3)
     assert underlying(CachedImages(split.images), np.arange(3))[0] is split.images
+    assert content(CachedImages(split.images), 1) == content(split.images, 1)
 
 
 def test_the_built_in_images_are_held_once_for_all_tasks(monkeypatch: pytest.MonkeyPatch) -> None:

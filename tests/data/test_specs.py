@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.data.readers import read_split
+from surefoot.data.source import read_split
 from surefoot.data.specs import make_task
 from surefoot.errors import BadImages, ClassMismatch, DataError, UnknownName
 

@@ -187,3 +187,23 @@ def test_classes_of_the_training_set_rule(tmp_path: Path) -> None:
     assert read(file, class_names=("c", "b", "a")).labels.tolist() == [2, 0]
     with pytest.raises(ClassMismatch, match="does not have: c"):
         read(file, class_names=("a", "b"))
+
+
+def test_every_spelling_of_a_split_is_taken_and_a_missing_one_refused(tmp_path: Path) -> None:
+    images(tmp_path, 5)
+    spelt = ("train", "Train", "training", "dev", "other")
+    file = csv(tmp_path, "path,label,split", *(f"{i}.png,a,{s}" for i, s in enumerate(spelt)))
+    split = read(file)
+    assert [split.images.id(i) for i in range(len(split))] == ["0.png", "1.png", "2.png"]
+    assert split.notes == (
+        "rows of data.csv with split=train or Train or training: 3 of 5; the others are left out",
+    )
+    assert read(file, use="test").images.id(0) == "3.png"  # validation serves, and that is said
+    assert "split=dev: 1 of 5" in read(file, use="test").notes[0]
+    file = csv(tmp_path, "path,label,split", "0.png,a,train", "1.png,a,test")
+    with pytest.raises(DataError, match="no split that serves as val") as caught:
+        read(file, use="val")
+    assert f"{file}:split=train" in caught.value.fix
+    file = csv(tmp_path, "path,label,split", "0.png,a,left", "1.png,a,right")
+    assert len(read(file, use="val")) == 2
+    assert "names no train, val or test" in read(file).notes[0]

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surefoot.data.dataset import Shift, Split, Task
+from surefoot.data.overlap import overlap
 from surefoot.errors import DataError, ModelError, UnknownName
 from surefoot.evals import votes as votes_module
 from surefoot.evals.evaluate import evaluate
 from surefoot.evals.knn import (
     knn,
     knn_predictions,
-    overlap,
     protocol_transform,
 )
 from surefoot.features import extract
@@ -258,12 +258,29 @@ def test_protocols(make_model: Callable[..., Model]) -> None:
         protocol_transform(tiny, "dyno")  # type: ignore[arg-type]
 
 
-def test_overlap_needs_one_source(task: Task) -> None:
+def test_a_query_is_found_by_content_wherever_it_lies(task: Task) -> None:
     train = task.train
-    assert overlap(train, train.take([5, 2])).tolist() == [5, 2]
-    assert set(overlap(train, task.test).tolist()) == {-1}
+    assert overlap(train, train.take([5, 2])).tolist() == [[5], [2]]
+    assert set(overlap(train, task.test).flatten().tolist()) == {-1}
     elsewhere = replace(train.take([5, 2]), source="another folder")
-    assert overlap(train, elsewhere).tolist() == [-1, -1]
+    assert overlap(train, elsewhere).tolist() == [[5], [2]]
+    twice = train.take([4, 5, 5, 4, 5])
+    assert overlap(twice, train.take([4, 0, 5])).tolist() == [[0, 3, -1], [-1] * 3, [1, 2, 4]]
+
+
+def test_every_copy_of_a_query_is_left_out() -> None:
+    bank, labels = features(0, 6), np.array([0, 1, 2, 0, 1, 2])
+    bank[3] = bank[0]
+    exclude = np.array([[0, 3], [-1, -1]])
+    found = knn(bank, labels, bank[:2], classes=3, ks=(1, 6), exclude=exclude)
+    assert found[1][0, 0] == 0  # class 0 is the query's own, twice
+    expected = plain_votes(
+        np.delete(bank, [0, 3], axis=0), np.delete(labels, [0, 3]), bank[:1], 3, 4
+    )
+    np.testing.assert_allclose(found[6][:1], expected, rtol=5e-5)
+    np.testing.assert_allclose(
+        found[6][1], knn(bank, labels, bank[1:2], classes=3, ks=(6,))[6][0], rtol=5e-5
+    )
 
 
 def knn_predict(model: Model, task: Task, shift: Shift, k: int) -> Predictions:

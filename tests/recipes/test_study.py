@@ -108,6 +108,27 @@ def test_nothing_is_overwritten(finished: Run, clip: Model, task: Task) -> None:
         run_recipe(recipe(seeds=[5]), finished.path, task=task, start=clip, resume=True)
 
 
+def test_other_pixels_under_the_same_names_are_not_gone_on_with(
+    finished: Run, clip: Model, task: Task
+) -> None:
+    turned = list(reversed(range(len(task.train))))
+
+    class Others:
+        def __len__(self) -> int:
+            return len(turned)
+
+        def __getitem__(self, index: int) -> Any:
+            return task.train.images[turned[index]].rotate(90)
+
+        def id(self, index: int) -> str:
+            return task.train.images.id(index)
+
+    other = replace(task, train=replace(task.train, images=Others()))
+    with pytest.raises(RunError, match="other images of 'train'"):
+        run_recipe(recipe(), finished.path, task=other, start=clip, resume=True)
+    run_recipe(recipe(), finished.path, task=task, start=clip, resume=True)
+
+
 def test_two_methods_and_two_seeds_make_a_study(clip: Model, task: Task, tmp_path: Path) -> None:
     asked = recipe(methods=["zero-shot", FT], seeds=[0, 1])
     study = run_recipe(asked, tmp_path / "study", task=task, start=clip)

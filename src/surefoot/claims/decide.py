@@ -100,7 +100,7 @@ class Answers:
 
 
 def _difference(a: Predictions, b: Predictions) -> NDArray[np.float64]:
-    if a.ids != b.ids:
+    if not a.same_images(b):
         raise RunError(f"two models were asked other images of {a.split!r}")
     return a.correct().astype(np.float64) - b.correct()
 

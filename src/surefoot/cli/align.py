@@ -172,12 +172,17 @@ def _spec(options: dict[str, Any]) -> Any:
 def _data(options: dict[str, Any]) -> tuple[Any, Any]:
     """The task, and the pairs."""
     from ..data.captions import read_pairs
+    from ..data.overlap import overlap_notes
 
     task = task_of_options({**options, "limit": None})
     given, spec = task.train, options["pairs_spec"]
     if spec is not None:
         given = read_pairs(spec, templates=task.templates, skip_missing=options["skip_bad"])
     limit = options["limit"]
+    pairs_too = {"pairs": given} | {n: s.split for n, s in task.scored().items()}
+    shared = () if given is task.train else overlap_notes(pairs_too, only="pairs")
+    for note in shared:
+        say(f"note: {note}")
     return task.subset(train=limit if options["cut_bank"] else None, evaluation=limit), given
 
 

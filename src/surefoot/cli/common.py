@@ -237,7 +237,7 @@ def task_of_options(options: dict[str, Any]) -> Any:
     """The task that the data options name; --train may be left out where --test is enough."""
     from ..errors import COMMAND_LINE
     from ..recipes.recipe import parse_recipe
-    from ..recipes.tasks import task_of
+    from ..recipes.tasks import task_of, told
 
     train = options["train"] or options["test"]
     if not train:
@@ -245,7 +245,10 @@ def task_of_options(options: dict[str, Any]) -> Any:
     data = data_of(options, train=train, limit_eval=options["limit"])
     plain = {"model": "none", "methods": ["zero-shot"], "data": data}
     recipe = parse_recipe(plain, where=COMMAND_LINE)
-    return task_of(recipe.spec.data, progress=sys.stderr.isatty())
+    task = task_of(recipe.spec.data, progress=sys.stderr.isatty(), stand_in=not options["train"])
+    for line in told(task)[1:]:  # notes; how many images there are stands in the result
+        say(line)
+    return task
 
 
 def val_is_test(options: dict[str, Any], task: Any) -> bool:

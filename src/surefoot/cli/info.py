@@ -110,7 +110,7 @@ def _on_disk(name: str) -> bool:
 
 def _record(name: str) -> str:
     """What the weights of a model want, a line for each fact, and where it was read."""
-    from ..recipes.pick import resolve_model
+    from ..recipes.ends import resolve_model
 
     spec = resolve_model(name).spec
     if spec.record is None:

@@ -12,19 +12,33 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UnknownName
 from ..registry import nearest
-from .dataset import Shift, Split, Task, Use, _Taken
+from .dataset import Shift, Split, Task, Use
 from .image_cache import CachedImages
 from .images import MemoryImages
 from .prompts import PICTOGRAM_TEMPLATES
+from .sequence import Taken
 from .strings import Strings
 
-__all__ = ["pictograms", "pictograms_card", "pictograms_dev", "pictograms_split"]
+__all__ = [
+    "HOME",
+    "PICTOGRAM_NOTE",
+    "pictograms",
+    "pictograms_card",
+    "pictograms_dev",
+    "pictograms_split",
+    "shifted_domains",
+]
 
 FILE = Path(__file__).parent / "builtin" / "pictograms.parquet"
 """The packaged file; ``pictograms.json`` lies beside it."""
 
 HOME = "outline"
 """The domain of training, validation and ID test."""
+
+PICTOGRAM_NOTE = (
+    "pictograms: train, val, test and each shift hold different icon sets "
+    "(for sketches: different drawings)"
+)
 
 _HELD = 64 << 20
 """Bytes for decoded images, of all splits together; the whole set takes 39 MiB."""
@@ -50,7 +64,7 @@ def pictograms() -> Task:
     classes = _concepts()
     shifts = tuple(
         Shift.of(pictograms_split(domain, "test"), classes, masked=True)
-        for domain in _shifted("test")
+        for domain in shifted_domains("test")
     )
     return Task(
         name="pictograms",
@@ -60,10 +74,7 @@ def pictograms() -> Task:
         shifts=shifts,
         class_names=classes,
         templates=PICTOGRAM_TEMPLATES,
-        notes=(
-            "pictograms: train, val, test and each shift hold different icon sets "
-            "(for sketches: different drawings)",
-        ),
+        notes=(PICTOGRAM_NOTE,),
     )
 
 
@@ -74,7 +85,7 @@ def pictograms_dev() -> dict[str, Split]:
     """
     classes = _concepts()
     out = {}
-    for domain in _shifted("dev"):
+    for domain in shifted_domains("dev"):
         out[domain] = Shift.of(pictograms_split(domain, "dev"), classes).split
     return out
 
@@ -129,7 +140,7 @@ def _split(table: dict[str, Any], rows: NDArray[np.int64], domain: str, split: s
         captions = Strings(table["caption"][int(i)].as_py() or "" for i in rows)
     return Split(
         name=split if home else domain,
-        images=_Taken(table["image"], rows),
+        images=Taken(table["image"], rows),
         labels=np.array([position[c] for c in concepts.tolist()], dtype=np.int64),
         class_names=names,
         domain="ID" if home else "OOD",
@@ -143,7 +154,7 @@ def _split(table: dict[str, Any], rows: NDArray[np.int64], domain: str, split: s
     )
 
 
-def _shifted(split: str) -> list[str]:
+def shifted_domains(split: str = "test") -> list[str]:
     """Domains other than the home one that have images in a split, in the card's order."""
     table = _table(FILE)
     there = set(table["domain"][table["split"] == split].tolist()) - {HOME}

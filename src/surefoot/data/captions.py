@@ -21,7 +21,7 @@ from .caption_table import (
 )
 from .coco_captions import from_coco_captions
 from .dataset import Split
-from .readers import ACCEPTED, read_split
+from .source import ACCEPTED, read_split
 
 __all__ = [
     "PAIRS",

@@ -1,7 +1,8 @@
-"""Finds images that cannot be decoded, before a run starts."""
+"""Reads every image before a run starts: who it is, and whether it can be decoded."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from collections.abc import Callable
@@ -12,27 +13,15 @@ from PIL import Image
 
 from ..errors import BadImages, DataError
 from .dataset import Split
-from .images import EncodedImages, many_may_read, reason, underlying
+from .images import EncodedImages, decode, many_may_read, reason
 from .prefetch import prefetch, threads_for
-from .readers import read_split
+from .sequence import BROKEN, Images, content, keep_identity, underlying
+from .source import read_split
 
-__all__ = ["BROKEN", "Progress", "check_folder", "check_images", "require_good"]
+__all__ = ["Progress", "check_folder", "check_images", "require_good"]
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
-
-BROKEN = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    IndexError,
-    TypeError,
-    OverflowError,
-    MemoryError,
-    Image.DecompressionBombError,
-)
-"""What Pillow's decoders raise for files that are no good images."""
 
 
 def check_images(
@@ -41,6 +30,7 @@ def check_images(
     """Every image that cannot be had, with the reason in plain words.
 
     Images are decoded one after the other and forgotten: memory does not grow with their number.
+    What stays is who each is, 32 bytes (``Split.identities``), since its bytes are here anyway.
 
     Args:
         split: What is checked.
@@ -57,7 +47,7 @@ def check_images(
 
     def one(index: int) -> str | None:
         try:
-            _header(split, index) if quick else split.images[index]
+            _look(split.images, index, quick)
         except BROKEN as error:
             return reason(error)
         return None
@@ -81,12 +71,19 @@ def _threads(split: Split) -> int:
         return 1
 
 
-def _header(split: Split, index: int) -> None:
-    images, at = underlying(split.images, np.array([index], dtype=np.int64))
-    if not isinstance(images, EncodedImages):
-        images[int(at[0])]
+def _look(images: Images, index: int, quick: bool) -> None:
+    """Read one image, note who it is, and decode it (or its header)."""
+    source, rows = underlying(images, np.array([index], dtype=np.int64))
+    row = int(rows[0])
+    if not isinstance(source, EncodedImages):
+        source[row]
+        content(source, row)
         return
-    data = images.read(int(at[0]))
+    data = source.read(row)
+    keep_identity(source, row, hashlib.sha256(data).digest())
+    if not quick:
+        decode(data)
+        return
     if not data:
         raise OSError("the file is empty")
     with Image.open(io.BytesIO(data)) as image:

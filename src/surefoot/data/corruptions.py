@@ -9,6 +9,7 @@ survives wipes out an icon.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 from collections.abc import Sequence
@@ -23,8 +24,9 @@ from torchvision.transforms.v2 import functional as tvf
 
 from ..errors import DataError, UnknownName
 from ..registry import nearest
-from .dataset import Images, Split
+from .dataset import Split
 from .rng import kept_rng, mix
+from .sequence import Images, content
 
 __all__ = ["KINDS", "corrupt", "corruptions"]
 
@@ -103,16 +105,6 @@ class _Corrupted:
         self._images, self._kind, self._severity = images, kind, severity
         self._keys = (seed, KINDS.index(kind))
 
-    @property
-    def derived_from(self) -> Images:
-        """What is corrupted."""
-        return self._images
-
-    @property
-    def how(self) -> str:
-        """All that the corruption depends on."""
-        return f"{self._kind} {self._severity} {self._keys}"
-
     def __len__(self) -> int:
         return len(self._images)
 
@@ -121,6 +113,11 @@ class _Corrupted:
         with kept_rng() as generator:
             generator.manual_seed(int(mix(np.array([index], dtype=np.int64), *self._keys)[0]))
             return corrupt(image, self._kind, self._severity)
+
+    def content(self, index: int) -> bytes:
+        """The image's own, and all that its corruption depends on."""
+        how = f"{self._kind} {self._severity} {self._keys} {index} ".encode()
+        return hashlib.sha256(how + content(self._images, index)).digest()
 
     def id(self, index: int) -> str:
         return self._images.id(index)

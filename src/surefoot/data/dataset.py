@@ -10,36 +10,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..errors import ClassMismatch, DataError
-from .joining import ClassMap, check_groups
+from .class_map import ClassMap, check_groups
+from .sequence import Images, Taken, identities, identity_column
 
 __all__ = ["ClassMap", "Domain", "Images", "Manifest", "Shift", "Split", "Task", "Use"]
 
 Domain = Literal["ID", "OOD"]
 Use = Literal["train", "val", "test"]
-
-
-class Images(Protocol):
-    """Where pixels come from: a sequence that decodes when indexed.
-
-    One whose images can change under their ids may have ``content(index) -> bytes`` as well, a
-    digest of the image; features are then cached by it.
-    """
-
-    def __len__(self) -> int:
-        """Number of images."""
-
-    def __getitem__(self, index: int) -> Image.Image:
-        """The image at ``index``, decoded, RGB."""
-
-    def id(self, index: int) -> str:
-        """A stable name: the path relative to the root, or a key."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +33,18 @@ class Manifest:
         n: Number of images.
         per_class: Images of each class name; empty without labels.
         sha256: Over ids, labels and captions in order (not over pixels).
+        content: Over the images' identities, whatever their names and order.
     """
 
     n: int
     per_class: Mapping[str, int]
     sha256: str
+    content: str
+
+    @property
+    def facts(self) -> tuple[str, str]:
+        """Both hashes: splits that agree in them are the same for every purpose."""
+        return self.sha256, self.content
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +129,14 @@ class Split:
             f"Split({self.name}, {self.domain} {self.use}: {len(self):,} images, {classes}{made})"
         )
 
+    @property
+    def identities(self) -> NDArray[np.uint8]:
+        """Who the images are, (n, 32): SHA-256 of their content (:mod:`surefoot.data.sequence`).
+
+        The check before a run has read them; where there was none, each image is read once now.
+        """
+        return identities(self.images)
+
     def require_labels(self) -> NDArray[np.int64]:
         """The labels (n,).
 
@@ -158,7 +156,7 @@ class Split:
         at = np.asarray(indices, dtype=np.int64)
         return replace(
             self,
-            images=_Taken(self.images, at),
+            images=Taken(self.images, at),
             labels=None if self.labels is None else self.labels[at],
             captions=None if self.captions is None else [self.captions[int(i)] for i in at],
             metadata={k: v[at] for k, v in self.metadata.items()},
@@ -196,7 +194,7 @@ class Split:
         return self.take(kept, note=f"{len(kept)} of {len(self)} images, stratified, seed {seed}")
 
     def manifest(self) -> Manifest:
-        """Counts and a hash of ids, labels and captions."""
+        """Counts and hashes of names and labels, and of the images themselves."""
         digest = hashlib.sha256()
         for i in range(len(self)):
             label = "" if self.labels is None else self.class_names[self.labels[i]]
@@ -206,25 +204,9 @@ class Split:
         if self.labels is not None:
             counts = np.bincount(self.labels, minlength=len(self.class_names))
             per_class = dict(zip(self.class_names, counts.tolist(), strict=True))
-        return Manifest(len(self), per_class, digest.hexdigest())
-
-
-class _Taken:
-    """Some images of another sequence."""
-
-    def __init__(self, images: Images, at: NDArray[np.int64]) -> None:
-        # A part of a part points at the whole, so that indexing stays one step.
-        self._images: Images = images._images if isinstance(images, _Taken) else images
-        self._at: NDArray[np.int64] = images._at[at] if isinstance(images, _Taken) else at
-
-    def __len__(self) -> int:
-        return len(self._at)
-
-    def __getitem__(self, index: int) -> Image.Image:
-        return self._images[int(self._at[index])]
-
-    def id(self, index: int) -> str:
-        return self._images.id(int(self._at[index]))
+        who = np.sort(identity_column(self.identities))
+        content = hashlib.sha256(who.tobytes()).hexdigest()
+        return Manifest(len(self), per_class, digest.hexdigest(), content)
 
 
 @dataclass(frozen=True, eq=False)

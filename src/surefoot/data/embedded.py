@@ -87,8 +87,6 @@ def _values(
 class _Spilled(RangeImages):
     """Ranges of a scratch file that is removed with the images, by the process that wrote it."""
 
-    scratch = True
-
     def keep(self, path: str) -> None:
         self._finalizer = weakref.finalize(self, _remove, path, os.getpid())
 

@@ -12,15 +12,13 @@ from PIL import Image
 
 from ..errors import DataError
 from .dataset import Domain, Split, Use
-from .grouping import class_order
+from .grouping import ROLES, class_order
 from .images import FileImages
 from .strings import Strings, natural
 
-__all__ = ["LAYOUT", "ROLES", "from_folder", "image_extensions", "images_below"]
+__all__ = ["LAYOUT", "from_folder", "image_extensions", "images_below"]
 
 LAYOUT = "a folder with one folder of images per class: DIR/cat/1.jpg, DIR/dog/2.png, ..."
-ROLES = frozenset({"train", "training", "val", "valid", "validation", "test", "dev"})
-"""Names of folders that are splits, in lower case."""
 _NO_PICTURES = frozenset({"BUFR", "FITS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})
 
 

@@ -13,7 +13,15 @@ from ..errors import ClassMismatch, DataError
 from .dataset import Domain, Split, Use
 from .strings import natural
 
-__all__ = ["class_order", "label_names", "metadata_column", "relabelled"]
+__all__ = ["ROLES", "class_order", "label_names", "metadata_column", "parts_for", "relabelled"]
+
+_SPELLINGS: dict[Use, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "val": ("validation", "val", "valid", "dev"),
+    "test": ("test",),
+}
+ROLES = frozenset(name for names in _SPELLINGS.values() for name in names)
+"""What parts of a data set are called that are splits, in lower case."""
 
 _WIDEST = 64 * 2**20
 """Bytes that a column of fixed-width strings may take before it becomes one of shared objects."""
@@ -42,6 +50,36 @@ def class_order(
             "(YAML, lines `shift class: task class`)",
         )
     return tuple(class_names)
+
+
+def parts_for(use: Use, parts: Sequence[str], *, where: str, name: str) -> list[str]:
+    """The parts that serve a use where none was named: every spelling of it; else all are refused.
+
+    A test is also served by validation parts where there is none of its own (many published sets
+    keep the labels of theirs): the reader says so.
+
+    Args:
+        use: "train", "val" or "test".
+        parts: Names of the parts that there are.
+        where: The data set, for the message.
+        name: How to name a part of it.
+
+    Returns:
+        [] where no part is called after any use: then all is one part.
+
+    Raises:
+        DataError: Some are, but none of them serves this use.
+    """
+    named = [part for part in parts if part.lower() in ROLES]
+    for role in (use, "val") if use == "test" else (use,):
+        mine = [part for part in named if part.lower() in _SPELLINGS[role]]
+        if mine or not named:
+            return mine
+    raise DataError(
+        f"{where} has no split that serves as {use}",
+        expected=f"one of {', '.join(parts)}",
+        fix=f"name it: {name}{parts[0]}",
+    )
 
 
 def label_names(

@@ -15,17 +15,11 @@ from ..errors import DataError
 from ..hub import endpoint, silence
 from ..registry import import_optional, nearest
 from .dataset import Domain, Split, Use
-from .grouping import label_names, metadata_column
+from .grouping import label_names, metadata_column, parts_for
 from .images import EncodedImages
 from .strings import Strings
 
-__all__ = ["from_hf"]
-
-_DEFAULT = {
-    "train": ("train", "training"),
-    "val": ("validation", "val", "valid", "dev"),
-    "test": ("test", "validation", "val"),
-}
+__all__ = ["from_hf", "saved_by_hf"]
 
 
 def from_hf(
@@ -74,6 +68,8 @@ def from_hf(
     if label is not None:
         labels, classes = _labelled(rows, label, class_names, source)
     texts, notes = (None, ()) if caption is None else _captions(rows, caption)
+    if split is None and use == "test" and part and part.lower() != "test":
+        notes = (*notes, f"{source} has no split test: {part} serves as {name}")
     return Split(
         name=name,
         images=_HFImages(
@@ -89,6 +85,13 @@ def from_hf(
         licence=rows.info.license or "unknown",
         source=f"hf:{source}" + (f":{part}" if part else ""),
         notes=notes,
+    )
+
+
+def saved_by_hf(path: Path) -> bool:
+    """Is this a folder that ``datasets.save_to_disk`` wrote?"""
+    return (path / "dataset_dict.json").is_file() or (
+        (path / "dataset_info.json").is_file() and (path / "state.json").is_file()
     )
 
 
@@ -140,14 +143,20 @@ def _rows(library: Any, source: str, split: str | None, use: Use) -> tuple[Any, 
                 expected=f"hf:{source}",
             )
         return found, split or ""
-    wanted = [split] if split is not None else [s for s in _DEFAULT[use] if s in found]
-    if not wanted or wanted[0] not in found:
-        asked = f"no split {split!r}" if split else f"no split that serves as {use}"
-        close = nearest(split or use, list(found))
+    parts, where = list(found), f"the data set {source}"
+    if split is not None:
+        wanted, wrong = [split] if split in found else [], f"no split {split!r}"
+    else:
+        wanted = parts_for(use, parts, where=where, name=f"hf:{source}:")
+        wrong = (
+            f"several splits that serve as {use}" if wanted else f"no split that serves as {use}"
+        )
+    if len(wanted) != 1:
+        close = nearest(split or use, parts) if not wanted else []
         raise DataError(
-            f"the data set {source} has {asked}" + (f"; is it {close[0]!r}?" if close else ""),
-            expected=f"one of {', '.join(found)}",
-            fix=f"name it: hf:{source}:{next(iter(found))}",
+            f"{where} has {wrong}" + (f"; is it {close[0]!r}?" if close else ""),
+            expected=f"one of {', '.join(parts)}",
+            fix=f"name it: hf:{source}:{parts[0]}",
         )
     return found[wanted[0]], wanted[0]
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from .dataset import Images, Split, Task
+from .dataset import Split, Task
+from .sequence import Images, View
 
 __all__ = ["CachedImages", "cached_in_memory"]
 
@@ -14,7 +17,7 @@ _OBJECT = 250
 """Bytes of the objects around an image's pixels, about."""
 
 
-class CachedImages:
+class CachedImages(View):
     """Another sequence of images, the pixels of each kept when it is first asked for.
 
     Pixels, not Pillow's images: of 32 pixels one takes 14 kB, with what it was decoded by, and
@@ -55,6 +58,10 @@ class CachedImages:
     def id(self, index: int) -> str:
         """As the other sequence has it."""
         return self.images.id(index)
+
+    def source(self, indices: NDArray[np.int64]) -> tuple[Images, NDArray[np.int64]]:
+        """The other sequence, at the same indices."""
+        return self.images, indices
 
 
 def cached_in_memory(task: Task) -> Task:

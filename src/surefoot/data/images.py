@@ -9,16 +9,13 @@ import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from .dataset import Images, _Taken
-from .image_cache import CachedImages
+from .sequence import Images, Taken
 from .strings import Strings
 
 __all__ = [
@@ -26,13 +23,10 @@ __all__ = [
     "FileImages",
     "MemoryImages",
     "RangeImages",
-    "content",
     "decode",
     "many_may_read",
     "reason",
-    "storage_state",
     "to_rgb",
-    "underlying",
 ]
 
 _ORIENTED = frozenset({"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"})
@@ -194,12 +188,7 @@ class RangeImages(EncodedImages):
         offsets: (n,) first byte.
         sizes: (n,) bytes.
         ids: n names.
-
-    Attributes:
-        scratch: The files are copies made for this process: their dates say nothing.
     """
-
-    scratch: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -294,81 +283,10 @@ class MemoryImages(EncodedImages):
         return self._ids[index]
 
 
-def content(images: Images, index: int) -> bytes:
-    """32 bytes that say which image it is, whatever container it lies in and whatever its id.
-
-    SHA-256 of the encoded bytes where there are any; of the decoded pixels for sequences that have
-    no ``content`` of their own.
-    """
-    source, rows = underlying(images, np.array([index], dtype=np.int64))
-    own = getattr(source, "content", None)
-    if own is not None:
-        return bytes(own(int(rows[0])))
-    image = source[int(rows[0])]
-    head = f"{image.mode} {image.size} ".encode()
-    return hashlib.sha256(head + image.tobytes()).digest()
-
-
-def storage_state(images: Images, n: int) -> str:
-    """SHA-256 over what shows that n images are those that they were, which ids do not show.
-
-    Files and shards: size and time of change. Images inside another file (a Parquet table, Arrow
-    files, arrays): their content, read once. Derived images: what they derive from, and how. Only
-    a sequence of the user's own leaves no mark, unless it has a method ``content``.
-    """
-    digest = hashlib.sha256()
-    source, rows = underlying(images, np.arange(n, dtype=np.int64))
-    while (base := getattr(source, "derived_from", None)) is not None:
-        digest.update(source.how.encode())  # type: ignore[attr-defined]
-        source, rows = underlying(base, rows)
-    paths: list[str] = []
-    if isinstance(source, FileImages):
-        paths = [source.path(int(row)) for row in rows]
-    elif isinstance(source, RangeImages) and not source.scratch:
-        paths = list(source.files)
-    elif hasattr(source, "content"):
-        digest.update(_contents(source, rows))
-    for path in paths:
-        try:
-            facts = os.stat(path)
-        except OSError:
-            continue  # RowMeant it will say what is wrong.
-        digest.update(f"{facts.st_size},{facts.st_mtime_ns};".encode())
-    return digest.hexdigest()
-
-
-_CONTENTS: WeakKeyDictionary[Any, tuple[NDArray[np.uint8], NDArray[np.bool_]]] = WeakKeyDictionary()
-"""Sequence -> digests (n, 32), and which of them (n,) are known: a sweep asks at every alpha."""
-
-
-def _contents(source: Images, rows: NDArray[np.int64]) -> bytes:
-    """The digests of the images at ``rows``, joined; zeros for one that cannot be read."""
-    n = len(source)
-    if source not in _CONTENTS:
-        _CONTENTS[source] = np.zeros((n, 32), np.uint8), np.zeros(n, np.bool_)
-    digests, known = _CONTENTS[source]
-    for row in rows[~known[rows]].tolist():
-        with suppress(OSError):  # Decoding it will say what is wrong.
-            digests[row] = np.frombuffer(content(source, row), np.uint8)
-        known[row] = True
-    return digests[rows].tobytes()
-
-
 def many_may_read(images: Images) -> bool:
     """Whether several threads may index these images at once.
 
     Ours may, where they decode. Others, another library's or a user's, may keep a position.
     """
-    source = images._images if isinstance(images, _Taken) else images
+    source = images.images if isinstance(images, Taken) else images
     return type(source) in (FileImages, MemoryImages, RangeImages)
-
-
-def underlying(images: Images, indices: NDArray[np.int64]) -> tuple[Images, NDArray[np.int64]]:
-    """The sequence that a selection was taken from, and the indices (n,) in it."""
-    while isinstance(images, (_Taken, CachedImages)):
-        if isinstance(images, _Taken):
-            indices = images._at[indices]
-            images = images._images
-        else:
-            images = images.images
-    return images, indices

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Literal
 
 from ..errors import BadImages, DataError
 from .check import Progress, check_images, require_good
 from .dataset import Domain, Split, Use
-from .known.find import as_known
-from .readers import read_split
+from .source import Source
 
 __all__ = ["Check", "SplitReader"]
 
@@ -26,7 +25,6 @@ class SplitReader:
         check: Decode images at all; "quick" looks at headers only.
         workers: Threads of the check.
         progress: Called by the check with (done, all), split after split.
-        root: The folder that holds published data sets.
     """
 
     def __init__(
@@ -36,9 +34,8 @@ class SplitReader:
         check: Check = True,
         workers: int = 0,
         progress: Progress | None = None,
-        root: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.skip_bad, self.check, self.root = skip_bad, check, root
+        self.skip_bad, self.check = skip_bad, check
         self._workers, self._progress = workers, progress
         self._due: list[Split] = []
         self._bad: dict[str, tuple[str, list[tuple[str, str]]]] = {}
@@ -76,44 +73,32 @@ class SplitReader:
 
     def read(
         self,
-        spec: str | os.PathLike[str],
+        source: Source,
         name: str,
         domain: Domain,
         use: Use,
         class_names: Sequence[str] | None = None,
     ) -> Split:
-        """One split; the arguments are those of :func:`read_split`."""
-
-        def once(skip_missing: bool) -> Split:
-            return read_split(
-                spec, name=name, domain=domain, use=use, class_names=class_names,
-                skip_missing=skip_missing, root=self.root,
-            )  # fmt: skip
-
-        published = as_known(spec, self.root) is not None
+        """One split; the arguments are those of :meth:`Source.read`."""
+        read = partial(source.read, name=name, domain=domain, use=use, class_names=class_names)
         try:
-            split = once(self.skip_bad)
+            split = read(skip_missing=self.skip_bad)
         except BadImages as error:  # files that a table names are not there
             if self.skip_bad:
                 raise
-            split = once(True)
+            split = read(skip_missing=True)
             self._note(name, error.where, error.bad)
-        return self.checked(split, published=published)
+        return self.checked(split, source)
 
-    def checked(self, split: Split, *, published: bool) -> Split:
-        """The split, its images decoded once: now to leave bad ones out, else in the end.
-
-        The packaged file is checked when it is built; published data sets have a command for it
-        (decoding ImageNet takes hours).
-        """
-        if not self.check or split.source.startswith("pictograms:"):
+    def checked(self, split: Split, source: Source) -> Split:
+        """The split, its images decoded once: now to leave bad ones out, else in the end."""
+        quick = self.check == "quick"
+        if not self.check or source.kind == "pictograms":
             return split
         if self.skip_bad:
-            return require_good(
-                split, True, workers=self._workers, progress=self._progress,
-                quick=self.check == "quick",
-            )  # fmt: skip
-        if not published:
+            return require_good(split, True, workers=self._workers, progress=self._progress,
+                                quick=quick)  # fmt: skip
+        if source.checked:
             self._due.append(split)
         return split
 

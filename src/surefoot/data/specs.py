@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from ..errors import DataError, UnknownName
 from ..registry import nearest
-from .builtin import pictograms
 from .check import Progress
 from .class_map import read_class_map
 from .corruptions import corruptions
-from .dataset import ClassMap, Shift, Split, Task, Use
-from .folder import ROLES
-from .known.find import KnownSpec, as_known
-from .known.roles import own_role, own_shifts
-from .known.targets import known_shift
-from .overlap import overlap_note
+from .dataset import Shift, Split, Task, Use
+from .overlap import overlap_notes
 from .prompts import check_templates
 from .prompts import templates as template_set
-from .readers import ACCEPTED, read_split
 from .reading import Check, SplitReader
+from .source import Brought, Source, Spec
 from .splitting import cut
 
-__all__ = ["ACCEPTED", "make_task", "read_split"]
-
-Spec = str | os.PathLike[str]
+__all__ = ["make_task"]
 
 
 def make_task(
@@ -49,8 +40,9 @@ def make_task(
     progress: Progress | None = None,
     name: str | None = None,
     root: Spec | None = None,
+    stand_in: bool = False,
 ) -> Task:
-    """A task from specs (see :func:`read_split`).
+    """A task from specs (see :meth:`Source.parse`).
 
     A published data set brings what it defines: the splits of its roles, the names and templates
     of its prompts, and as a shift its class map, mask, groups, metric and version. Its images are
@@ -77,6 +69,8 @@ def make_task(
         name: Of the task; the training spec's last part by default.
         root: The folder that holds published data sets; else the environment variable
             SUREFOOT_DATA, else the current folder.
+        stand_in: ``train`` is a set that is scored, where there is nothing to train on: what it
+            and parts of it share with the others is not told.
 
     Raises:
         DataError: Something is missing or wrong; :class:`ClassMismatch` and :class:`UnknownName`
@@ -86,65 +80,48 @@ def make_task(
         >>> sf.make_task(train="photos/train", shifts={"night": "photos/night"})
         Task(photos: 3 classes; train 30, val 3, test 3; shifts: night)
     """
-    reader = SplitReader(
-        skip_bad=skip_bad, check=check, workers=workers, progress=progress, root=root
-    )
-    base = pictograms() if os.fspath(train) == "pictograms" else None
-    known = None if base else as_known(train, root)
-    metric = metric or (known.known.metric_of(known.split_for("train")) if known else "top1")
+    source = Source.parse(train, root)
+    own = source.brings()
+    metric = metric or own.metric
+    reader = SplitReader(skip_bad=skip_bad, check=check, workers=workers, progress=progress)
+    notes = list(own.notes)
     with reader.together():
-        whole = base.train if base else reader.read(train, "train", "ID", "train")
+        whole = reader.read(source, "train", "ID", "train")
         _require_labels(whole, train)
         classes = whole.class_names
-        notes: list[str] = list(base.notes) if base else []
-        ends: dict[Use, Split] = {}
-        roles: tuple[tuple[Use, Spec | None], ...] = (
-            ("test", test or own_role(known, "test")), ("val", val or own_role(known, "val"))
-        )  # fmt: skip
-        for role, spec in roles:
-            if spec is not None:
-                ends[role] = reader.read(spec, role, "ID", role, classes)
-            elif base is not None:
-                ends[role] = base.test if role == "test" else base.val
-            else:
-                whole, ends[role] = cut(whole, val_fraction, seed, name=role, use=role)
+        ends: dict[str, Split] = {}
+        given: tuple[tuple[Use, Spec | None], ...] = (("test", test), ("val", val))
+        for role, spec in given:
+            part = own.roles.get(role) if spec is None else Source.parse(spec, root)
+            if part is not None:
+                ends[role] = reader.read(part, role, "ID", role, classes)
+                continue
+            whole, ends[role] = cut(whole, val_fraction, seed, name=role, use=role)
+            if not stand_in:
                 notes.append(f"no {role} set was given: {ends[role].notes[-1]}")
-        given = shifts or own_shifts(known)
-        asked = _shifts(reader, given, class_maps or {}, classes, metric)
-    if not asked and base is not None:
-        asked = base.shifts
-    elif not asked:
-        asked = tuple(Shift(s.name, s, metric) for s in corruptions(ends["test"], seed=seed))
+        asked = {name: Source.parse(s, root) for name, s in (shifts or {}).items()} or own.shifts
+        found = tuple(_shifts(reader, asked, class_maps or {}, classes, metric))
+    if not found:
+        found = tuple(Shift(s.name, s, metric) for s in corruptions(ends["test"], seed=seed))
         notes.append("no shifted set was given: the shifts are corruptions of the ID test, made "
                      "by a program")  # fmt: skip
-    for other in (ends["val"], ends["test"], *(s.split for s in asked if _collected(s))):
-        notes += filter(None, [overlap_note(whole, other)])
+    compared = {"train": whole, "val": ends["val"], "test": ends["test"]}
+    if stand_in:
+        compared = {"val": ends["val"]} if val else {}
+        compared["test"] = ends["test"]
+    compared |= {s.name: s.split for s in found if s.split.domain == "OOD"}
     return Task(
-        name=name or (base.name if base else known.known.name if known else _name(train)),
+        name=name or own.name,
         train=whole,
         val=ends["val"],
         test=ends["test"],
-        shifts=asked,
+        shifts=found,
         class_names=classes,
-        templates=_templates(templates, base, known),
-        prompt_names=_prompt_names(prompt_names, classes, known),
+        templates=_templates(own.templates if templates is None else templates),
+        prompt_names=_prompt_names(prompt_names, classes, own),
         metric=metric,
-        notes=tuple(notes),
+        notes=(*notes, *overlap_notes(compared)),
     )
-
-
-def _collected(shift: Shift) -> bool:
-    """Is it worth looking for training images in it? Not in what was made from ID images."""
-    return not shift.split.synthetic and shift.split.domain == "OOD"
-
-
-def _name(spec: Spec) -> str:
-    """A short name: the last part of the path, without kind, filter or extension."""
-    text = re.sub(r"^(hf|wds):", "", os.fspath(spec))
-    path = Path(text.split(":")[0])
-    if path.stem.lower() in ROLES:  # photos/train is a set of photos
-        path = path.absolute().parent
-    return path.stem or "task"
 
 
 def _require_labels(train: Split, spec: Spec) -> None:
@@ -158,57 +135,36 @@ def _require_labels(train: Split, spec: Spec) -> None:
 
 def _shifts(
     reader: SplitReader,
-    specs: Mapping[str, Spec],
+    sources: Mapping[str, Source],
     maps: Mapping[str, Spec],
     classes: Sequence[str],
     metric: str,
-) -> tuple[Shift, ...]:
-    strangers = [m for m in maps if m not in specs]
+) -> Iterator[Shift]:
+    strangers = [m for m in maps if m not in sources]
     if strangers:
-        raise UnknownName("shift", strangers[0], list(specs), nearest(strangers[0], list(specs)))
-    read: dict[str, ClassMap] = {shift: read_class_map(file) for shift, file in maps.items()}
-    return tuple(
-        _shift(reader, name, spec, read.get(name), classes, metric) for name, spec in specs.items()
-    )
+        names = list(sources)
+        raise UnknownName("shift", strangers[0], names, nearest(strangers[0], names))
+    read = {shift: read_class_map(file) for shift, file in maps.items()}
+    for name, source in sources.items():
+        shift = source.shift(name, classes, metric, class_map=read.get(name),
+                             read=lambda s, n: reader.read(s, n, "OOD", "test"))  # fmt: skip
+        if source.published is not None:
+            shift = replace(shift, split=reader.checked(shift.split, source))
+        yield shift
 
 
-def _shift(
-    reader: SplitReader,
-    name: str,
-    spec: Spec,
-    class_map: ClassMap | None,
-    classes: Sequence[str],
-    metric: str,
-) -> Shift:
-    known = as_known(spec, reader.root)
-    if known is None:
-        split = reader.read(spec, name, "OOD", "test")
-        return Shift.of(split, classes, class_map=class_map, metric=metric)
-    shift = known_shift(known, name, classes, class_map=class_map, root=reader.root)
-    return replace(shift, split=reader.checked(shift.split, published=True))
-
-
-def _templates(
-    given: str | Sequence[str] | None, base: Task | None, known: KnownSpec | None
-) -> tuple[str, ...]:
-    if given is None:
-        own = known.known.templates if known else None
-        return base.templates if base else template_set(own or "single")
+def _templates(given: str | Sequence[str]) -> tuple[str, ...]:
     if isinstance(given, (str, os.PathLike)):
         return template_set(given)
     return check_templates(given, where="the templates given")
 
 
 def _prompt_names(
-    given: Mapping[str, str] | Sequence[str] | None,
-    classes: Sequence[str],
-    known: KnownSpec | None,
+    given: Mapping[str, str] | Sequence[str] | None, classes: Sequence[str], own: Brought
 ) -> tuple[str, ...] | None:
-    if given is None and known is not None and known.known.prompt_names is not None:
-        names = known.known.prompt_names()
-        return tuple(names.get(c, c.replace("_", " ")) for c in classes)
     if given is None:
-        return None
+        names = own.prompt_names()
+        return tuple(names.get(c, c.replace("_", " ")) for c in classes) if names else None
     if isinstance(given, Mapping):
         ghosts = [k for k in given if k not in classes]
         if ghosts:

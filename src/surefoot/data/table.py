@@ -15,7 +15,7 @@ from ..errors import BadImages, DataError
 from ..registry import nearest
 from .dataset import Domain, Split, Use
 from .embedded import parquet_images
-from .grouping import label_names, metadata_column
+from .grouping import label_names, metadata_column, parts_for
 from .images import EncodedImages, FileImages
 from .strings import Strings
 
@@ -26,7 +26,6 @@ TABLE = (
     "label and/or caption"
 )
 _ROW = "__row__"
-_ROLES = {"train": {"train", "training"}, "val": {"val", "valid", "validation"}, "test": {"test"}}
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,9 @@ def from_table(
         path: ``*.csv`` or ``*.parquet``.
         name: Of the split.
         domain: "ID" or "OOD".
-        use: "train", "val" or "test". If the table has a column ``split`` that knows this use
-            and there is no ``where``, only those rows are taken, and a note says so.
+        use: "train", "val" or "test". If the table has a column ``split`` and there is no
+            ``where``, only the rows of this use are taken, by any spelling (train, training), and
+            a note says so.
         root: Folder that paths start from; the table's own by default.
         where: Filter, ``column=value``; several, joined by commas, must all hold.
         class_names: The label order wanted (that of the training set).
@@ -170,17 +170,21 @@ def _selected(
     table: Any, file: Path, names: Columns, use: Use, where: str | None
 ) -> tuple[Any, tuple[str, ...]]:
     """The rows that the filter, or the column ``split``, selects; and a note on it."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     if where is None:
         if names.split not in table.column_names:
             return table, ()
         values = table[names.split].cast("string")
-        mine = [v for v in pc.unique(values).to_pylist() if v and v.lower() in _ROLES[use]]
+        parts = [v for v in pc.unique(values).to_pylist() if v]
+        mine = parts_for(use, parts, where=str(file), name=f"{file}:{names.split}=")
         if not mine:
-            return table, ()
-        kept = table.filter(pc.equal(values, mine[0]))
-        return kept, (f"rows of {file.name} with {names.split}={mine[0]}: {kept.num_rows}",)
+            return table, (f"all {table.num_rows} rows of {file.name} are taken: its column "
+                           f"{names.split} names no train, val or test",)  # fmt: skip
+        kept = table.filter(pc.is_in(values, value_set=pa.array(mine)))
+        return kept, (_taken(file, f"{names.split}={' or '.join(mine)}", kept, table),)
+    whole = table
     for condition in where.split(","):
         column, _, value = (part.strip() for part in condition.partition("="))
         if column not in table.column_names:
@@ -198,7 +202,13 @@ def _selected(
                 fix="correct the filter",
             )
         table = kept
-    return table, (f"rows of {file.name} with {where}: {table.num_rows}",)
+    return table, (_taken(file, where, table, whole),)
+
+
+def _taken(file: Path, condition: str, kept: Any, whole: Any) -> str:
+    """How many rows a condition takes, and what becomes of the others."""
+    rest = "; the others are left out" if kept.num_rows < whole.num_rows else ""
+    return f"rows of {file.name} with {condition}: {kept.num_rows} of {whole.num_rows}{rest}"
 
 
 def _images(

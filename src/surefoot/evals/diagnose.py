@@ -16,7 +16,7 @@ __all__ = ["disagreements", "pick_examples"]
 def _same_images(models: Mapping[str, Predictions]) -> None:
     first = next(iter(models.values()))
     for name, p in list(models.items())[1:]:
-        if p.ids != first.ids or p.class_names != first.class_names:
+        if not p.same_images(first) or p.class_names != first.class_names:
             raise DataError(
                 f"{name!r} was evaluated on other images or classes than {next(iter(models))!r}",
                 expected=f"the same {len(first.ids)} images of {first.split!r} in the same order",

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from ..data.dataset import Shift, Split, Task
-from ..data.images import FileImages, content, underlying
+from ..data.dataset import Shift, Task
+from ..data.overlap import overlap
 from ..errors import ModelError, UnknownName
 from ..features import extract, inference
 from ..models.model import Model
@@ -66,28 +64,6 @@ def _try_224(model: Model, device: torch.device | str | None) -> None:
             expected="an encoder for 224 pixels, or one for any size",
             fix='use protocol="model" (the model\'s own transform)',
         ) from error
-
-
-def overlap(bank: Split, queries: Split) -> NDArray[np.int64]:
-    """Row of the bank that is the query itself, (q,), -1 where it is not there.
-
-    Ids are relative to a source, so equal ids are one image only where the sources agree:
-    ``train/cat/1.png`` and ``test/cat/1.png`` are both "cat/1.png" in their own folders. Where an
-    id is only a position in some file, the images' content must agree as well.
-    """
-    same = bank.images is queries.images or (bank.source and bank.source == queries.source)
-    if not same:
-        return np.full(len(queries), -1, dtype=np.int64)
-    rows = {bank.images.id(i): i for i in range(len(bank))}
-    found = [rows.get(queries.images.id(i), -1) for i in range(len(queries))]
-    ours, theirs = (underlying(s.images, np.arange(0))[0] for s in (bank, queries))
-    if ours is not theirs and not isinstance(theirs, FileImages):
-        found = [j if j < 0 or _same(bank, j, queries, i) else -1 for i, j in enumerate(found)]
-    return np.array(found, dtype=np.int64)
-
-
-def _same(bank: Split, j: int, queries: Split, i: int) -> bool:
-    return content(bank.images, j) == content(queries.images, i)
 
 
 def knn_predictions(

@@ -58,6 +58,7 @@ def package(shift: Shift, logits: NDArray[np.float32]) -> Predictions:
         cluster=split.cluster,
         version=split.version,
         synthetic=split.synthetic,
+        identities=split.identities,
     )
 
 

@@ -62,7 +62,7 @@ def knn(
         temperature: T of exp(s / T).
         chunk: Queries at once, of each thread; by default as many as keep the similarities in
             8 MiB (128 on an accelerator).
-        exclude: (q,) row of the bank that is the query itself, -1 where it is not there.
+        exclude: (q,) or (q, c) rows of the bank that are the query itself, -1 where there is none.
         device: Where to compute; where the bank is, or the CPU.
 
     Returns:
@@ -96,7 +96,10 @@ def knn(
     def vote(at: int) -> None:
         with torch.inference_mode():  # of its own in every thread
             query = _unit(_tensor(queries, at, at + step, where))
-            skip = None if exclude is None else torch.as_tensor(exclude[at : at + step]).to(where)
+            skip = None
+            if exclude is not None:
+                own = exclude[at : at + step]
+                skip = torch.as_tensor(own.reshape(len(own), -1)).to(where)
             near, who = _neighbours(query, blocks, min(max(ks), n), skip)
             weight = (near / temperature).exp()
             tally = torch.zeros(len(query), classes, device=where)
@@ -250,8 +253,8 @@ def _neighbours(
         sims = room[: len(query) * len(bank)].view(len(query), len(bank))
         torch.mm(query, bank.T, out=sims)
         if skip is not None:
-            here = torch.nonzero((skip >= at) & (skip < at + len(bank)))[:, 0]
-            sims[here, skip[here] - at] = -torch.inf
+            here, copy = torch.nonzero((skip >= at) & (skip < at + len(bank)), as_tuple=True)
+            sims[here, skip[here, copy] - at] = -torch.inf
         # Once k are known, only what is nearer than the k-th of them can matter: of later blocks
         # very little. It is collected, and a new k-th found when there is enough of it.
         if least is None:

@@ -76,6 +76,10 @@ class Scheduled(Method):
 
     Raises:
         ModelError: A schedule was given as well, or there is none to write into.
+
+    Example:
+        >>> sf.LPFT(epochs=3).tune.schedule.epochs
+        3
     """
 
     _: KW_ONLY

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from .. import processes
 from ..cache import cache_folder
 from ..context import RunContext, pick_device
-from ..data.dataset import Images, Split, Task
+from ..data.dataset import Split, Task
 from ..data.loading import make_loader
+from ..data.sequence import Images, content
 from ..features import cache_key, rows_of
 from ..models.model import Model
 from ..models.prefix import FrozenPrefix, frozen_prefix
@@ -53,6 +54,10 @@ class StoredRows(Images):
     def id(self, index: int) -> str:
         """As the images' own."""
         return self.images.id(index)
+
+    def content(self, index: int) -> bytes:
+        """Who the image is, not what is stored of it."""
+        return content(self.images, index)
 
 
 class _FromTokens(nn.Module):

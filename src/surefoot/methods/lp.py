@@ -90,7 +90,7 @@ class LinearProbe(Method):
         """Names this very fit, so that LP-FT after LP in one study does not repeat it."""
         encoder = Weights.of(model.encoder).fingerprint()
         scale = "" if model.logit_scale is None else repr(model.scale())
-        data = (task.train.manifest().sha256, task.val.manifest().sha256)
+        data = (fact for s in (task.train, task.val) for fact in s.manifest().facts)
         return "/".join((encoder, scale, *data, repr(self)))
 
     def label(self) -> str:

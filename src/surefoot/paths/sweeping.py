@@ -189,11 +189,11 @@ class _Asked:
         size = sum(len(s.split) * len(s.split.class_names) for s in shifts.values())
         if self.memo is None or not kept or size > SMALL or "refit" in self.options:
             return None
-        start, bank = self.path.start, ""
+        start, bank = self.path.start, ("", "")
         if self.evaluator == "knn" and self.task is not None:
-            start, bank = self.path.origin.with_head(None), self.task.train.manifest().sha256
+            start, bank = self.path.origin.with_head(None), self.task.train.manifest().facts
         splits = {
-            name: [s.split.manifest().sha256, s.metric, repr(s.classes), repr(s.groups)]
+            name: [*s.split.manifest().facts, s.metric, repr(s.classes), repr(s.groups)]
             for name, s in shifts.items()
         }
         options = {k: v for k, v in self.options.items() if k not in ("workers", "decode_budget")}
@@ -220,8 +220,8 @@ def output_ensemble(start: Predictions, end: Predictions, alpha: float) -> Predi
         DataError: The predictions are of other images or classes.
     """
     alpha = check_alpha(alpha)
-    if start.ids != end.ids or start.class_names != end.class_names:
-        what = "images" if start.ids != end.ids else "classes"
+    if not start.same_images(end) or start.class_names != end.class_names:
+        what = "classes" if start.same_images(end) else "images"
         raise DataError(
             f"predictions on {start.split!r} and {end.split!r} are of different {what}",
             expected="two models' predictions on one split, in one order",

@@ -198,7 +198,10 @@ def _facts(
     }
     splits = {n: s.split.manifest().sha256 for n, s in task.scored().items()}
     data = [part.split.manifest().sha256, task.train.manifest().sha256, splits]
-    return {**facts, "notes": _notes(facts, encoder), "recipe": spec.hash(facts=facts, data=data)}
+    recipe = spec.hash(facts=facts, data=data)
+    looked_at = (part.split, task.train, *(s.split for s in task.scored().values()))
+    content = [split.manifest().content for split in looked_at]
+    return {**facts, "notes": _notes(facts, encoder), "recipe": recipe, "content": content}
 
 
 def _notes(facts: Mapping[str, Any], encoder: TextEncoder) -> list[str]:
@@ -234,7 +237,8 @@ def _settle_folder(folder: File, facts: Mapping[str, Any], part: PairsSubset, re
         begun = {n for n in there if n == "pairs.txt" or n.endswith(".part")}
         if kept is None and there <= begun:
             kept = facts
-        if kept is None or kept["recipe"] != facts["recipe"]:
+        same = kept is not None and kept.get("content", facts["content"]) == facts["content"]
+        if kept is None or not same or kept["recipe"] != facts["recipe"]:
             raise RunError(
                 f"{folder} was made with other settings, pairs, data or weights",
                 expected=f"the study described in {folder / 'align.json'}",

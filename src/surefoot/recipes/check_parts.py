@@ -9,8 +9,7 @@ from ..context import cap_threads
 from ..data.check import check_images
 from ..data.class_map import read_class_map
 from ..data.dataset import Domain, Shift, Split, Use
-from ..data.known.find import as_known
-from ..data.readers import read_split
+from ..data.source import Source as DataSource
 from ..errors import DataError, MissingDependency, ModelError, SurefootError, UnknownName
 from ..models.names import Source, parse
 from ..registry import MODELS, nearest
@@ -105,26 +104,16 @@ def _read(
     if spec is None:
         return None
     try:
-        if not _local(spec, data.root):
+        source = DataSource.parse(spec, data.root)
+        if not source.local:  # the built-in set (which is good), the hub, published sets
             return None
-        split = read_split(
-            spec, name=use, domain=domain, use=use, skip_missing=data.skip_bad, root=data.root
-        )
+        split = source.read(name=use, domain=domain, use=use, skip_missing=data.skip_bad)
     except SurefootError as error:
         problems.append(f"{key}: {error.wrong}")
         return None
     if not data.skip_bad:
         problems += [f"{key}: {image}: {why}" for image, why in _bad(split)]
     return split
-
-
-def _local(spec: str, root: str | None) -> bool:
-    """Can it be read here? Not so the built-in set (which is good), the hub, published sets."""
-    if spec.startswith("pictograms"):
-        return False
-    if spec.startswith("hf:"):
-        return Path(spec[3:].partition(":")[0]).is_dir()
-    return as_known(spec, root) is None
 
 
 def _bad(split: Split) -> Iterator[tuple[str, str]]:

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from ..context import pick_device
-from ..data.check import BROKEN
 from ..data.folder import image_extensions
 from ..data.images import decode, reason
 from ..data.prompts import templates as template_set
+from ..data.sequence import BROKEN
 from ..errors import BadImages, DataError
 from ..models.heads import zero_shot_head
 from ..models.model import Model

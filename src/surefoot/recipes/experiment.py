@@ -64,13 +64,15 @@ class Experiment:
             What :func:`~.job.run_one` gives; None for one that was finished.
         """
         job, kept = self.jobs[name], self.folder / name
+        facts = job.described()
+        processes.agreed(lambda: Run(kept).require_same_images(facts))
         if processes.agreed(lambda: Run(kept).done):
             self.say(f"{kept.name}: finished already")
             return None
         began = time.perf_counter()
         with _own(self.folder) as own:
             kind = Run if processes.is_main() else _Aside
-            run = kind.create(own / name, job.described(), resume=job.context.resume)
+            run = kind.create(own / name, facts, resume=job.context.resume)
             if self.recipe is not None:
                 self.recipe.save(run.path / "recipe.yaml")
             run.write_json("env.json", environment(self.command))

@@ -114,7 +114,8 @@ def fit(
     Example:
         >>> data = {"train": "photos/train", "shifts": {"night": "photos/night"}, "limit": 9}
         >>> study = sf.fit(model="tiny-clip", method="ft", epochs=1, **data, alphas=2)
-        >>> [row[3:5] for row in study.table().rows if row[3] in ("end", "one_se")]
+        >>> [(run.facts["method"], run.status) for run in study.runs]
+        [('ft', 'trial')]
     """
     several = [method] if isinstance(method, (str, Method)) else list(method)
     named = model if isinstance(model, str) else model.spec.source or model.spec.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 from ..context import cap_threads
@@ -13,12 +14,13 @@ from .recipe import DataSpec
 __all__ = ["task_facts", "task_of", "told"]
 
 
-def task_of(data: DataSpec, *, progress: bool = False) -> Task:
+def task_of(data: DataSpec, *, progress: bool = False, stand_in: bool = False) -> Task:
     """The task that a recipe's ``data`` names, with its limits; every image is decoded once.
 
     Args:
         data: That part of the recipe.
         progress: A bar on stderr while images are checked.
+        stand_in: ``data.train`` stands in for a training set: nothing is learnt from it.
 
     Raises:
         DataError: Anything wrong with images, labels or class maps.
@@ -26,12 +28,13 @@ def task_of(data: DataSpec, *, progress: bool = False) -> Task:
     # Decoders run side by side; with two cores it is not worth the threads.
     threads = cap_threads() if cap_threads() > 2 else 0
     with progress_bar("check images", shown=progress) as tick:
-        task = make_task(workers=threads, progress=tick, **data.model_dump(include=_PASSED))
+        task = make_task(
+            workers=threads, progress=tick, stand_in=stand_in, **data.model_dump(include=_PASSED)
+        )
     return task.subset(train=data.limit_train, evaluation=data.limit_eval, seed=data.seed)
 
 
-_PASSED = {"train", "val", "test", "shifts", "class_maps", "templates", "prompt_names", "metric",
-           "root", "val_fraction", "seed", "skip_bad"}  # fmt: skip
+_PASSED = set(DataSpec.model_fields) & set(signature(make_task).parameters)
 """Fields of a recipe's data that ``make_task`` takes."""
 
 
@@ -51,6 +54,7 @@ def task_facts(task: Task) -> dict[str, Any]:
                 "use": split.use,
                 "version": split.version,
                 "manifest": split.manifest().sha256,
+                "content": split.manifest().content,
                 "licence": split.licence,
                 "source": split.source,
                 "synthetic": split.synthetic,

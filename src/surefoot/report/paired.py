@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats as sp
 
-from ..predictions import Predictions
+from ..predictions import Predictions, same_order
 from ..runs import Run
 from ..stats import holm, paired_difference
 from .same_images import apart
@@ -68,6 +68,18 @@ class _Results:
     right: Floats
     clusters: NDArray[np.str_] | None
     named: str | None
+    identities: NDArray[np.uint8] | None
+    labels: NDArray[np.str_]
+
+    def as_in(self, other: _Results) -> _Results | None:
+        """The same images in the order of another; None where they or their labels are others."""
+        rows = same_order((other.ids, self.ids), (other.identities, self.identities))
+        if rows is None or not np.array_equal(self.labels[rows], other.labels):
+            return None
+        return replace(
+            other, right=self.right[rows],
+            clusters=None if self.clusters is None else self.clusters[rows], named=self.named,
+        )  # fmt: skip
 
 
 @dataclass
@@ -91,11 +103,13 @@ class Pairing:
     def results(self, entry: Entry, split: str) -> _Results | None:
         """Mean over seeds of right or wrong, (n,); None where any seed's were not kept."""
         parts = [self._load(run, split, alpha) for run, alpha in entry.sources.get(split, ())]
-        kept = [p for p in parts if p is not None]
-        if not kept or len(kept) != len(parts) or any(p.ids != kept[0].ids for p in kept):
+        first = parts[0] if parts else None
+        if first is None:
             return None
-        right = np.mean([p.right for p in kept], axis=0)
-        return _Results(kept[0].ids, right, kept[0].clusters, kept[0].named)
+        kept = [same for p in parts if p is not None and (same := p.as_in(first)) is not None]
+        if len(kept) != len(parts):
+            return None
+        return replace(first, right=np.mean([p.right for p in kept], axis=0))
 
     def difference(self, a: Entry, b: Entry, column: str) -> Difference | None:
         """Row ``a`` minus row ``b`` in one column, which may be the mean over shifts.
@@ -110,8 +124,10 @@ class Pairing:
             if _strangers(a, b, name):
                 return None
             left, right = self.results(a, name), self.results(b, name)
-            usable = left is not None and right is not None and left.ids == right.ids
-            if not usable or metrics.get(name) not in TESTED or left is None or right is None:
+            if left is None or right is None or metrics.get(name) not in TESTED:
+                return None
+            right = right.as_in(left)
+            if right is None:
                 return None
             rows.append((name, left, right))
         return _difference(rows, self._synthetic(), _seeds(a, b, column)) if rows else None
@@ -165,7 +181,8 @@ def _reduce(p: Predictions) -> _Results:
     """Keep only what tests need; logits of many classes are large."""
     labels = p.metadata.get(p.cluster) if p.cluster else None
     clusters = None if labels is None else np.asarray(labels).astype(np.str_)
-    return _Results(p.ids, p.correct().astype(np.float64), clusters, p.cluster)
+    right, names = p.correct().astype(np.float64), np.array(p.class_names, dtype=np.str_)
+    return _Results(p.ids, right, clusters, p.cluster, p.identities, names[p.labels])
 
 
 def _seeds(a: Entry, b: Entry, column: str) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""Checks for authors of methods, models, shifts and evaluators: the ones that surefoot's own pass.
+"""Checks for authors of methods, models, data, shifts, evaluators: those that surefoot's own pass.
 
 Call them from a test. Each raises ``AssertionError`` with a sentence that says what was broken::
 
@@ -16,6 +16,7 @@ from .miniature import make_miniature
 from .models import check_model
 from .samples import small_clip, small_task, small_vit
 from .shifts import check_shift
+from .sources import check_source
 
 __all__ = [
     "Checked",
@@ -23,6 +24,7 @@ __all__ = [
     "check_method",
     "check_model",
     "check_shift",
+    "check_source",
     "make_miniature",
     "small_clip",
     "small_task",

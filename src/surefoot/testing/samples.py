@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..data.dataset import Domain, Shift, Split, Task, Use
+from ..data.sequence import content
 from ..models.build import build
 from ..models.model import Model, ModelSpec
 from ..models.tiny import clip_spec
@@ -145,6 +146,10 @@ class Unread:
     def id(self, index: int) -> str:
         """Ids may be asked for."""
         return self._split.images.id(index)
+
+    def content(self, index: int) -> bytes:
+        """Who an image is may be asked as well."""
+        return content(self._split.images, index)
 
 
 def unread(task: Task) -> Task:

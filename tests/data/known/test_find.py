@@ -17,7 +17,7 @@ from surefoot.data.known.find import (
 )
 from surefoot.data.known.imagenet import miniature_wnids
 from surefoot.data.known.wordnet import imagenet_names
-from surefoot.data.readers import read_split
+from surefoot.data.source import read_split
 from surefoot.data.specs import make_task
 from surefoot.errors import BadImages, DataError, UnknownName
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from surefoot.data.images import FileImages, underlying
+from surefoot.data.images import FileImages
 from surefoot.data.known.base import MARK, KnownDataset, expected_here
+from surefoot.data.sequence import underlying
 from surefoot.errors import DataError
 from surefoot.metrics import get_metric
 from surefoot.registry import DATASETS

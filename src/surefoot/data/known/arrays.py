@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from PIL import Image
 from ...errors import DataError
 from ...registry import import_optional
 from ..images import to_rgb
+from ..sequence import pixel_content
 
 __all__ = ["ArrayImages", "H5Images", "require_images"]
 
@@ -42,12 +42,14 @@ class ArrayImages:
         return len(self._pixels)
 
     def __getitem__(self, index: int) -> Image.Image:
-        image = np.asarray(self._pixels[index]).transpose(self._axes)
-        return Image.fromarray(np.ascontiguousarray(image))
+        return Image.fromarray(self._one(index))
+
+    def _one(self, index: int) -> NDArray[Any]:
+        return np.ascontiguousarray(np.asarray(self._pixels[index]).transpose(self._axes))
 
     def content(self, index: int) -> bytes:
-        """SHA-256 of the pixels as stored."""
-        return hashlib.sha256(np.ascontiguousarray(self._pixels[index])).digest()
+        """Of the image as it is shown, whatever the order of its axes in the file."""
+        return pixel_content(self._one(index))
 
     def id(self, index: int) -> str:
         """The split and the position in it."""
@@ -100,8 +102,8 @@ class H5Images:
         return to_rgb(Image.fromarray(np.asarray(self._rows()[index])))
 
     def content(self, index: int) -> bytes:
-        """SHA-256 of the pixels as stored."""
-        return hashlib.sha256(np.ascontiguousarray(self._rows()[index])).digest()
+        """Of the image as it is stored."""
+        return pixel_content(np.asarray(self._rows()[index]))
 
     def id(self, index: int) -> str:
         """The split and the position in it."""

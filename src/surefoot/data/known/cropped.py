@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from PIL import Image
 
-from ..dataset import Images
+from ..sequence import Images, content
 
 __all__ = ["Cropped"]
 
@@ -20,16 +22,6 @@ class Cropped:
     def __init__(self, images: Images, border: int) -> None:
         self._images, self.border = images, border
 
-    @property
-    def derived_from(self) -> Images:
-        """What is cropped."""
-        return self._images
-
-    @property
-    def how(self) -> str:
-        """All that the cropping depends on."""
-        return f"border {self.border}"
-
     def __len__(self) -> int:
         return len(self._images)
 
@@ -40,6 +32,12 @@ class Cropped:
         if min(width, height) <= 2 * cut:
             raise OSError(f"{width} x {height} pixels are too few to cut a border of {cut}")
         return image.crop((cut, cut, width - cut, height - cut))
+
+    def content(self, index: int) -> bytes:
+        """The image's own, and the border."""
+        return hashlib.sha256(
+            f"border {self.border} ".encode() + content(self._images, index)
+        ).digest()
 
     def id(self, index: int) -> str:
         """As the images' own."""

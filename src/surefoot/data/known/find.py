@@ -57,6 +57,20 @@ class KnownSpec:
         """The split meant in a role."""
         return self.split or self.known.roles.get(use, self.known.default)
 
+    def own_roles(self) -> dict[Use, str]:
+        """Use -> split of validation and test that go with it as a training set."""
+        roles = self.known.roles if self._as_published() else {}
+        return {use: split for use, split in roles.items() if use != "train"}
+
+    def own_shifts(self) -> dict[str, str]:
+        """Name -> split of the shifts that it defines itself."""
+        name, shifts = self.known.name, self.known.shifts if self._as_published() else ()
+        return {f"{name}-{s}" if s in ("train", "val", "test") else s: s for s in shifts}
+
+    def _as_published(self) -> bool:
+        """Is it trained on the split that the roles go with?"""
+        return self.split in (None, self.known.roles.get("train"))
+
 
 def parse_known(text: str) -> KnownSpec | None:
     """A typed spec; None when it names no published data set.

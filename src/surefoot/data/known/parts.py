@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ...errors import BadImages, DataError, MissingDependency
 from ..dataset import Domain, Split, Use
-from ..images import FileImages, underlying
+from ..images import FileImages
+from ..sequence import underlying
 from ..strings import Strings
 from .base import Expected, KnownDataset, Problem, expected_here
 from .layout import bad_image_problems, count_problems, few
