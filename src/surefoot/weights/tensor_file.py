@@ -53,6 +53,11 @@ class TensorFile(Mapping[str, "Tensor"]):
         path: What was opened.
         files: The files that hold numbers, in order.
         metadata: The ``__metadata__`` of the (first) safetensors file.
+
+    Example:
+        >>> opened = sf.weights.open_tensors("start.safetensors")
+        >>> list(opened), opened["w"]
+        (['w'], tensor([0., 2.]))
     """
 
     def __init__(
@@ -201,6 +206,10 @@ def open_tensors(path: str | os.PathLike[str]) -> TensorFile:
 
     Raises:
         CheckpointError: There is no such file, or it cannot be read as a checkpoint.
+
+    Example:
+        >>> sf.weights.open_tensors("start.safetensors")["w"]
+        tensor([0., 2.])
     """
     target = _resolve(Path(path))
     if target.name.endswith(".index.json"):
