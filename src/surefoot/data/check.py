@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from PIL import Image
 
 from ..errors import BadImages, DataError
 from .dataset import Split
-from .images import EncodedImages, many_may_read, reason, underlying
+from .images import EncodedImages, many_may_read, opened, reason, underlying
 from .prefetch import prefetch, threads_for
 from .readers import read_split
 
@@ -89,7 +88,7 @@ def _header(split: Split, index: int) -> None:
     data = images.read(int(at[0]))
     if not data:
         raise OSError("the file is empty")
-    with Image.open(io.BytesIO(data)) as image:
+    with opened(data) as image:
         image.verify()
 
 
