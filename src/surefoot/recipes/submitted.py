@@ -131,8 +131,10 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _has_files(name: str) -> bool:
-    """Whether anything of a published model lies on the hub; of random weights, only a text tower
-    or a tokenizer that is not open_clip's own."""
+    """Does anything of a published model lie on the hub?
+
+    With random weights, a text tower or a tokenizer that is not open_clip's own still does.
+    """
     source = parse(name)
     if source.tag != "random":
         return True
