@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
-from PIL import Image
 
 from ..errors import BadImages
 from .dataset import Split
-from .images import EncodedImages, decode, many_may_read, reason
+from .images import EncodedImages, decode, many_may_read, opened, reason
 from .prefetch import prefetch, threads_for
 from .sequence import BROKEN, Images, content, keep_identity, underlying
 
@@ -101,7 +99,7 @@ def _look(source: Images, row: int, quick: bool) -> None:
         return
     if not data:
         raise OSError("the file is empty")
-    with Image.open(io.BytesIO(data)) as image:
+    with opened(data) as image:
         image.verify()
 
 
