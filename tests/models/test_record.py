@@ -226,6 +226,20 @@ def test_mean_pooling_is_read_off_the_norm_or_asked_for(tmp_path: Path) -> None:
     assert asked.spec.builder["args"]["global_pool"] == "avg"
 
 
+def test_another_pooling_than_the_weights_were_trained_with(tmp_path: Path) -> None:
+    """The norm stays where it was: before the mean of a token-pooled ViT, after the class token."""
+    for pool, other in (("token", "avg"), ("avg", "token")):
+        peer = vit(tmp_path / "w.pth", global_pool=pool)
+        model = load(f"timm:vit_tiny_patch16_224@{tmp_path / 'w.pth'}?global_pool={other}")
+        x = clips.pixels(224, n=1)
+        with torch.no_grad():
+            tokens = peer.forward_features(x)
+            mean, first = tokens[:, 1:].mean(dim=1), peer.fc_norm(tokens[:, 0])
+            torch.testing.assert_close(model.features(x), mean if other == "avg" else first)
+        save_model(model, tmp_path / "m.safetensors")
+        assert clips.same(load_saved(tmp_path / "m.safetensors"), model)
+
+
 def test_a_clip_of_another_size(tmp_path: Path) -> None:
     """Read off the position embedding; or resampled, where another was asked for."""
     with clips.registry():

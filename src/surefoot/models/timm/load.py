@@ -100,8 +100,10 @@ def _pretrained(source: Source, name: str, record: Any) -> Model:
         notes = (f"activation {'quickgelu' if quick else 'gelu'}, so {name}, from {why}",)
     instead = f"timm:{full}@FILE"
     file = _hub_weights(record, instead, full)
-    encoder = timm_model(name, asked_arguments(source, name), record=record.to_dict())
-    found = read_checkpoint(file)
+    args, found = asked_arguments(source, name), read_checkpoint(file)
+    encoder = timm_model(name, args, record=record.to_dict())
+    if "global_pool" in args and (read := read_off(encoder, found.state, args)):
+        encoder = timm_model(name, {**args, **read}, record=record.to_dict())
     checked = fill(encoder, name, found.state, str(file), resize="img_size" in source.options)
     data, facts = shown(name, {tag: record.to_dict()}, source)
     if why:

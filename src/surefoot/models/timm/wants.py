@@ -136,7 +136,8 @@ def read_off(
         side = math.isqrt(max(0, tokens))
         if patch is not None and side and side**2 == tokens and side**2 != grid[0] * grid[1]:
             read["img_size"] = side * int(patch.shape[-1])
-    averaged = f"{prefix}fc_norm.weight" in state and f"{prefix}norm.weight" not in state
-    if "global_pool" not in args and averaged and "norm.weight" in wanted:
-        read["global_pool"] = "avg"
+    has, wants = f"{prefix}fc_norm.weight" in state, "fc_norm.weight" in wanted
+    if has is not wants and (has or f"{prefix}norm.weight" in state):
+        # With another pooling than it was trained with, a network keeps its norm where it was.
+        read |= {"fc_norm": has} if "global_pool" in args else {"global_pool": "avg"} if has else {}
     return read
