@@ -18,11 +18,12 @@ ROOT = Path(__file__).parents[1] / "src" / "surefoot"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "contents"),
-    ("registry", "drawing", "progress", "threads", "unpickling"),
-    ("records", "stats", "published"),
+    ("registry", "drawing", "progress", "threads", "atomic", "unpickling"),
+    ("stats", "published", "display"),
+    ("select",),
+    ("records",),
     ("predictions", "cache"),
     ("runs",),
-    ("select",),
     (
         "weights",
         "losses",
@@ -47,9 +48,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """From the ground up. Rooms on one floor do not import each other."""
 
 NO_TORCH = frozenset(
-    {"errors", "contents", "registry", "progress", "threads", "records", "cache", "stats",
-     "predictions", "runs", "select", "metrics", "drawing", "published", "report", "board",
-     "theory", "unpickling"}
+    {"errors", "contents", "registry", "progress", "threads", "atomic", "display", "records",
+     "cache", "stats", "predictions", "runs", "select", "metrics", "drawing", "published",
+     "report", "board", "theory", "unpickling"}
 )  # fmt: skip
 """Rooms that load on a machine without torch: they import neither it nor a room that does."""
 
@@ -215,9 +216,16 @@ def test_importing_does_not_load_torch(load):
     assert done.stdout.strip() == "[]"
 
 
-def test_a_room_does_not_hide_the_function_of_its_name():
-    done = run("import surefoot.select, surefoot; print(callable(surefoot.select))")
-    assert done.stdout.strip() == "True", done.stderr
+@pytest.mark.parametrize("first", ["import surefoot.select", "from surefoot import select"])
+def test_the_room_select_is_a_module_that_can_be_called(first):
+    done = run(f"""{first}
+import surefoot, types
+from surefoot.records import Curve, Score
+score = Score("top1", 0.5, 9, 0.4, 0.6, "bootstrap", "val", "ID", alpha=0.0)
+print(surefoot.select(Curve("m", (0.0,), {{"val": (score,)}}), "id_val").alpha)
+print(isinstance(surefoot.select, types.ModuleType), surefoot.select.RULES[0])
+""")
+    assert done.stdout.split() == ["0.0", "True", "fixed"], done.stderr
 
 
 def test_old_names_work_with_a_warning():

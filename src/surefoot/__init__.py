@@ -17,6 +17,7 @@ _WHERE = {
     # models
     "Head": "models.heads",
     "Model": "models.model",
+    "list_models": "models.listed",
     "load": "models.load",
     "zero_shot_head": "models.heads",
     # data
@@ -58,6 +59,7 @@ _WHERE = {
     "Score": "records",
     "open_study": "runs",
     # recipes and the report
+    "fit": "recipes.fit",
     "SurefootError": "errors",
     "load_recipe": "recipes.recipe",
     "parse_recipe": "recipes.recipe",
@@ -68,9 +70,24 @@ _WHERE = {
 _RENAMED = {"carry_out": "run_recipe", "wise_path": "Path.between"}
 """Old names, which work for one release with a warning."""
 
+_ROOMS = ("errors", "losses", "methods", "metrics", "paths", "published", "registry", "report",
+          "stats", "testing", "weights")  # fmt: skip
+"""What users call in them is ``surefoot.ROOM.NAME``."""
+
 __all__ = sorted([*_WHERE, "__version__"])
 
 if TYPE_CHECKING:
+    from . import errors as errors
+    from . import losses as losses
+    from . import methods as methods
+    from . import metrics as metrics
+    from . import paths as paths
+    from . import published as published
+    from . import registry as registry
+    from . import report as report
+    from . import stats as stats
+    from . import testing as testing
+    from . import weights as weights
     from .context import RunContext as RunContext
     from .data.builtin import pictograms as pictograms
     from .data.dataset import ClassMap as ClassMap
@@ -98,11 +115,13 @@ if TYPE_CHECKING:
     from .methods.zero_shot import ZeroShot as ZeroShot
     from .models.heads import Head as Head
     from .models.heads import zero_shot_head as zero_shot_head
+    from .models.listed import list_models as list_models
     from .models.load import load as load
     from .models.model import Model as Model
     from .paths import Path as Path
     from .paths import sweep as sweep
     from .recipes.experiment import run_recipe as run_recipe
+    from .recipes.fit import fit as fit
     from .recipes.recipe import load_recipe as load_recipe
     from .recipes.recipe import parse_recipe as parse_recipe
     from .records import Curve as Curve
@@ -114,7 +133,7 @@ if TYPE_CHECKING:
     from .train import Schedule as Schedule
     from .weights.weights import Weights as Weights
 
-__getattr__ = lazy(__name__, _WHERE, _RENAMED)
+__getattr__ = lazy(__name__, _WHERE, _RENAMED, _ROOMS)
 
 
 def __dir__() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -13,24 +13,29 @@ __all__ = ["lazy"]
 
 
 def lazy(
-    package: str, where: Mapping[str, str], renamed: Mapping[str, str] | None = None
+    package: str,
+    where: Mapping[str, str],
+    renamed: Mapping[str, str] | None = None,
+    rooms: Collection[str] = (),
 ) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package whose names lie in modules of it.
 
-    A module of the same name as something in it does not hide it: importing ``surefoot.select``
-    sets the package's attribute to that module, and what users mean by ``surefoot.select`` is the
-    function in it.
+    A module of the same name as something in it does not hide it: importing
+    ``surefoot.weights.audit`` sets the package's attribute to that module, and what users mean by
+    ``surefoot.weights.audit`` is the function in it. A module that can itself be called, as
+    ``surefoot.select``, stands for both.
 
     Args:
         package: ``__name__`` of the package, which is being imported.
         where: Name -> module, relative to the package.
         renamed: Old name -> the new one ("Path.between"), which it gives with a warning.
+        rooms: Modules and packages of it that need no import of their own.
     """
     module = sys.modules[package]
 
     class Contents(ModuleType):
         def __setattr__(self, name: str, value: Any) -> None:
-            if name not in where or not isinstance(value, ModuleType):
+            if name not in where or not isinstance(value, ModuleType) or callable(value):
                 super().__setattr__(name, value)
 
     module.__class__ = Contents
@@ -46,9 +51,12 @@ def lazy(
             holder, _, attribute = new.partition(".")
             found = getattr(module, holder)
             return getattr(found, attribute) if attribute else found
+        if name in rooms:
+            return importlib.import_module(f".{name}", package)
         if name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f".{where[name]}", package), name)
+        home = importlib.import_module(f".{where[name]}", package)
+        value = home if where[name] == name and callable(home) else getattr(home, name)
         vars(module)[name] = value
         return value
 

@@ -123,6 +123,10 @@ class RunContext:
         validate: Ask ID validation after every epoch, for the log; nothing is chosen there.
         memo: What fits with this context share: features, heads, what the start answered.
         stage: Names the part of a method that trains now ("lp-ft/tune"), for logs and files.
+
+    Example:
+        >>> run = sf.RunContext(device="cpu", precision="fp32")
+        >>> tuned = sf.FineTune(epochs=1, batch_size=8).fit(model, task, run=run)
     """
 
     device: str = "auto"

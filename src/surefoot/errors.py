@@ -56,6 +56,13 @@ class SurefootError(Exception):
         wrong: One sentence that names the offending thing and its value.
         expected: What would have been right.
         fix: What the user can do now.
+
+    Example:
+        >>> try:
+        ...     sf.load("tiny-klip")
+        ... except sf.SurefootError as error:
+        ...     print(error.wrong)
+        There is no model named 'tiny-klip'. Did you mean 'tiny-clip' or 'tiny-dino'?
     """
 
     def __init__(self, wrong: str, *, expected: str = "", fix: str = "") -> None:

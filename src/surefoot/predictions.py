@@ -59,6 +59,10 @@ class Predictions:
     groups: tuple[tuple[int, ...], ...] | None = None
     identities: NDArray[np.uint8] | None = None
 
+    def __repr__(self) -> str:
+        n, classes = self.logits.shape
+        return f"Predictions({self.split}, {self.domain}: {n:,} images, {classes} classes)"
+
     def masked(self) -> NDArray[np.float32]:
         """Logits (n, classes) with minus infinity for classes the split cannot contain.
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
-__all__ = ["progress_bar"]
+__all__ = ["progress_bar", "watched"]
+
+
+def watched() -> bool:
+    """Whether somebody sees a bar: in a terminal, or in a notebook."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
 @contextmanager
 def progress_bar(
     title: str, *, shown: bool, unit: str = "img"
 ) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr for work that reports (done, in all).
+    """A bar for work that reports (done, in all): on stderr, in a notebook as its own widget.
 
     Args:
         title: Of the bar.

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import IO, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .atomic import replaced, write_atomic, written
+from .display import UNBOUNDED, Picture, Table, data_frame, shown
 from .errors import RunError
+from .select import Selection, select, select_all
+
+if TYPE_CHECKING:
+    from .drawing import Series
 
 __all__ = [
     "SCHEMA",
@@ -86,6 +91,10 @@ class Score:
         reported: The number a paper gives for it, if any.
         synthetic: The data were made by a program.
         extra: Anything else, JSON.
+
+    Example:
+        >>> curve.scores["test"][0].n
+        12
     """
 
     metric: str
@@ -122,6 +131,22 @@ class Score:
         words = "the 1 class that occurs" if one else f"the {found['classes']} classes that occur"
         return float(found["value"]), f"masked to {words}"
 
+    def __repr__(self) -> str:
+        place = "" if self.alpha is None else f" at alpha {self.alpha:g}"
+        said = f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+        return f"Score({self.method} on {self.split}{place}: {self.metric} {said}, n={self.n})"
+
+    def cells(self) -> tuple[str, ...]:
+        """Split, metric, value, interval and images, as tables for people have them."""
+        low, high = shown(self.metric, self.low), shown(self.metric, self.high)
+        return (
+            self.split,
+            self.metric,
+            shown(self.metric, self.value),
+            f"[{low}, {high}]",
+            str(self.n),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """A dictionary for one JSON line, with the schema version."""
         return {"schema": SCHEMA, **asdict(self)}
@@ -154,6 +179,13 @@ class Curve:
         correct: Split name -> (a, n) bool, image by image, for paired tests; may lack splits.
         seed: Of the run.
         search: Of an adaptive sweep: where it looked. ``scores`` then has the chosen positions.
+
+    Example:
+        >>> curve
+        Curve(wise-ft(ft): 3 alphas, val, test, recoloured)
+        >>> curve.choose("fixed")
+        Selection(fixed: alpha 0.5, chosen on nothing)
+        >>> curve.plot().save("curve.svg")
     """
 
     method: str
@@ -170,6 +202,80 @@ class Curve:
     def shifts(self) -> list[str]:
         """Names of the OOD splits, in order."""
         return [name for name, row in self.scores.items() if row[0].domain == "OOD"]
+
+    def choose(self, rule: str, **options: Any) -> Selection:
+        """Choose alpha by a rule; options as those of :func:`~surefoot.select.select`."""
+        return select(self, rule, **options)
+
+    def plot(self) -> Picture:
+        """Every split against alpha, with intervals and what each rule chose."""
+        return _drawn(self)
+
+    def table(self) -> Table:
+        """A row per alpha, a column per split, in percent."""
+        rows = [
+            (
+                f"{alpha:.2f}",
+                *(shown(row[at].metric, row[at].value) for row in self.scores.values()),
+            )
+            for at, alpha in enumerate(self.alphas)
+        ]
+        return Table(("alpha", *self.scores), tuple(rows), self.method)
+
+    def to_frame(self) -> Any:
+        """A ``pandas.DataFrame`` with a row per split and alpha, columns as a Score's fields.
+
+        Raises:
+            MissingDependency: pandas is not installed.
+        """
+        return data_frame(row.to_json() for rows in self.scores.values() for row in rows)
+
+    def __repr__(self) -> str:
+        looked = ", adaptive" if self.search is not None else ""
+        return f"Curve({self.method}: {len(self.alphas)} alphas, {_few(self.scores)}{looked})"
+
+    def _repr_html_(self) -> str:
+        return self.plot()._repr_html_() + self.table()._repr_html_()
+
+
+def _few(names: Iterable[str], most: int = 6) -> str:
+    """The first names, and how many more there are."""
+    every = list(names)
+    more = f", ... ({len(every)} in all)" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
+
+
+def _drawn(curve: Curve) -> Picture:
+    """A panel per split; hollow rings are where the oracle would be."""
+    from .drawing import Panel, Pick, alpha_chart, standalone_svg
+
+    picks = tuple(
+        Pick(chosen.alpha, chosen.rule, hollow=chosen.rule == "oracle")
+        for chosen in select_all(curve)
+    )
+    panels = [
+        Panel(
+            f"{name} ({rows[0].metric}, n={rows[0].n})",
+            (_line(curve.alphas, rows),),
+            picks,
+            fractions=rows[0].metric not in UNBOUNDED,
+        )
+        for name, rows in curve.scores.items()
+    ]
+    title = f"{curve.method} along alpha"
+    words = f"{title}: {_few(curve.scores)}; 0 is the pretrained model, 1 the tuned one."
+    return Picture(standalone_svg([alpha_chart("curve", title, words, panels)], title), words)
+
+
+def _line(alphas: tuple[float, ...], rows: Sequence[Score]) -> Series:
+    """Values with their intervals; without where one is missing."""
+    from .drawing import Series
+
+    values = tuple(row.value for row in rows)
+    if any(row.interval == "none" or not row.low <= row.high for row in rows):
+        return Series("", alphas, values)
+    low, high = tuple(row.low for row in rows), tuple(row.high for row in rows)
+    return Series("", alphas, values, low, high)
 
 
 @dataclass(frozen=True)
@@ -188,53 +294,6 @@ class Search:
     preview: Mapping[float, float]
     passes: int
     full: int
-
-
-def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
-    """Write a file whole or not at all: temporary file in the same folder, fsync, rename."""
-    with written(path, "wb") as out:
-        out.write(data.encode() if isinstance(data, str) else data)
-
-
-@overload
-def written(
-    path: str | os.PathLike[str], mode: Literal["w"] = "w"
-) -> AbstractContextManager[IO[str]]: ...
-@overload
-def written(
-    path: str | os.PathLike[str], mode: Literal["wb"]
-) -> AbstractContextManager[IO[bytes]]: ...
-def written(path: str | os.PathLike[str], mode: Any = "w") -> Any:
-    """As :func:`write_atomic`, piece by piece: an open file, UTF-8 as it is given or binary."""
-    return _written(Path(path), mode)
-
-
-@contextmanager
-def _written(target: Path, mode: str) -> Iterator[IO[Any]]:
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
-    with replaced(target) as partial, open(partial, mode, **text) as out:  # type: ignore[call-overload]
-        yield out
-
-
-@contextmanager
-def replaced(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """As :func:`write_atomic`, by a library that wants a path: one beside, flushed and renamed.
-
-    The file is as readable by others as any new one (the umask decides), whatever the library
-    makes of it.
-    """
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        partial.touch()
-        mode = partial.stat().st_mode
-        yield partial
-        partial.chmod(mode)
-        with open(partial, "rb+") as out:
-            os.fsync(out.fileno())
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -> None:

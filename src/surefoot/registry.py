@@ -74,13 +74,18 @@ class Registry:
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
 
-    def add(self, name: str, target: str | object) -> None:
+    def add(self, name: str, target: str | object, *, replace: bool = False) -> None:
         """Register an object, or a "module:attribute" to import later.
+
+        Args:
+            name: As messages and recipes call it.
+            target: What it stands for.
+            replace: In the place of what has the name.
 
         Raises:
             ValueError: The name is taken.
         """
-        if name in self:
+        if name in self and not replace:
             raise ValueError(f"the {self.kind} {name!r} is registered already")
         self._table[name] = target
 

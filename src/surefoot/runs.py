@@ -34,33 +34,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .display import Table, data_frame, shown
 from .errors import RunError
 from .predictions import Predictions
 from .records import Curve, Score, read_jsonl, write_atomic, write_jsonl
+from .select import Selection
 
 __all__ = ["Clock", "Run", "Selection", "Status", "Study", "open_study", "prediction_file",
            "refuse_existing"]  # fmt: skip
 
 Status = Literal["running", "finished", "trial", "interrupted"]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which alpha a rule chose, and what that cost against the oracle.
-
-    Attributes:
-        rule: "fixed", "id_val", "one_se" or "oracle".
-        alpha: The chosen position on the path.
-        chosen_on: The split that decided ("val", "test", the name of a shift, or "nothing").
-        regret: Split name -> value at the oracle's alpha minus value here, >= 0.
-        reason: One sentence for people.
-    """
-
-    rule: str
-    alpha: float
-    chosen_on: str
-    regret: Mapping[str, float] = field(default_factory=dict)
-    reason: str = ""
 
 
 def prediction_file(split: str, alpha: float | None, evaluator: str = "head") -> str:
@@ -106,6 +89,11 @@ class Run:
 
     Args:
         path: The folder.
+
+    Example:
+        >>> run = sf.Run.open("runs/demo")
+        >>> run.status, run.facts["method"]
+        ('trial', 'zero-shot')
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -144,6 +132,12 @@ class Run:
                 expected="a folder that `surefoot fit` made",
             )
         return run
+
+    def __repr__(self) -> str:
+        if not (self.path / "run.json").is_file():
+            return f"Run({self.path}, not begun)"
+        facts = self.facts
+        return f"Run({self.path}: {facts.get('method')}, {facts['status']})"
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -274,7 +268,7 @@ def _splits(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found if isinstance(found, dict) else {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """Several runs on one task.
 
@@ -290,6 +284,48 @@ class Study:
     facts: Mapping[str, Any]
     runs: tuple[Run, ...]
 
+    def __repr__(self) -> str:
+        names = ", ".join(run.path.name for run in self.runs[:6])
+        more = f", ... ({len(self.runs)} in all)" if len(self.runs) > 6 else ""
+        return f"Study({self.path}: {names}{more})"
+
+    def scores(self) -> list[Score]:
+        """Every score of every run."""
+        return [score for run in self.runs for score in run.scores()]
+
+    def table(self) -> Table:
+        """A row per tuned model and per rule that chose an alpha, a column per split, in percent.
+
+        The oracle looked at test sets: its rows are no results.
+        """
+        rows: dict[tuple[str, ...], dict[str, Score]] = {}
+        for score in self.scores():
+            if score.selection != "none":
+                seed = "" if score.seed is None else str(score.seed)
+                at = "" if score.alpha is None else f"{score.alpha:g}"
+                key = (score.method, score.evaluator, seed, score.selection, at)
+                rows.setdefault(key, {})[score.split] = score
+        splits = list(dict.fromkeys(split for found in rows.values() for split in found))
+        cells = [
+            (*key, *(shown(found[s].metric, found[s].value) if s in found else "-" for s in splits))
+            for key, found in rows.items()
+        ]
+        columns = ("method", "evaluator", "seed", "alpha by", "alpha", *splits)
+        return Table(columns, tuple(cells), self.title)
+
+    def to_frame(self) -> Any:
+        """A ``pandas.DataFrame`` with a row per score, columns as a Score's fields and "run".
+
+        Raises:
+            MissingDependency: pandas is not installed.
+        """
+        return data_frame(
+            {"run": run.path.name, **score.to_json()} for run in self.runs for score in run.scores()
+        )
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
     def examples(self) -> list[dict[str, Any]]:
         """Images on which the models disagree (examples.json); [] if none were kept.
 
@@ -304,6 +340,11 @@ def open_study(*paths: str | Path) -> Study:
 
     Raises:
         RunError: A path is neither a run nor a study.
+
+    Example:
+        >>> study = sf.open_study("runs/demo")
+        >>> study.table().columns[:5]
+        ('method', 'evaluator', 'seed', 'alpha by', 'alpha')
     """
     first = Path(paths[0])
     if len(paths) == 1 and (first / "study.json").is_file():

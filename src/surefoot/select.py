@@ -1,26 +1,33 @@
 """How alpha was chosen: fixed, id_val, one_se, and the oracle, which is labelled. No torch here.
 
 Only ``fixed``, ``id_val`` and ``one_se`` may be used for a claim; the oracle looks at the test
-sets and is there to say what the others cost (:attr:`~surefoot.runs.Selection.regret`).
+sets and is there to say what the others cost (:attr:`Selection.regret`).
+
+Example:
+    >>> sf.select(curve, "fixed").alpha
+    0.5
+    >>> sf.select.RULES
+    ('fixed', 'id_val', 'one_se', 'oracle')
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from types import ModuleType
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
+from .display import shown
 from .errors import DataError, UnknownName
-from .records import Curve
 from .registry import nearest
-from .runs import Selection
 from .stats import Interval, compare, highest, paired_se
 
-__all__ = ["MEAN", "RULES", "oracles", "regret", "regret_interval", "select", "select_all"]
+__all__ = ["MEAN", "RULES", "Scored", "Selection", "oracles", "regret", "regret_interval", "select",
+           "select_all"]  # fmt: skip
 
 RULES = ("fixed", "id_val", "one_se", "oracle")
 
@@ -38,7 +45,87 @@ LESS_IS_BETTER = frozenset({"ece", "nll"})
 """Metrics of surefoot's own of which less is better."""
 
 
-def _gain(curve: Curve, split: str, direction: Direction | None) -> Floats:
+@dataclass(frozen=True)
+class Selection:
+    """Which alpha a rule chose, and what that cost against the oracle.
+
+    Attributes:
+        rule: "fixed", "id_val", "one_se" or "oracle".
+        alpha: The chosen position on the path.
+        chosen_on: The split that decided ("val", "test", the name of a shift, or "nothing").
+        regret: Split name -> value at the oracle's alpha minus value here, >= 0.
+        reason: One sentence for people.
+    """
+
+    rule: str
+    alpha: float
+    chosen_on: str
+    regret: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+
+    def __repr__(self) -> str:
+        return f"Selection({self.rule}: alpha {self.alpha:g}, chosen on {self.chosen_on})"
+
+
+class Measured(Protocol):
+    """What a rule reads of a score: :class:`~surefoot.records.Score` has it."""
+
+    @property
+    def metric(self) -> str:
+        """What was measured."""
+
+    @property
+    def domain(self) -> str:
+        """In or out of the training distribution: "ID" or "OOD"."""
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % interval."""
+
+    @property
+    def high(self) -> float:
+        """Upper end."""
+
+    @property
+    def interval(self) -> str:
+        """How the interval was made."""
+
+
+class Looked(Protocol):
+    """Where an adaptive sweep looked."""
+
+    @property
+    def validation(self) -> Scored:
+        """ID validation at the positions that were looked at."""
+
+
+class Scored(Protocol):
+    """What a rule reads of a curve: :class:`~surefoot.records.Curve` has it."""
+
+    @property
+    def alphas(self) -> tuple[float, ...]:
+        """Ascending, (a,)."""
+
+    @property
+    def scores(self) -> Mapping[str, Sequence[Measured]]:
+        """Split name -> one score per alpha."""
+
+    @property
+    def correct(self) -> Mapping[str, NDArray[np.bool_]]:
+        """Split name -> (a, n), image by image; may lack splits."""
+
+    @property
+    def search(self) -> Looked | None:
+        """Of an adaptive sweep."""
+
+    def values(self, split: str) -> Floats:
+        """The values of one split, (a,)."""
+
+    def shifts(self) -> list[str]:
+        """Names of the OOD splits, in order."""
+
+
+def _gain(curve: Scored, split: str, direction: Direction | None) -> Floats:
     """Values (a,) of a split, or of the mean over shifts, turned so that more is better."""
     if split == MEAN:
         rows = [_gain(curve, shift, direction) for shift in curve.shifts()]
@@ -54,7 +141,7 @@ def _best(gain: Floats) -> int:
     return int(np.nanargmax(gain))
 
 
-def regret(curve: Curve, alpha: float, *, direction: Direction | None = None) -> dict[str, float]:
+def regret(curve: Scored, alpha: float, *, direction: Direction | None = None) -> dict[str, float]:
     """What ``alpha`` costs against each split's own oracle, >= 0; and for the mean over shifts."""
     at = curve.alphas.index(alpha)
     names = [*curve.scores, *([MEAN] if curve.shifts() else [])]
@@ -63,7 +150,7 @@ def regret(curve: Curve, alpha: float, *, direction: Direction | None = None) ->
 
 
 def regret_interval(
-    curve: Curve,
+    curve: Scored,
     alpha: float,
     split: str,
     units: Mapping[str, ArrayLike | None] | None = None,
@@ -101,7 +188,7 @@ def regret_interval(
 
 
 def select(
-    curve: Curve,
+    curve: Scored,
     rule: str,
     *,
     fixed: float = 0.5,
@@ -127,6 +214,10 @@ def select(
         UnknownName: No such rule; the nearest are named.
         DataError: The rule needs a split that the curve lacks, or (oracle) every position, where
             the sweep was adaptive.
+
+    Example:
+        >>> sf.select(curve, "fixed", fixed=0.5)
+        Selection(fixed: alpha 0.5, chosen on nothing)
     """
     if rule not in RULES:
         raise UnknownName("selection rule", rule, RULES, nearest(rule, RULES))
@@ -146,7 +237,7 @@ def select(
 
 
 def select_all(
-    curve: Curve,
+    curve: Scored,
     *,
     rules: Sequence[str] = RULES,
     fixed: float = 0.5,
@@ -167,13 +258,13 @@ def select_all(
     return found
 
 
-def oracles(curve: Curve, *, direction: Direction | None = None) -> dict[str, Selection]:
+def oracles(curve: Scored, *, direction: Direction | None = None) -> dict[str, Selection]:
     """The oracle of each test split by name, and of :data:`MEAN` where there are shifts."""
     names = [s for s in curve.scores if s != "val"] + ([MEAN] if curve.shifts() else [])
     return {n: select(curve, "oracle", on=n, direction=direction) for n in names}
 
 
-def _require(curve: Curve, split: str, rule: str) -> str:
+def _require(curve: Scored, split: str, rule: str) -> str:
     if split == MEAN and curve.shifts():
         return split
     if split not in curve.scores:
@@ -185,7 +276,7 @@ def _require(curve: Curve, split: str, rule: str) -> str:
     return split
 
 
-def _fixed(curve: Curve, fixed: float) -> tuple[int, str, str]:
+def _fixed(curve: Scored, fixed: float) -> tuple[int, str, str]:
     at = int(np.argmin(np.abs(np.array(curve.alphas) - fixed)))
     if abs(curve.alphas[at] - fixed) < 1e-9:
         return at, "nothing", f"alpha {fixed:g} was fixed beforehand."
@@ -193,20 +284,15 @@ def _fixed(curve: Curve, fixed: float) -> tuple[int, str, str]:
     return at, "nothing", near
 
 
-def _id_val(curve: Curve, gain: Floats) -> tuple[int, str]:
+def _id_val(curve: Scored, gain: Floats) -> tuple[int, str]:
     at = _best(gain)
     same = int((gain == gain[at]).sum())
     tie = f", the smallest of {same} equals" if same > 1 else ""
     metric = curve.scores["val"][at].metric
-    return at, f"best ID validation {metric} ({_shown(metric, abs(gain[at]))}){tie}."
+    return at, f"best ID validation {metric} ({shown(metric, abs(gain[at]), unit=' %')}){tie}."
 
 
-def _shown(metric: str, value: float) -> str:
-    """A value as people read it: percent, but for likelihoods."""
-    return f"{value:.3f}" if metric == "nll" else f"{100 * value:.1f} %"
-
-
-def _one_se(curve: Curve, gain: Floats) -> tuple[int, str]:
+def _one_se(curve: Scored, gain: Floats) -> tuple[int, str]:
     top = _best(gain)
     errors, how = _standard_errors(curve, top)
     # One image lost is exactly one standard error (1 / n both), whatever n: rounding must not
@@ -226,20 +312,22 @@ def _one_se(curve: Curve, gain: Floats) -> tuple[int, str]:
     return at, reason
 
 
-def _standard_errors(curve: Curve, top: int) -> tuple[Floats, str]:
+def _standard_errors(curve: Scored, top: int) -> tuple[Floats, str]:
     """Standard errors (a,) of each alpha's difference to the best, and what to call them."""
     row = curve.scores["val"]
     correct = curve.correct.get("val")
     if correct is not None and row[top].metric in _IMAGE_MEANS:
         errors = [0.0 if a == top else paired_se(correct[top], c) for a, c in enumerate(correct)]
         return np.array(errors), "paired standard error"
+    from scipy.stats import norm  # half a second, which other rules and pages need not wait
+
     width = (row[top].high - row[top].low) / (2 * float(norm.ppf(0.975)))
     if row[top].interval == "none" or not np.isfinite(width):
         return np.zeros(len(row)), "standard error (unknown here, so equals only)"
     return np.full(len(row), width), f"standard error of the best {row[top].metric} (not paired)"
 
 
-def _oracle(curve: Curve, on: str | None, direction: Direction | None) -> tuple[int, str, str]:
+def _oracle(curve: Scored, on: str | None, direction: Direction | None) -> tuple[int, str, str]:
     if curve.search is not None:
         raise DataError("an adaptive sweep has no oracle", expected="a sweep of the whole grid")
     split = _require(curve, on or (MEAN if curve.shifts() else "test"), "oracle")
@@ -247,6 +335,17 @@ def _oracle(curve: Curve, on: str | None, direction: Direction | None) -> tuple[
     where = f"{MEAN} (test)" if split == MEAN else split
     what = "test images decided" if split != "val" else "validation images decided"
     at = _best(gain)
-    shown = _shown(curve.scores[curve.shifts()[0] if split == MEAN else split][at].metric,
-                   abs(gain[at]))  # fmt: skip
-    return at, where, f"ORACLE: the best on {where} ({shown}); {what}, so no result."
+    metric = curve.scores[curve.shifts()[0] if split == MEAN else split][at].metric
+    best = shown(metric, abs(gain[at]), unit=" %")
+    return at, where, f"ORACLE: the best on {where} ({best}); {what}, so no result."
+
+
+class _Callable(ModuleType):
+    """``surefoot.select`` is this room, and choosing is what it does: it can be called."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Selection:
+        """As :func:`select`."""
+        return select(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable

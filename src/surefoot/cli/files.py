@@ -260,24 +260,14 @@ def check_command(targets: tuple[str, ...], recipes: bool) -> None:
 
 def _method_problems(file: str) -> list[str]:
     """What is wrong with the methods that a Python file defines."""
-    import importlib.util
-
-    from ..methods.base import Method
+    from ..errors import ModelError
+    from ..methods.own import methods_in
     from ..testing.declarations import check_declaration
 
-    if not Path(file).is_file():
-        return [f"there is no file {file}"]
-    spec = importlib.util.spec_from_file_location("surefoot_checked", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever a user's file raises
-        return [f"it cannot be imported: {type(error).__name__}: {error}"]
-    own = [kind for kind in vars(module).values() if inspect.isclass(kind)
-           and issubclass(kind, Method) and kind.__module__ == spec.name]  # fmt: skip
+        own, _ = methods_in(file)
+    except ModelError as error:
+        return [error.wrong]
     problems = [] if own else ["it defines no surefoot.Method"]
     for kind in own:
         try:

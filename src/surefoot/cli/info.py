@@ -25,6 +25,8 @@ _PATTERNS = {
         "hf-hub:ORG/NAME          open_clip or transformers weights on the Hugging Face hub",
         "FOLDER                   a transformers folder (CLIP, ALIGN, SigLIP, DINOv2) or a run",
         "FILE                     a checkpoint whose architecture can be told",
+        "NAME?OPTION=VALUE        tag, activation, mean, std, img_size, global_pool: what no",
+        "                         record settles; `surefoot show NAME` tells what was taken",
     ],
     "datasets": [
         "NAME, NAME:SPLIT         one of the published ones above, below --data-root or in",
@@ -39,9 +41,16 @@ _PATTERNS = {
 
 @click.command("ls")
 @click.argument("kind", required=False, type=click.Choice(_KINDS))
+@click.argument("pattern", required=False)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def ls_command(kind: str | None, as_json: bool) -> None:
-    """List methods, models, data sets or recipes; all of them without KIND."""
+def ls_command(kind: str | None, pattern: str | None, as_json: bool) -> None:
+    """List methods, models, data sets or recipes; all of them without KIND.
+
+    With a PATTERN ("*vit*b*16*", quoted) only what matches; models then are those of the installed
+    open_clip and timm too, which have weights to fetch.
+    """
+    from fnmatch import fnmatchcase
+
     from ..recipes.library import recipe_names
 
     tables = {
@@ -51,6 +60,12 @@ def ls_command(kind: str | None, as_json: bool) -> None:
         "recipes": recipe_names(),
     }
     chosen = {kind: tables[kind]} if kind else tables
+    if kind and pattern and kind == "models":
+        from ..models.listed import list_models
+
+        chosen = {kind: list_models(pattern)}
+    elif kind and pattern:
+        chosen = {kind: [n for n in tables[kind] if fnmatchcase(n.lower(), pattern.lower())]}
     if as_json:
         click.echo(json.dumps(chosen))
         return

@@ -12,14 +12,13 @@ from typing import Any
 
 import click
 
-from ..errors import COMMAND_LINE
 from ..registry import nearest
 from .common import (
     alphas_option,
-    data_of,
     data_options,
     device_options,
     main_process,
+    pairs,
     say,
     seeds_of,
     show,
@@ -62,7 +61,8 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
     "--method",
     "methods",
     multiple=True,
-    help="A name that `surefoot ls methods` lists (ft, lp-ft, flyp, ...); any number.",
+    help="A name that `surefoot ls methods` lists (ft, lp-ft, flyp, ...), or a method of your own: "
+    "FILE.py; any number.",
 )
 @click.option(
     "--wise/--no-wise",
@@ -127,8 +127,6 @@ def fit_command(
     if miniature and (resume or options["data_root"]):
         raise click.UsageError("--miniature makes its own data and is never resumed")
 
-    from ..recipes.recipe import parse_recipe
-
     if recipe is not None:
         chosen = _with_options(_recipe_of(recipe), options)
         out = out or "runs/" + ("miniature-" if miniature else "") + _run_name(recipe)
@@ -137,11 +135,10 @@ def fit_command(
 
             with tempfile.TemporaryDirectory(prefix="surefoot-miniature-") as root:
                 _carried_out(made_small(chosen, root), out, resume=False)
-            return
+        else:
+            _carried_out(chosen, out, resume)
     else:
-        chosen = parse_recipe(_as_recipe(options), where=COMMAND_LINE)
-        out = out or "runs/" + _slug(f"{options['model']}-{'-'.join(options['methods'])}")
-    _carried_out(chosen, out, resume)
+        _fitted(options, out, resume)
 
 
 def _carried_out(recipe: Any, out: str, resume: bool) -> None:
@@ -174,7 +171,9 @@ def _recipe_of(name: str) -> Any:
 
 def _run_name(recipe: str) -> str:
     """A folder's name: the file's, or "wise-ft-imagenet-vit-b16" for one that ships."""
-    return Path(recipe).stem if Path(recipe).is_file() else _slug(recipe)
+    if Path(recipe).is_file():
+        return Path(recipe).stem
+    return re.sub(r"[^A-Za-z0-9.]+", "-", recipe).strip("-").lower()
 
 
 def _with_options(recipe: Any, options: dict[str, Any]) -> Any:
@@ -197,8 +196,53 @@ def _no_options_beside_recipe() -> None:
         )
 
 
-def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
-    """Options of ``fit`` -> the plain data of a recipe."""
+def _fitted(options: dict[str, Any], out: str | None, resume: bool) -> None:
+    """Call the library's ``fit`` with what was typed, and show what it gives."""
+    _require(options)
+    from ..recipes.fit import fit
+
+    began = time.perf_counter()
+    with stoppable():
+        study = fit(
+            model=options["model"],
+            method=[_named(name) for name in options["methods"]],
+            train=options["train"],
+            val=options["val"],
+            test=options["test"],
+            shifts=pairs(options["shift"], "--shift"),
+            class_maps=pairs(options["class_map"], "--class-map"),
+            templates=options["templates"],
+            metric=options["metric"],
+            data_root=options["data_root"],
+            skip_bad=options["skip_bad"],
+            limit=options["limit"],
+            wise=options["wise"],
+            head=options["head"],
+            epochs=options["epochs"],
+            lr=_rate(options["lr"]),
+            batch_size=options["batch"],
+            few_shot=options["few_shot"],
+            repeats=options["repeats"],
+            knn=options["knn"],
+            alphas=options["alphas"],
+            seeds=0 if options["repeats"] else seeds_of(options["seeds"]),
+            out=out,
+            resume=resume,
+            precision=options["precision"],
+            compile=options["compile"],
+            device=options["device"],
+            eval_batch_size=options["batch_size"],
+            workers=options["workers"],
+            progress=sys.stderr.isatty(),
+            say=say,
+            command=typed(),
+        )
+    if main_process():
+        show(study, began)
+
+
+def _require(options: dict[str, Any]) -> None:
+    """What ``fit`` cannot do without, in the words of the command line."""
     for name in ("model", "train"):
         if not options[name]:
             raise click.UsageError(f"--{name} is missing (or give a recipe file)")
@@ -206,67 +250,22 @@ def _as_recipe(options: dict[str, Any]) -> dict[str, Any]:
         raise click.UsageError("--method is missing: ft, lp-ft, flyp, ... (surefoot ls methods)")
     if options["repeats"] and typed_here("seeds"):
         raise click.UsageError("--repeats N means the seeds 0 to N - 1: give it or --seeds")
-    few = {"few_shot": options["few_shot"], "repeats": options["repeats"]}
-    limits = {"limit_train": options["limit"], "limit_eval": options["limit"]}
-    plain: dict[str, Any] = {
-        "name": " and ".join(options["methods"]) + f" of {options['model']}",
-        "model": options["model"],
-        "data": data_of(options, **limits, **few),
-        "methods": [_method(name, options) for name in options["methods"]],
-        "path": {"alphas": options["alphas"]} if options["wise"] else None,
-        "evaluate": ["head", "knn"] if options["knn"] else ["head"],
-        **({} if options["repeats"] else {"seeds": seeds_of(options["seeds"])}),
-        "device": options["device"],
-        "precision": options["precision"],
-        "batch_size": options["batch_size"],
-        "workers": options["workers"],
-        "compile": options["compile"],
-    }
-    if options["lr"] == "auto":
-        plain["tune"] = {"lr": "auto"}
-    return plain
 
 
-def _method(name: str, options: dict[str, Any]) -> dict[str, Any]:
-    """A method with the options that apply to it: its schedules and its heads, nested ones too."""
-    from ..methods.base import as_dict
-    from ..registry import METHODS
+def _named(method: str) -> str:
+    """A method's name; a file of Python, which the user names here and nowhere else, is run."""
+    if not re.search(r"\.py(:\w+)?$", method):
+        return method
+    from ..methods.own import register_file
 
-    changes = _schedule(options)
-    if name not in METHODS or not (changes or options["head"]):
-        return {"name": name}  # a wrong name is said with all other problems of the recipe
-    plain = as_dict(METHODS.get(name)())
-    _set(plain, changes, options["head"])
-    return plain
+    return register_file(method)
 
 
-def _set(plain: dict[str, Any], schedule: dict[str, Any], head: str | None) -> None:
-    """Write options into every schedule, and into every head that is drawn or written anew."""
-    for key, value in plain.items():
-        if key == "schedule":
-            value.update(schedule)
-        elif isinstance(value, dict):
-            _set(value, schedule, head)
-        elif key == "head" and head and value in ("zero_shot", "random", "zeros"):
-            plain[key] = head
-
-
-def _schedule(options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a schedule that were typed."""
-    found: dict[str, Any] = {}
-    if options["epochs"]:
-        found["epochs"] = options["epochs"]
-    if options["batch"]:
-        found["batch_size"] = options["batch"]
-    if options["lr"] and options["lr"] != "auto":
-        try:
-            found["lr"] = float(options["lr"])
-        except ValueError as error:
-            raise click.BadParameter(
-                f"{options['lr']!r} is neither a number nor auto", param_hint="--lr"
-            ) from error
-    return found
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-").lower()
+def _rate(lr: str | None) -> Any:
+    """A learning rate, "auto" or None."""
+    try:
+        return lr if lr in (None, "auto") else float(lr)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{lr!r} is neither a number nor auto", param_hint="--lr"
+        ) from error

@@ -55,6 +55,11 @@ def pictograms() -> Task:
 
     Raises:
         DataError: The packaged file is missing or damaged.
+
+    Example:
+        >>> pictograms = sf.pictograms().subset(train=300, evaluation=150)
+        >>> [shift.name for shift in pictograms.shifts]
+        ['solid', 'duotone', 'colour', 'emoji', 'sketch']
     """
     classes = _concepts()
     shifts = tuple(

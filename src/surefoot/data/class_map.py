@@ -45,6 +45,11 @@ class ClassMap:
             one (ObjectNet's classes are several of ImageNet's each). Several shift classes may
             share a task class, or the same several. Classes of the shift that are absent are left
             out of its score.
+
+    Example:
+        >>> names = sf.ClassMap({"tabby": "cat", "beagle": "dog"})
+        >>> names.join(["tabby", "beagle"], ["cat", "dog"]).table
+        array([0, 1])
     """
 
     pairs: Mapping[str, str | tuple[str, ...]]

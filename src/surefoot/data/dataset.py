@@ -70,6 +70,14 @@ class Split:
         source: A path or name to find it again by.
         synthetic: Made by a program (corruptions), not collected.
         notes: Facts for the report ("cut from train, 10 %, seed 0").
+
+    Example:
+        >>> task.train
+        Split(train, ID train: 24 images, 3 classes)
+        >>> task.train.subset(9, seed=0)
+        Split(train, ID train: 9 images, 3 classes)
+        >>> task.train.take([0, 1])
+        Split(train, ID train: 2 images, 3 classes)
     """
 
     name: str
@@ -115,6 +123,13 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        made = ", made by a program" if self.synthetic else ""
+        classes = f"{len(self.class_names)} classes" if self.labels is not None else "no labels"
+        return (
+            f"Split({self.name}, {self.domain} {self.use}: {len(self):,} images, {classes}{made})"
+        )
 
     @property
     def identities(self) -> NDArray[np.uint8]:
@@ -215,6 +230,10 @@ class Shift:
         groups: Indices (ascending) of task classes that count as one, so that the largest logit
             of a group speaks for it and its labels are its first index (ObjectNet: one class is
             several of ImageNet's). Groups share no class. None: every class is its own.
+
+    Example:
+        >>> sf.Shift.of(task.test, task.class_names)
+        Shift(test: 12 images, 3 classes, top1)
     """
 
     name: str
@@ -222,6 +241,10 @@ class Shift:
     metric: str = "top1"
     classes: tuple[int, ...] | None = None
     groups: tuple[tuple[int, ...], ...] | None = None
+
+    def __repr__(self) -> str:
+        classes = len(self.split.class_names if self.classes is None else self.classes)
+        return f"Shift({self.name}: {len(self.split):,} images, {classes} classes, {self.metric})"
 
     def __post_init__(self) -> None:
         if self.groups is not None:
@@ -303,6 +326,14 @@ class Task:
         prompt_names: How each class is called inside a prompt; ``class_names`` when left out.
         metric: Of the ID splits.
         notes: Facts for the report.
+
+    Example:
+        >>> task
+        Task(shapes: 3 classes; train 24, val 12, test 12; shifts: recoloured)
+        >>> task.subset(train=9, evaluation=6)
+        Task(shapes: 3 classes; train 9, val 6, test 6; shifts: recoloured)
+        >>> list(task.scored())
+        ['val', 'test', 'recoloured']
     """
 
     name: str
@@ -332,6 +363,14 @@ class Task:
                     f"{', '.join(self.class_names[:12])}",
                     fix="use the same class folders, or a class map for a shift",
                 )
+
+    def __repr__(self) -> str:
+        shifts = ", ".join(s.name for s in self.shifts[:6])
+        shifts += f", ... ({len(self.shifts)} in all)" if len(self.shifts) > 6 else ""
+        return (
+            f"Task({self.name}: {len(self.class_names)} classes; train {len(self.train):,}, "
+            f"val {len(self.val):,}, test {len(self.test):,}; shifts: {shifts or 'none'})"
+        )
 
     @property
     def names_in_prompts(self) -> tuple[str, ...]:

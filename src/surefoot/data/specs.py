@@ -75,6 +75,10 @@ def make_task(
     Raises:
         DataError: Something is missing or wrong; :class:`ClassMismatch` and :class:`UnknownName`
             say what, and :class:`BadImages`, for all splits at once.
+
+    Example:
+        >>> sf.make_task(train="photos/train", shifts={"night": "photos/night"})
+        Task(photos: 3 classes; train 30, val 3, test 3; shifts: night)
     """
     source = Source.parse(train, root)
     own = source.brings()

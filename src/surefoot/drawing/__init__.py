@@ -5,22 +5,26 @@ Both the report and the results board draw with these, in the same colours, ligh
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from .alpha_chart import Panel, Pick, Series, alpha_chart
 from .axes import Frame
 from .scale import Linear, Logit, Scale
+from .standalone import standalone_svg
+from .styles import script, stylesheet
 from .svg import Node, el, figure
 
-__all__ = ["Frame", "Linear", "Logit", "Node", "Scale", "el", "figure", "script", "stylesheet"]
-
-_HERE = Path(__file__).parent
-
-
-def stylesheet() -> str:
-    """CSS of the colours, faces and charts; a page's own styles come after it."""
-    return "".join((_HERE / n).read_text(encoding="utf-8") for n in ("tokens.css", "chart.css"))
-
-
-def script() -> str:
-    """JavaScript that every page with charts needs: the tip; a page's own script comes after it."""
-    return (_HERE / "tip.js").read_text(encoding="utf-8")
+__all__ = [
+    "Frame",
+    "Linear",
+    "Logit",
+    "Node",
+    "Panel",
+    "Pick",
+    "Scale",
+    "Series",
+    "alpha_chart",
+    "el",
+    "figure",
+    "script",
+    "standalone_svg",
+    "stylesheet",
+]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from ..data.dataset import Shift, Task
+from ..display import Table, data_frame
 from ..errors import DataError, UnknownName
 from ..models.model import Model
 from ..predictions import Predictions
@@ -19,13 +20,49 @@ from .predict import predict
 from .score import score, value_of
 from .zero_shot import as_it_answers, zero_shot
 
-__all__ = ["EVALUATORS", "Answer", "Evaluator", "answers", "check_evaluator", "evaluate"]
+__all__ = [
+    "EVALUATORS",
+    "Answer",
+    "Evaluation",
+    "Evaluator",
+    "answers",
+    "check_evaluator",
+    "evaluate",
+]
 
 Evaluator = Literal["head", "zero_shot", "linear", "knn"]
 EVALUATORS: tuple[Evaluator, ...] = ("head", "zero_shot", "linear", "knn")
 
 Answer = tuple[Predictions, Mapping[str, Any]]
 """Predictions of one split, and what their score must remember beside (``Score.extra``)."""
+
+
+class Evaluation(list[tuple[Predictions, Score]]):
+    """A pair of predictions and score per split, which shows itself."""
+
+    def scores(self) -> list[Score]:
+        """The scores, split by split."""
+        return [score for _, score in self]
+
+    def table(self) -> Table:
+        """A row per split, in percent with 95 % intervals."""
+        cells = tuple(score.cells() for score in self.scores())
+        title = self[0][1].method if self else ""
+        return Table(("split", "metric", "value", "95 % interval", "images"), cells, title)
+
+    def to_frame(self) -> Any:
+        """A ``pandas.DataFrame`` with a row per split, columns as a Score's fields.
+
+        Raises:
+            MissingDependency: pandas is not installed.
+        """
+        return data_frame(score.to_json() for score in self.scores())
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
 
 
 def evaluate(
@@ -39,7 +76,7 @@ def evaluate(
     seed: int = 0,
     samples: int = 1000,
     **options: Any,
-) -> list[tuple[Predictions, Score]]:
+) -> Evaluation:
     """Predict and score every split of a task.
 
     Args:
@@ -61,6 +98,12 @@ def evaluate(
         DataError: An evaluator other than "head" without a task.
         ModelError: The model lacks what the evaluator needs.
         ClassMismatch: Its head does not know a class.
+
+    Example:
+        >>> sf.evaluate(tuned, task).table().columns
+        ('split', 'metric', 'value', '95 % interval', 'images')
+        >>> [score.split for _, score in sf.evaluate(tuned, task)]
+        ['val', 'test', 'recoloured']
     """
     task = task_or_scored if isinstance(task_or_scored, Task) else None
     if task is not None and evaluator == "head":
@@ -72,11 +115,11 @@ def evaluate(
             raise UnknownName("split", name, list(scored), nearest(name, list(scored)))
     chosen = {k: v for k, v in scored.items() if splits is None or k in splits}
     origin = replace(origin or Origin(model.spec.name), evaluator=evaluator)
-    return [
+    return Evaluation(
         (said, score(said, metric, seed=seed, samples=samples,
                      origin=replace(origin, extra={**origin.extra, **extra})))
         for said, extra in answers(model, task, chosen, evaluator, seed=seed, **options)
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def check_evaluator(evaluator: str, known: Sequence[str] = EVALUATORS) -> None:

@@ -98,6 +98,10 @@ def predict(
         ModelError: The model has no head, or a logit is not finite.
         ClassMismatch: The head is for other classes.
         DataError: The split has no labels, or an image cannot be decoded.
+
+    Example:
+        >>> sf.predict(tuned, task.shifts[0])
+        Predictions(recoloured, OOD: 12 images, 3 classes)
     """
     shift = as_shift(shift_or_split)
     split, head = shift.split, model.require_head()

@@ -47,6 +47,10 @@ def score(
     Raises:
         UnknownName: No such metric.
         DataError: The metric has no value on these predictions.
+
+    Example:
+        >>> sf.score(sf.predict(tuned, task.test)).n
+        12
     """
     origin = origin or Origin()
     chosen, columns, n, value = _reduced(predictions, metric)

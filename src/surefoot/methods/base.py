@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass, fields, is_dataclass, replace
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from ..data.dataset import Task
 from ..errors import ModelError
 from ..losses import cross_entropy
 from ..models.model import Model
+from ..train import Schedule
 
 __all__ = ["Classify", "Method", "as_dict", "needs_path"]
 
@@ -23,6 +24,11 @@ class Method(ABC):
 
     Write one by copying a file of this folder: give ``name`` and ``paper``, and ``fit``.
     ``surefoot.testing.check_method`` checks that it keeps the contract.
+
+    Example:
+        >>> tuned = sf.FineTune(epochs=1, batch_size=8).fit(model, task)
+        >>> tuned.head
+        Head(zero_shot: 3 classes, 24 features, normalised features)
     """
 
     name: ClassVar[str]
@@ -53,6 +59,83 @@ class Method(ABC):
     def label(self) -> str:
         """How reports name it."""
         return self.name
+
+
+@dataclass(frozen=True)
+class Scheduled(Method):
+    """A method that trains by a :class:`~surefoot.train.Schedule`, its own or of a method inside.
+
+    ``epochs``, ``lr`` and ``batch_size`` are short for a whole schedule: they are written into
+    every schedule of the method, which keeps its other defaults. They are arguments and no fields:
+    a recipe, ``fields`` and ``replace`` know schedules only.
+
+    Args:
+        epochs: Passes over the training images.
+        lr: Peak learning rate.
+        batch_size: Images per optimiser step.
+
+    Raises:
+        ModelError: A schedule was given as well, or there is none to write into.
+
+    Example:
+        >>> sf.LPFT(epochs=3).tune.schedule.epochs
+        3
+    """
+
+    _: KW_ONLY
+    epochs: InitVar[int | None] = None
+    lr: InitVar[float | None] = None
+    batch_size: InitVar[int | None] = None
+
+    def __post_init__(self, epochs: int | None, lr: float | None, batch_size: int | None) -> None:
+        asked = {"epochs": epochs, "lr": lr, "batch_size": batch_size}
+        changes = {name: value for name, value in asked.items() if value is not None}
+        if changes:
+            written = _rescheduled(self, changes, free=False)
+            if not written:
+                raise ModelError(
+                    f"{self.name} trains by no schedule, so {', '.join(changes)} say nothing",
+                    expected="an inner method that trains (ft, lp-ft, flyp, ...)",
+                )
+            for name, value in written.items():
+                object.__setattr__(self, name, value)
+        self._check_fields()
+
+    def _check_fields(self) -> None:
+        """Raise where fields do not fit together; for methods to fill in."""
+
+
+def _rescheduled(method: Method, changes: Mapping[str, Any], *, free: bool) -> dict[str, Any]:
+    """The fields of a method that have a schedule inside, with the changes written into it.
+
+    Args:
+        method: Left as it is.
+        changes: Fields of a schedule.
+        free: The method is a default of another, so nobody gave its schedules.
+    """
+    written: dict[str, Any] = {}
+    for field in fields(method):  # type: ignore[arg-type]
+        value = getattr(method, field.name)
+        default = free or value is getattr(type(method), field.name, None)
+        if isinstance(value, Schedule):
+            if not (default or getattr(value, _SHORT, False)):
+                raise ModelError(
+                    f"{method.name} was given a schedule and {', '.join(changes)} beside it",
+                    expected="one of the two",
+                    fix=f"schedule=Schedule(..., {next(iter(changes))}=...), or "
+                    "dataclasses.replace(method.schedule, ...) to change one that is there",
+                )
+            written[field.name] = replace(value, **changes)
+            object.__setattr__(written[field.name], _SHORT, True)
+        elif isinstance(value, Method):
+            inner = _rescheduled(value, changes, free=default)
+            if inner:
+                written[field.name] = replace(value, **inner)  # type: ignore[type-var]
+    return written
+
+
+_SHORT = "_by_shorthand"
+"""Marks a schedule that nobody wrote out, which ``replace(method, lr=...)`` may change again."""
 
 
 class Classify(nn.Module):

@@ -12,14 +12,14 @@ from ..data.dataset import Task
 from ..errors import ModelError
 from ..models.model import Model
 from .averaged import Averaged
-from .base import Method
+from .base import Scheduled
 from .ft import FineTune, validator
 
 __all__ = ["EMA"]
 
 
 @dataclass(frozen=True)
-class EMA(Method):
+class EMA(Scheduled):
     """After each step: average <- decay * average + (1 - decay) * weights; the average is kept.
 
     Tarvainen and Valpola, "Mean teachers are better role models", NeurIPS 2017, arXiv 1703.01780,
@@ -31,6 +31,9 @@ class EMA(Method):
         decay: In [0, 1); the paper's is 0.999. The average looks back over about 1 / (1 - decay)
             steps, which should be fewer than the training has.
         tune: The fine-tuning whose weights are averaged.
+
+    Example:
+        >>> tuned = sf.methods.EMA(decay=0.9, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "ema"
@@ -39,7 +42,7 @@ class EMA(Method):
     decay: float = 0.999
     tune: FineTune = FineTune()
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if not 0 <= self.decay < 1:
             raise ModelError(f"the decay of EMA is {self.decay}", expected="a number in [0, 1)")
 

@@ -9,14 +9,14 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..models.model import Model
 from ..train import Schedule
-from .base import Classify, Method
+from .base import Classify, Scheduled
 from .ft import FineTune
 
 __all__ = ["EncoderFineTune"]
 
 
 @dataclass(frozen=True)
-class EncoderFineTune(Method):
+class EncoderFineTune(Scheduled):
     """Cross-entropy on the encoder alone; the head that the text tower writes does not move.
 
     Ilharco et al., "Patching open-vocabulary models by interpolating weights", NeurIPS 2022,
@@ -26,6 +26,9 @@ class EncoderFineTune(Method):
     Attributes:
         head: "zero_shot" (needs a text tower) or "keep" (the head that the start has).
         schedule: How long and how fast.
+
+    Example:
+        >>> tuned = sf.methods.EncoderFineTune(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "encoder-ft"

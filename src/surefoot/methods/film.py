@@ -12,7 +12,7 @@ from ..models.adapters import FiLMAdapter, fold, insert
 from ..models.adapters.film import FilmVariant
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Classify, Method
+from .base import Classify, Scheduled
 from .ft import HeadStart, starting_head, validator
 
 __all__ = ["ADAPTERS", "FiLM", "FiLMAll"]
@@ -22,7 +22,7 @@ ADAPTERS = Schedule(epochs=20, batch_size=256, lr=1e-3, weight_decay=1e-4)
 
 
 @dataclass(frozen=True)
-class FiLM(Method):
+class FiLM(Scheduled):
     """Cross-entropy on FiLM adapters and the head; the rest is frozen, in evaluation mode.
 
     FiLM after norm1 and norm2 of every block and after the final norm (Perez et al., AAAI 2018,
@@ -36,6 +36,11 @@ class FiLM(Method):
         variant: "film", or "film_all": after every linear layer as well (SSF, see FiLMAll).
         head: Where the head starts: "zero_shot" (needs a text tower), "random", "zeros" or "keep".
         schedule: How long and how fast.
+
+    Example:
+        >>> tuned = sf.FiLM(epochs=1, batch_size=8).fit(model, task)
+        >>> tuned.head
+        Head(zero_shot: 3 classes, 24 features, normalised features)
     """
 
     name: ClassVar[str] = "film"
@@ -83,6 +88,9 @@ class FiLMAll(FiLM):
 
     Attributes:
         variant: Always "film_all".
+
+    Example:
+        >>> tuned = sf.methods.FiLMAll(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "film-all"
@@ -90,7 +98,7 @@ class FiLMAll(FiLM):
 
     variant: FilmVariant = "film_all"
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if self.variant != "film_all":
             raise ModelError(
                 f"film-all with the variant {self.variant!r}",

@@ -14,7 +14,7 @@ from ..data.loading import make_loader
 from ..models.model import Model
 from ..paths import Path
 from ..weights import check_alpha, fisher_merge
-from .base import Method, needs_path
+from .base import Method, Scheduled, needs_path
 from .ft import FineTune
 from .members import merged
 
@@ -22,7 +22,7 @@ __all__ = ["FisherWise", "diagonal_fisher"]
 
 
 @dataclass(frozen=True)
-class FisherWise(Method):
+class FisherWise(Scheduled):
     """WiSE-FT with a coefficient per number: ((1-a) F0 theta0 + a F1 theta1) / ((1-a) F0 + a F1).
 
     Matena and Raffel, "Merging models with Fisher-weighted averaging", NeurIPS 2022, arXiv
@@ -35,6 +35,9 @@ class FisherWise(Method):
         images: Training images, stratified, on which each Fisher is estimated.
         floor: Fishers below so many times the mean Fisher of both ends are raised to that. Our
             reading: the paper's code has an absolute 1e-6, which does not scale with the model.
+
+    Example:
+        >>> tuned = sf.methods.FisherWise(images=8, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "fisher"
@@ -45,7 +48,7 @@ class FisherWise(Method):
     images: int = 256
     floor: float = 1e-6
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         needs_path(self, self.inner)
         check_alpha(self.alpha)
         if self.images < 1 or not self.floor >= 0:

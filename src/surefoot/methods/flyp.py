@@ -16,7 +16,7 @@ from ..gradient_cache import Batch, Embeddings, WholeBatch
 from ..losses import contrastive
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Method
+from .base import Scheduled
 from .ft import validator
 from .prompts import PromptTable, TemplateUse
 
@@ -24,7 +24,7 @@ __all__ = ["FLYP", "ImagesAndPrompts", "PromptObjective", "both_towers", "tune_t
 
 
 @dataclass(frozen=True)
-class FLYP(Method):
+class FLYP(Scheduled):
     """The contrastive loss of pretraining, on images and prompts of their classes.
 
     Goyal et al., "Finetune like you pretrain: improved finetuning of zero-shot vision models",
@@ -44,6 +44,11 @@ class FLYP(Method):
             embeds a class as its head row does, the mean over all templates.
         multi_positive: Items of one class are positives of each other (ours, not the paper's).
         eval_mode: Train with the network in eval mode: BatchNorm statistics frozen, no dropout.
+
+    Example:
+        >>> tuned = sf.FLYP(epochs=1, batch_size=8).fit(model, task)
+        >>> tuned.text is not None
+        True
     """
 
     name: ClassVar[str] = "flyp"

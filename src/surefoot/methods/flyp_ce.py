@@ -15,7 +15,7 @@ from ..gradient_cache import Batch, Embeddings
 from ..losses import cosines, cross_entropy
 from ..models.model import Model
 from ..train import Schedule
-from .base import Method
+from .base import Scheduled
 from .flyp import PromptObjective, both_towers, tune_towers
 from .prompts import TemplateUse
 
@@ -23,7 +23,7 @@ __all__ = ["FLYPCE"]
 
 
 @dataclass(frozen=True)
-class FLYPCE(Method):
+class FLYPCE(Scheduled):
     """Both towers train by cross-entropy against a head that is written anew in every step.
 
     Goyal et al., "Finetune like you pretrain: improved finetuning of zero-shot vision models",
@@ -36,6 +36,9 @@ class FLYPCE(Method):
         templates: "random" draws one per class and step; "average" takes the mean over all of
             them, at the cost of classes x templates prompts per step.
         eval_mode: Train with the network in eval mode: BatchNorm statistics frozen, no dropout.
+
+    Example:
+        >>> tuned = sf.methods.FLYPCE(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "flyp-ce"

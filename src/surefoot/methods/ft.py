@@ -18,7 +18,7 @@ from ..evals.zero_shot import task_head
 from ..models.heads import Head, random_head, zeros_head
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Classify, Method
+from .base import Classify, Scheduled
 
 __all__ = ["FineTune", "HeadStart", "validator"]
 
@@ -26,7 +26,7 @@ HeadStart = Literal["zero_shot", "random", "zeros", "keep"]
 
 
 @dataclass(frozen=True)
-class FineTune(Method):
+class FineTune(Scheduled):
     """Cross-entropy on every weight of encoder and head; the text tower stays as it is.
 
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, arXiv 2109.01903,
@@ -38,6 +38,13 @@ class FineTune(Method):
             "keep" (the head that the start has, as LP-FT's second stage does).
         schedule: How long and how fast; the defaults are WiSE-FT's for ImageNet.
         eval_mode: Train with the network in eval mode: BatchNorm statistics frozen.
+
+    Example:
+        >>> tuned = sf.FineTune(epochs=1, lr=1e-4, batch_size=8).fit(model, task)
+        >>> tuned.head
+        Head(zero_shot: 3 classes, 24 features, normalised features)
+        >>> sf.FineTune(epochs=3, lr=1e-4).schedule.batch_size
+        512
     """
 
     name: ClassVar[str] = "ft"

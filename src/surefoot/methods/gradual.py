@@ -15,14 +15,14 @@ from ..data.dataset import Task
 from ..errors import ModelError
 from ..models.blocks import layers
 from ..models.model import Model
-from .base import Classify, Method
+from .base import Classify, Scheduled
 from .ft import FineTune
 
 __all__ = ["GradualUnfreezing"]
 
 
 @dataclass(frozen=True)
-class GradualUnfreezing(Method):
+class GradualUnfreezing(Scheduled):
     """Fine-tuning in which more and more layers train, from the head down.
 
     Howard and Ruder, "Universal language model fine-tuning for text classification", ACL 2018,
@@ -34,6 +34,9 @@ class GradualUnfreezing(Method):
     Attributes:
         full_at: Share of the steps after which everything trains, in (0, 1].
         tune: The fine-tuning that is done this way.
+
+    Example:
+        >>> tuned = sf.methods.GradualUnfreezing(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "gradual"
@@ -42,7 +45,7 @@ class GradualUnfreezing(Method):
     full_at: float = 0.5
     tune: FineTune = FineTune()
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if not 0 < self.full_at <= 1:
             raise ModelError(f"full_at is {self.full_at}", expected="a share in (0, 1]")
 

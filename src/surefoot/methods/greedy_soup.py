@@ -14,7 +14,7 @@ from ..data.dataset import Shift, Task
 from ..evals.predict import predict
 from ..models.model import Model
 from ..weights import Weights, greedy_soup
-from .base import Method, needs_path
+from .base import Method, Scheduled, needs_path
 from .ft import FineTune
 from .members import check_members, fit_members, merged
 
@@ -22,7 +22,7 @@ __all__ = ["GreedySoup"]
 
 
 @dataclass(frozen=True)
-class GreedySoup(Method):
+class GreedySoup(Scheduled):
     """Members join, best first, as long as ID validation does not get worse.
 
     Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves
@@ -33,6 +33,10 @@ class GreedySoup(Method):
         inner: The method that makes each member.
         seeds: Members per learning rate, each with its own seed.
         lr_factors: The inner method's learning rate times each of these.
+
+    Example:
+        >>> soup = sf.GreedySoup(seeds=2, lr_factors=(1.0,), epochs=1, batch_size=8)
+        >>> tuned = soup.fit(model, task)
     """
 
     name: ClassVar[str] = "greedy-soup"
@@ -42,7 +46,7 @@ class GreedySoup(Method):
     seeds: int = 3
     lr_factors: tuple[float, ...] = (0.3, 1.0, 3.0)
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         needs_path(self, self.inner)
         check_members(self.seeds, self.lr_factors)
 

@@ -17,7 +17,7 @@ from ..features import extract
 from ..losses import cross_entropy
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Classify, Method
+from .base import Classify, Scheduled
 from .fixed_images import StoredRows, as_it_is
 from .ft import FineTune, HeadStart
 
@@ -28,7 +28,7 @@ _ROWS = 4096
 
 
 @dataclass(frozen=True)
-class HeadOnly(Method):
+class HeadOnly(Scheduled):
     """Cross-entropy on the head, from where it starts; the encoder stays.
 
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, arXiv 2109.01903,
@@ -40,6 +40,9 @@ class HeadOnly(Method):
     Attributes:
         head: Where the head starts; see :class:`~surefoot.methods.ft.FineTune`.
         schedule: How long and how fast.
+
+    Example:
+        >>> tuned = sf.methods.HeadOnly(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "head-only"

@@ -14,14 +14,14 @@ from ..errors import ModelError
 from ..losses import l2_to
 from ..models.model import Model
 from ..train import Schedule
-from .base import Classify, Method
+from .base import Classify, Scheduled
 from .ft import FineTune
 
 __all__ = ["L2SP"]
 
 
 @dataclass(frozen=True)
-class L2SP(Method):
+class L2SP(Scheduled):
     """Cross-entropy + alpha / 2 ||encoder - pretrained encoder||^2 + beta / 2 ||head||^2.
 
     Li et al., "Explicit inductive bias for transfer learning with convolutional networks", ICML
@@ -34,6 +34,9 @@ class L2SP(Method):
         beta: Strength of the pull of the head to zero; the paper's 0.01 is for a random head, and
             would undo a zero-shot one.
         tune: The fine-tuning that it is added to.
+
+    Example:
+        >>> tuned = sf.methods.L2SP(alpha=0.1, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "l2-sp"
@@ -43,7 +46,7 @@ class L2SP(Method):
     beta: float = 0.0
     tune: FineTune = FineTune(schedule=Schedule(weight_decay=0.0))
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         for name, value in (("alpha", self.alpha), ("beta", self.beta)):
             if not value >= 0:
                 raise ModelError(f"{name} of L2-SP is {value}", expected="0 or more")

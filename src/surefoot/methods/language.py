@@ -19,7 +19,7 @@ from ..models.model import Model
 from ..models.text_cache import embed_texts
 from ..models.text_encoders import RandomText, TextEncoder, text_encoder
 from ..train import Schedule, train
-from .base import Method
+from .base import Scheduled
 from .film import ADAPTERS
 from .language_loss import Alignment
 
@@ -40,7 +40,7 @@ _WARMUP = 0.05
 
 
 @dataclass(frozen=True)
-class LanguageSupervision(Method):
+class LanguageSupervision(Scheduled):
     """Images against captions that a frozen text encoder has embedded; then text is thrown away.
 
     A linear projection takes the encoder's features to the width of the text embeddings, and
@@ -71,6 +71,12 @@ class LanguageSupervision(Method):
         share: Likewise: one bank for all blocks, or one each.
         two_pass: Likewise: run the blocks twice.
         replay_loss: Likewise: weight of the squared difference to the pretrained tokens.
+
+    Example:
+        >>> captioned = sf.testing.small_vit()
+        >>> method = sf.methods.LanguageSupervision(text="tiny-clip", epochs=1)
+        >>> method.schedule.epochs, method.temperature
+        (1, 0.07)
     """
 
     name: ClassVar[str] = "language"
@@ -91,7 +97,7 @@ class LanguageSupervision(Method):
     two_pass: bool = False
     replay_loss: float = 0.0
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if not 0.001 <= self.temperature <= 0.5:
             raise ModelError(f"temperature is {self.temperature}", expected="0.001 to 0.5")
         if self.adapter not in (*_TUNED, "last-blocks"):

@@ -10,7 +10,7 @@ from ..data.dataset import Task
 from ..models.model import Model
 from ..paths import Path
 from ..weights import check_alpha, lines
-from .base import Method, needs_path
+from .base import Method, Scheduled, needs_path
 from .ft import FineTune
 from .members import merged
 
@@ -18,7 +18,7 @@ __all__ = ["LiNeS"]
 
 
 @dataclass(frozen=True)
-class LiNeS(Method):
+class LiNeS(Scheduled):
     """theta0 + (alpha + beta * depth) * delta over any other method; no training of its own.
 
     Wang et al., "LiNeS: post-training layer scaling prevents forgetting and enhances model
@@ -30,6 +30,9 @@ class LiNeS(Method):
         alpha: Scale of the shallowest layers.
         beta: What is added up to the deepest; alpha + beta in [0, 1]. The defaults, from 0.5 to
             1, are our reading: the paper tunes them.
+
+    Example:
+        >>> tuned = sf.methods.LiNeS(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "lines"
@@ -39,7 +42,7 @@ class LiNeS(Method):
     alpha: float = 0.5
     beta: float = 0.5
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         needs_path(self, self.inner)
         check_alpha(self.alpha)
         check_alpha(self.alpha + self.beta)

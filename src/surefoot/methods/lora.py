@@ -11,7 +11,7 @@ from ..errors import ModelError
 from ..models.adapters.lora import Places, wrap
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Classify, Method
+from .base import Classify, Scheduled
 from .film import ADAPTERS
 from .fixed_images import train_on_fixed
 from .ft import HeadStart, starting_head, validator
@@ -20,7 +20,7 @@ __all__ = ["LoRA"]
 
 
 @dataclass(frozen=True)
-class LoRA(Method):
+class LoRA(Scheduled):
     """W + scale * B A in every block, A and B trained with the head; the rest is frozen.
 
     Hu et al., "LoRA: low-rank adaptation of large language models", ICLR 2022, arXiv 2106.09685,
@@ -39,6 +39,9 @@ class LoRA(Method):
         last: Adapt the last blocks only, so many of them; None: all.
         augment: Train on the model's random crops. Without them blocks below the first adapted
             one run once, and what they give is stored.
+
+    Example:
+        >>> tuned = sf.LoRA(rank=2, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "lora"
@@ -52,7 +55,7 @@ class LoRA(Method):
     last: int | None = None
     augment: bool = True
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if self.last is not None and self.last < 1:
             raise ModelError(f"LoRA in the last {self.last} blocks", expected="1 or more, or None")
         if self.rank < 1:

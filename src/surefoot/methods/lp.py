@@ -36,6 +36,10 @@ class LinearProbe(Method):
         c_path: Inverse strengths of the L2 penalty, ascending; each start warm from the last.
         max_iter: L-BFGS iterations per C.
         patience: Stop the path when ID validation has not improved for so many C; None: all.
+
+    Example:
+        >>> sf.LinearProbe(c_path=(0.01, 1.0)).fit(model, task).head
+        Head(linear: 3 classes, 24 features, normalised features)
     """
 
     name: ClassVar[str] = "lp"

@@ -10,7 +10,7 @@ from ..data.dataset import Task
 from ..errors import ModelError
 from ..models.model import Model
 from ..train import Schedule
-from .base import Method
+from .base import Scheduled
 from .ft import FineTune
 from .lp import LinearProbe
 
@@ -18,7 +18,7 @@ __all__ = ["LPFT"]
 
 
 @dataclass(frozen=True)
-class LPFT(Method):
+class LPFT(Scheduled):
     """Linear probe, then fine-tuning from its head with the network in eval mode.
 
     Kumar et al., "Fine-tuning can distort pretrained features and underperform
@@ -30,6 +30,12 @@ class LPFT(Method):
     Attributes:
         probe: The first stage.
         tune: The second; its head must be "keep".
+
+    Example:
+        >>> probe = sf.LinearProbe(c_path=(0.01, 1.0))
+        >>> tuned = sf.LPFT(probe=probe, epochs=1, batch_size=8).fit(model, task)
+        >>> tuned.head
+        Head(linear: 3 classes, 24 features, normalised features)
     """
 
     name: ClassVar[str] = "lp-ft"
@@ -51,7 +57,7 @@ class LPFT(Method):
         eval_mode=True,
     )
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if self.tune.head != "keep":
             raise ModelError(
                 f"the second stage of LP-FT would start from a {self.tune.head} head",

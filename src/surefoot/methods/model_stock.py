@@ -9,7 +9,7 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..models.model import Model
 from ..weights import model_stock
-from .base import Method, needs_path
+from .base import Method, Scheduled, needs_path
 from .ft import FineTune
 from .members import check_members, fit_members, merge_with_start
 
@@ -17,7 +17,7 @@ __all__ = ["ModelStock"]
 
 
 @dataclass(frozen=True)
-class ModelStock(Method):
+class ModelStock(Scheduled):
     """t * mean(tuned) + (1 - t) * start, tensor by tensor, with t from the angle of the deltas.
 
     Jang et al., "Model Stock: all we need is just a few fine-tuned models", ECCV 2024, arXiv
@@ -28,6 +28,9 @@ class ModelStock(Method):
     Attributes:
         inner: The method that makes each member.
         seeds: Members, each with its own seed; at least 2.
+
+    Example:
+        >>> tuned = sf.ModelStock(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "model-stock"
@@ -36,7 +39,7 @@ class ModelStock(Method):
     inner: Method = FineTune()
     seeds: int = 2
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         needs_path(self, self.inner)
         check_members(self.seeds, (1.0,), least=2)
 

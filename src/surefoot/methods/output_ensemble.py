@@ -11,14 +11,14 @@ from ..models.ensemble import ensemble
 from ..models.model import Model
 from ..paths import Path
 from ..weights import check_alpha
-from .base import Method, needs_path
+from .base import Method, Scheduled, needs_path
 from .ft import FineTune
 
 __all__ = ["OutputEnsemble"]
 
 
 @dataclass(frozen=True)
-class OutputEnsemble(Method):
+class OutputEnsemble(Scheduled):
     """Logits (1 - alpha) * pretrained + alpha * tuned: two models, two forward passes.
 
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, arXiv 2109.01903,
@@ -29,6 +29,9 @@ class OutputEnsemble(Method):
     Attributes:
         inner: The method that makes the tuned end.
         alpha: Share of the tuned end's logits.
+
+    Example:
+        >>> tuned = sf.methods.OutputEnsemble(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "output-ensemble"
@@ -38,7 +41,7 @@ class OutputEnsemble(Method):
     inner: Method = FineTune()
     alpha: float = 0.5
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         needs_path(self, self.inner)
         check_alpha(self.alpha)
 

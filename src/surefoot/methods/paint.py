@@ -12,7 +12,7 @@ from ..errors import ModelError
 from ..models.model import Model
 from ..paths import Path
 from ..weights import check_alpha, task_arithmetic
-from .base import Method
+from .base import Scheduled
 from .encoder_ft import EncoderFineTune
 from .members import merged
 
@@ -20,7 +20,7 @@ __all__ = ["Paint", "patch"]
 
 
 @dataclass(frozen=True)
-class Paint(Method):
+class Paint(Scheduled):
     """WiSE-FT under a frozen zero-shot head, so that other tasks keep their heads too.
 
     Ilharco et al., "Patching open-vocabulary models by interpolating weights", NeurIPS 2022,
@@ -30,6 +30,9 @@ class Paint(Method):
         tune: How the encoder is tuned.
         alpha: In [0, 1]; the paper chooses it on validation data of the patched task and of
             tasks that must not suffer (sweep the path for that).
+
+    Example:
+        >>> tuned = sf.methods.Paint(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "paint"
@@ -38,7 +41,7 @@ class Paint(Method):
     tune: EncoderFineTune = EncoderFineTune()
     alpha: float = 0.5
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         check_alpha(self.alpha)
 
     def fit(

@@ -13,7 +13,7 @@ from ..data.dataset import Task
 from ..errors import ModelError
 from ..models.blocks import block_names, layers
 from ..models.model import Model
-from .base import Classify, Method
+from .base import Classify, Method, Scheduled
 from .fixed_images import train_on_fixed
 from .ft import FineTune
 
@@ -21,7 +21,7 @@ __all__ = ["BiasOnly", "LastBlocks", "NormOnly"]
 
 
 @dataclass(frozen=True)
-class LastBlocks(Method):
+class LastBlocks(Scheduled):
     """The last k blocks, what follows them, and the head; everything below stays.
 
     Yosinski et al., "How transferable are features in deep neural networks?", NeurIPS 2014,
@@ -33,6 +33,9 @@ class LastBlocks(Method):
         augment: Train on the model's random crops. Without them the images are the same in every
             epoch: the frozen blocks run once, and what they give is stored (``store``).
         store: Store it where that saves something.
+
+    Example:
+        >>> tuned = sf.methods.LastBlocks(k=1, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "last-blocks"
@@ -43,7 +46,7 @@ class LastBlocks(Method):
     augment: bool = True
     store: bool = True
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if self.k < 0:
             raise ModelError(f"the last {self.k} blocks cannot train", expected="k of 0 or more")
 
@@ -71,7 +74,7 @@ class LastBlocks(Method):
 
 
 @dataclass(frozen=True)
-class NormOnly(Method):
+class NormOnly(Scheduled):
     """The scales and shifts of the normalisation layers, and the head.
 
     Frankle, Schwab and Morcos, "Training BatchNorm and only BatchNorm", ICLR 2021, arXiv
@@ -80,6 +83,9 @@ class NormOnly(Method):
 
     Attributes:
         tune: The fine-tuning that is done to them.
+
+    Example:
+        >>> tuned = sf.methods.NormOnly(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "norm-only"
@@ -104,7 +110,7 @@ class NormOnly(Method):
 
 
 @dataclass(frozen=True)
-class BiasOnly(Method):
+class BiasOnly(Scheduled):
     """The biases of the encoder, those of norms included, and the head.
 
     Ben Zaken, Ravfogel and Goldberg, "BitFit: simple parameter-efficient fine-tuning for
@@ -112,6 +118,9 @@ class BiasOnly(Method):
 
     Attributes:
         tune: The fine-tuning that is done to them.
+
+    Example:
+        >>> tuned = sf.methods.BiasOnly(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "bias-only"

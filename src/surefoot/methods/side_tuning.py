@@ -11,14 +11,14 @@ from ..errors import ModelError
 from ..models.model import Model
 from ..models.side import SideEncoder, SideKind, beside
 from ..train import Schedule, train
-from .base import Classify, Method
+from .base import Classify, Scheduled
 from .ft import HeadStart, starting_head, validator
 
 __all__ = ["SideTuning"]
 
 
 @dataclass(frozen=True)
-class SideTuning(Method):
+class SideTuning(Scheduled):
     """Features a * base(x) + (1 - a) * side(x): base frozen; side network, a and head train.
 
     Zhang et al., "Side-tuning: a baseline for network adaptation via additive side networks",
@@ -35,6 +35,9 @@ class SideTuning(Method):
         learn_share: Let a train.
         head: Where the head starts: "zero_shot" (needs a text tower), "random", "zeros" or "keep".
         schedule: How long and how fast.
+
+    Example:
+        >>> tuned = sf.SideTuning(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "side-tuning"
@@ -47,7 +50,7 @@ class SideTuning(Method):
     head: HeadStart = "zero_shot"
     schedule: Schedule = Schedule(epochs=20, batch_size=256, lr=1e-3, weight_decay=1e-4)
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if not 0 < self.share < 1:
             raise ModelError(f"share is {self.share}", expected="above 0 and below 1")
 

@@ -11,14 +11,14 @@ from ..errors import ModelError
 from ..models.model import Model
 from ..train import Schedule
 from .averaged import Averaged
-from .base import Method
+from .base import Scheduled
 from .ft import FineTune, validator
 
 __all__ = ["SWA"]
 
 
 @dataclass(frozen=True)
-class SWA(Method):
+class SWA(Scheduled):
     """Stochastic weight averaging of fine-tuning at a constant learning rate.
 
     Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI
@@ -31,6 +31,9 @@ class SWA(Method):
         every: Steps between two takes; None: an epoch, as in the paper. The last step is always
             taken.
         tune: The fine-tuning whose weights are averaged.
+
+    Example:
+        >>> tuned = sf.methods.SWA(epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "swa"
@@ -40,7 +43,7 @@ class SWA(Method):
     every: int | None = None
     tune: FineTune = FineTune(schedule=Schedule(decay="constant"))
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if not 0 <= self.start < 1:
             raise ModelError(f"the start of SWA is {self.start}", expected="a share in [0, 1)")
         if self.every is not None and self.every < 1:

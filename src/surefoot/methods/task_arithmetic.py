@@ -11,7 +11,7 @@ from ..data.dataset import Task
 from ..models.model import Model
 from ..paths import Path
 from ..weights import task_arithmetic
-from .base import Method, needs_path
+from .base import Method, Scheduled, needs_path
 from .encoder_ft import EncoderFineTune
 from .members import merged
 
@@ -19,7 +19,7 @@ __all__ = ["TaskArithmetic"]
 
 
 @dataclass(frozen=True)
-class TaskArithmetic(Method):
+class TaskArithmetic(Scheduled):
     """theta0 + scale * (tuned - theta0): learning by addition, forgetting by negation.
 
     Ilharco et al., "Editing models with task arithmetic", ICLR 2023, arXiv 2212.04089, section
@@ -30,6 +30,9 @@ class TaskArithmetic(Method):
         inner: The method that makes the tuned end.
         scale: Above 0 adds the task, below 0 takes it away; between 0 and 1 it is WiSE-FT's
             alpha, outside it extrapolates. The paper chooses it on validation data.
+
+    Example:
+        >>> tuned = sf.methods.TaskArithmetic(scale=0.4, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "task-arithmetic"
@@ -38,7 +41,7 @@ class TaskArithmetic(Method):
     inner: Method = EncoderFineTune()
     scale: float = 1.0
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         needs_path(self, self.inner)
         if not math.isfinite(self.scale):
             raise ValueError(f"scale is {self.scale}; it must be a finite number")

@@ -12,7 +12,7 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..models.model import Model
 from ..weights import ties
-from .base import Method, needs_path
+from .base import Method, Scheduled, needs_path
 from .ft import FineTune
 from .members import check_members, fit_members, merge_with_start
 
@@ -20,7 +20,7 @@ __all__ = ["Ties"]
 
 
 @dataclass(frozen=True)
-class Ties(Method):
+class Ties(Scheduled):
     """theta0 + scale * (deltas trimmed, their sign elected, the agreeing ones averaged).
 
     Yadav et al., "TIES-Merging: resolving interference when merging models", NeurIPS 2023, arXiv
@@ -33,6 +33,9 @@ class Ties(Method):
         lr_factors: The inner method's learning rate times each of these.
         density: Share of each delta that is kept; 0.2 is the paper's.
         scale: Of the merged delta (lambda); 1 is the paper's where nothing is validated.
+
+    Example:
+        >>> tuned = sf.methods.Ties(seeds=2, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "ties"
@@ -44,7 +47,7 @@ class Ties(Method):
     density: float = 0.2
     scale: float = 1.0
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         needs_path(self, self.inner)
         check_members(self.seeds, self.lr_factors)
         if not 0 < self.density <= 1:

@@ -15,7 +15,7 @@ from ..losses import cross_entropy
 from ..models.adapters import TokenReplayAdapter, features_and_replay_loss, insert
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Classify, Method
+from .base import Classify, Scheduled
 from .film import ADAPTERS
 from .ft import HeadStart, starting_head, validator
 
@@ -23,7 +23,7 @@ __all__ = ["TokenReplay"]
 
 
 @dataclass(frozen=True)
-class TokenReplay(Method):
+class TokenReplay(Scheduled):
     """Cross-entropy on Token Replay adapters and the head; the rest is frozen. Our reading.
 
     No public definition of token replay was found; what we make of it is said in
@@ -40,6 +40,9 @@ class TokenReplay(Method):
             the pretrained encoder's on the same images; 0: none. Costs a second forward pass.
         head: Where the head starts: "zero_shot" (needs a text tower), "random", "zeros" or "keep".
         schedule: How long and how fast.
+
+    Example:
+        >>> tuned = sf.TokenReplay(m=2, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "token-replay"
@@ -52,7 +55,7 @@ class TokenReplay(Method):
     head: HeadStart = "zero_shot"
     schedule: Schedule = ADAPTERS
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if not self.replay_loss >= 0:
             raise ModelError(f"replay_loss is {self.replay_loss}", expected="a weight >= 0")
         self.adapter(seed=0)

@@ -9,7 +9,7 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..models.model import Model
 from ..weights import uniform_soup
-from .base import Method, needs_path
+from .base import Method, Scheduled, needs_path
 from .ft import FineTune
 from .members import check_members, fit_members, merged
 
@@ -17,7 +17,7 @@ __all__ = ["UniformSoup"]
 
 
 @dataclass(frozen=True)
-class UniformSoup(Method):
+class UniformSoup(Scheduled):
     """The mean of the weights of every member.
 
     Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves
@@ -29,6 +29,9 @@ class UniformSoup(Method):
         inner: The method that makes each member.
         seeds: Members per learning rate, each with its own seed.
         lr_factors: The inner method's learning rate times each of these.
+
+    Example:
+        >>> tuned = sf.UniformSoup(seeds=2, epochs=1, batch_size=8).fit(model, task)
     """
 
     name: ClassVar[str] = "uniform-soup"
@@ -38,7 +41,7 @@ class UniformSoup(Method):
     seeds: int = 3
     lr_factors: tuple[float, ...] = (1.0,)
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         needs_path(self, self.inner)
         check_members(self.seeds, self.lr_factors)
 

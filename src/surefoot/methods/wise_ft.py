@@ -10,14 +10,14 @@ from ..data.dataset import Task
 from ..errors import AlphaError
 from ..models.model import Model
 from ..paths import Path
-from .base import Method, needs_path
+from .base import Method, Scheduled, needs_path
 from .ft import FineTune
 
 __all__ = ["WiseFT"]
 
 
 @dataclass(frozen=True)
-class WiseFT(Method):
+class WiseFT(Scheduled):
     """theta(alpha) = (1 - alpha) * pretrained + alpha * tuned, over any other method.
 
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, arXiv 2109.01903,
@@ -30,6 +30,11 @@ class WiseFT(Method):
         alpha: In [0, 1]; the paper recommends 0.5 where nothing better is known.
         head: "auto" mixes the heads of both ends; "text" has the mixed text tower write it, for
             inner methods whose head the tuned text tower wrote (FLYP).
+
+    Example:
+        >>> tuned = sf.WiseFT(alpha=0.5, epochs=1, batch_size=8).fit(model, task)
+        >>> tuned.spec.notes[-1]
+        'weights at alpha 0.5 from small CLIP to small CLIP'
     """
 
     name: ClassVar[str] = "wise-ft"
@@ -39,7 +44,7 @@ class WiseFT(Method):
     alpha: float = 0.5
     head: Literal["auto", "text"] = "auto"
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         needs_path(self, self.inner)
         if not 0 <= self.alpha <= 1:
             raise AlphaError(

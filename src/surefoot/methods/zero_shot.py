@@ -20,6 +20,10 @@ class ZeroShot(Method):
 
     Radford et al., "Learning transferable visual models from natural language supervision",
     ICML 2021, arXiv 2103.00020, section 3.1.
+
+    Example:
+        >>> sf.ZeroShot().fit(model, task).head
+        Head(zero_shot: 3 classes, 24 features, normalised features)
     """
 
     name: ClassVar[str] = "zero-shot"

@@ -30,6 +30,10 @@ class Head(nn.Module):
         normalize: l2-normalise the features first, at run time.
         class_names: One name per row.
         kind: Where the rows come from.
+
+    Example:
+        >>> sf.Head(torch.eye(3), normalize=True, class_names=("a", "b", "c"))
+        Head(linear: 3 classes, 3 features, normalised features)
     """
 
     def __init__(
@@ -54,6 +58,11 @@ class Head(nn.Module):
         self.class_names = tuple(class_names)
         self.kind: HeadKind = kind
         self.eval()  # made for a model in eval mode; training puts it in training mode like all
+
+    def __repr__(self) -> str:
+        classes, width = self.weight.shape
+        normalised = ", normalised features" if self.normalize else ""
+        return f"Head({self.kind}: {classes} classes, {width} features{normalised})"
 
     def ordered(self, class_names: Sequence[str]) -> Head:
         """The same head with its rows in another order of the same names; itself where they agree.
@@ -112,6 +121,10 @@ def zero_shot_head(
     Raises:
         ModelError: The model has no text tower.
         DataError: A template has no ``{}``, or there is none.
+
+    Example:
+        >>> sf.zero_shot_head(model, ["cat", "dog"], ["a photo of a {}."])
+        Head(zero_shot: 2 classes, 24 features, normalised features)
     """
     text = model.require_text("a zero-shot head")
     wrong = [t for t in templates if "{}" not in t]

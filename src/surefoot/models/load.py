@@ -73,6 +73,10 @@ def load(
         UnsafePickle: A file that wants to run code.
         DownloadUnavailable: Weights that are not cached, and no network.
         ModelError: An activation or an architecture in doubt.
+
+    Example:
+        >>> sf.load("tiny-clip")
+        Model(tiny-clip: 2,852,416 weights in the encoder, no head, text tower)
     """
     source = parse(os.fspath(name))
     if architecture is not None:

@@ -97,6 +97,12 @@ class Model(nn.Module):
         text: The text tower, for models trained with language.
         logit_scale: The learnt temperature, as a logarithm (scalar); the zero-shot head and the
             contrastive loss multiply by its exponential. Never a literal 100.
+
+    Example:
+        >>> model
+        Model(small CLIP: 32,856 weights in the encoder, no head, text tower)
+        >>> model.features(torch.zeros(1, 3, 32, 32)).shape
+        torch.Size([1, 24])
     """
 
     def __init__(
@@ -119,6 +125,12 @@ class Model(nn.Module):
             self.logit_scale: nn.Parameter | None = None
         else:
             self.logit_scale = nn.Parameter(logit_scale.detach().clone().float().reshape(()))
+
+    def __repr__(self) -> str:
+        numbers = sum(p.numel() for p in self.encoder.parameters())
+        head = "no head" if self.head is None else f"{self.head.kind} head of {len(self.head.bias)}"
+        text = ", text tower" if self.text is not None else ""
+        return f"Model({self.spec.name}: {numbers:,} weights in the encoder, {head}{text})"
 
     def features(self, images: Tensor) -> Tensor:
         """Images (b, 3, h, w) -> features (b, d) as the encoder gives them."""

@@ -70,6 +70,13 @@ class Path:
 
     Raises:
         WeightsError: The ends do not fit together: every problem at once.
+
+    Example:
+        >>> path = sf.Path.between(model, tuned, task)
+        >>> path
+        Path(small CLIP -> small CLIP, head interpolate, batchnorm interpolate)
+        >>> path.at(0.5)
+        Model(small CLIP: 32,856 weights in the encoder, zero_shot head of 3, text tower)
     """
 
     def __init__(
@@ -157,6 +164,10 @@ class Path:
                 setattr(begin, part, None)
                 setattr(end, part, None)
         return begin, end
+
+    def __repr__(self) -> str:
+        ends = f"{self.start.spec.name} -> {self.end.spec.name}"
+        return f"Path({ends}, head {self.head}, batchnorm {self.batchnorm})"
 
     def at(self, alpha: float) -> Model:
         """A new model at ``alpha``; shares nothing with the ends.

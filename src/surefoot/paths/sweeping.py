@@ -108,6 +108,10 @@ def sweep(
         ClassMismatch: A split has other classes than the head.
         ModelError: The models have no head.
         DataError: An evaluator other than "head" without a task.
+
+    Example:
+        >>> sf.sweep(sf.Path.between(model, tuned, task), task, alphas=3)
+        Curve(wise-ft: 3 alphas, val, test, recoloured)
     """
     check_evaluator(evaluator, ("head", "knn", "linear"))
     given = alpha_grid(11 if alphas is None else alphas)

@@ -164,6 +164,12 @@ def run_recipe(
 
     Raises:
         RunError: The folder exists and ``resume`` was not asked for.
+
+    Example:
+        >>> data = {"train": "photos/train", "limit_train": 9, "limit_eval": 3}
+        >>> plain = {"model": "tiny-clip", "data": data, "methods": ["zero-shot"]}
+        >>> sf.run_recipe(sf.parse_recipe(plain), "runs/by-recipe").runs[0].status
+        'trial'
     """
     cap_threads()
     spec, folder = recipe.spec, Path(out)

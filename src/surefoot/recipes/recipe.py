@@ -22,6 +22,7 @@ from pydantic import (
 
 from ..errors import RecipeError
 from ..methods.base import Method, as_dict
+from ..methods.own import OWN, own_problems
 from ..methods.parse import build_method
 from ..records import write_atomic
 from ..registry import nearest
@@ -126,6 +127,8 @@ class RecipeSpec(BaseModel):
     # Processes that load images; "auto": none on a CPU and for few images, else the spare cores.
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     compile: bool = False
+    # Name -> sha256 of the file, of methods in a file that the user named on the command line.
+    own_methods: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -162,7 +165,10 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that validates to this recipe again, with every default written out."""
-        return {**self.spec.model_dump(), "methods": [as_dict(m) for m in self.methods]}
+        plain = {**self.spec.model_dump(), "methods": [as_dict(m) for m in self.methods]}
+        if not self.spec.own_methods:
+            del plain["own_methods"]
+        return plain
 
     def at(self, root: str | None) -> Recipe:
         """The same recipe with published data sets below another folder; None: as it is."""
@@ -179,7 +185,11 @@ class Recipe:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def save(self, path: str | Path) -> None:
-        """Write YAML, atomically."""
+        """Write YAML, atomically, and beside it in code/ a copy of every method of one's own."""
+        for name in self.spec.own_methods:
+            copy = Path(path).parent / "code" / f"{name}.py"
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(copy, OWN[name].source)
         write_atomic(path, yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True))
 
 
@@ -188,6 +198,12 @@ def parse_recipe(data: Any, *, where: str = "the recipe") -> Recipe:
 
     Raises:
         RecipeError: With every problem at once.
+
+    Example:
+        >>> data = {"train": "photos/train"}
+        >>> recipe = sf.parse_recipe({"model": "tiny-clip", "data": data, "methods": ["lp-ft"]})
+        >>> recipe.methods[0].tune.schedule.epochs
+        20
     """
     problems: list[str] = []
     if not isinstance(data, Mapping):
@@ -204,6 +220,7 @@ def parse_recipe(data: Any, *, where: str = "the recipe") -> Recipe:
         plain = {"name": entry} if isinstance(entry, str) else entry
         if isinstance(plain, Mapping) and not _code(plain):
             methods.append(build_method(plain, f"methods[{i}]", problems))
+    problems += own_problems(list(spec.own_methods.items()) if spec is not None else [])
     if problems or spec is None:
         raise RecipeError(problems, where=where)
     return Recipe(spec, tuple(m for m in methods if m is not None))
@@ -233,6 +250,10 @@ def load_recipe(path: str | Path) -> Recipe:
 
     Raises:
         RecipeError: It cannot be read, is not YAML, or does not validate (every problem listed).
+
+    Example:
+        >>> sf.load_recipe("runs/demo/recipe.yaml").spec.model
+        'tiny-clip'
     """
     try:
         data = yaml.safe_load(Path(path).read_text())

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..drawing import Node
+from ..drawing.standalone import standalone_svg
 from .charts.plane import Dot, Trail, plane_chart
 from .claims_charts import costs, forest
-from .standalone_svg import standalone_svg
 
 __all__ = [
     "claim_picture",

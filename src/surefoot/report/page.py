@@ -70,6 +70,10 @@ def render(study: Study, out: Path | None = None, *, links: Sequence[BoardLink] 
 
     Raises:
         RunError: A stored file cannot be read.
+
+    Example:
+        >>> sf.render(sf.open_study("runs/demo")).name
+        'report.html'
     """
     target = out if out is not None else study.path / "report.html"
     write_atomic(target, page(study, links))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .standalone_svg import standalone_svg
+from ..drawing.standalone import standalone_svg
 from .theory_page import eps_figure, time_figures
 
 __all__ = ["theory_pictures"]

@@ -42,6 +42,11 @@ class Comparison:
         level: Of the interval.
         spread: The parts of the variance.
         splits: Split -> its own comparison, where there is more than one.
+
+    Example:
+        >>> found = sf.stats.compare({"test": a}, {"test": b})
+        >>> round(found.difference, 3)
+        0.1
     """
 
     difference: float

@@ -52,6 +52,11 @@ def compare(
 
     Raises:
         DataError: The splits, images or seeds of a and b do not pair.
+
+    Example:
+        >>> found = sf.stats.compare({"test": a}, {"test": b})
+        >>> round(found.difference, 3)
+        0.1
     """
     names = _same_splits(a, b)
     gaps = [_gap(name, a[name], b[name]) for name in names]

@@ -29,6 +29,11 @@ class CrossedDifference:
         dof: Degrees of freedom of the t distribution (Satterthwaite).
         seeds: How many.
         per_seed: The difference of each seed.
+
+    Example:
+        >>> per_seed = [a * 1.0 - b, a * 1.0 - b[::-1]]
+        >>> round(sf.stats.crossed_difference([np.stack(per_seed)]).difference, 3)
+        0.1
     """
 
     difference: float
@@ -76,6 +81,11 @@ def crossed_difference(
 
     Raises:
         DataError: There are no splits, seeds or images, or their numbers differ between splits.
+
+    Example:
+        >>> per_seed = [a * 1.0 - b, a * 1.0 - b[::-1]]
+        >>> round(sf.stats.crossed_difference([np.stack(per_seed)]).difference, 3)
+        0.1
     """
     rows = [np.atleast_2d(np.asarray(d, dtype=np.float64)) for d in differences]
     if not rows or not all(r.size for r in rows) or len({len(r) for r in rows}) != 1:

@@ -38,6 +38,11 @@ class Interval:
         high: Upper end.
         kind: How it was made; "none" where there is nothing to say, with NaN for ends.
         reason: Why there is none.
+
+    Example:
+        >>> interval = sf.stats.clopper_pearson(30, 40)
+        >>> round(interval.low, 3), round(interval.high, 3), interval.kind
+        (0.588, 0.873, 'clopper-pearson')
     """
 
     low: float
@@ -68,6 +73,11 @@ def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Interval:
 
     Raises:
         DataError: n is 0, or successes are not within 0 to n.
+
+    Example:
+        >>> interval = sf.stats.clopper_pearson(30, 40)
+        >>> round(interval.low, 3), round(interval.high, 3)
+        (0.588, 0.873)
     """
     if n < 1 or not 0 <= successes <= n:
         raise DataError(
@@ -110,6 +120,10 @@ def bootstrap(
     Returns:
         Kind "none" if fewer than half of the resamples have a value, or where all have the same
         (everything right, say: no spread among resamples is no certainty).
+
+    Example:
+        >>> sf.stats.bootstrap(lambda drawn: float(np.average(a, weights=drawn)), len(a)).kind
+        'bootstrap'
     """
     generator = np.random.default_rng(seed)
     values = np.array(
@@ -198,6 +212,11 @@ def cluster_bootstrap(
 
     Returns:
         Kind "none" for one cluster, or as :func:`bootstrap` has it.
+
+    Example:
+        >>> pairs = np.arange(40) // 2  # two images of each patient
+        >>> sf.stats.cluster_bootstrap(a, pairs).kind
+        'cluster-bootstrap'
     """
     n = len(np.asarray(clusters))
     codes, groups = cluster_codes(clusters, n)

@@ -27,6 +27,10 @@ class SeedMean:
         standard_deviation: Between seeds (n - 1); NaN for one seed.
         n: Seeds.
         interval: Of the mean over all seeds there could be; none for one seed.
+
+    Example:
+        >>> sf.stats.mean_interval_over_seeds([0.70, 0.72, 0.74]).n
+        3
     """
 
     mean: float
@@ -40,6 +44,10 @@ def mean_interval_over_seeds(values: ArrayLike, level: float = 0.95) -> SeedMean
 
     Raises:
         DataError: There is no value.
+
+    Example:
+        >>> round(sf.stats.mean_interval_over_seeds([0.70, 0.72, 0.74]).mean, 2)
+        0.72
     """
     numbers = np.asarray(values, dtype=np.float64)
     n = len(numbers)
@@ -78,6 +86,11 @@ def combine_mean(
 
     Raises:
         DataError: There is no shift, or ``paired`` with different numbers of images.
+
+    Example:
+        >>> mean, interval = sf.stats.combine_mean([a, b])
+        >>> round(mean, 4)
+        0.7
     """
     rows = [np.asarray(v, dtype=np.float64) for v in values]
     if not rows or any(not len(r) for r in rows):

@@ -40,6 +40,10 @@ class PairedDifference:
         p: Two-sided; exact McNemar, or t over clusters. 1 where one cluster is all there is.
         n: Images.
         clusters: How many, where the test was made over clusters.
+
+    Example:
+        >>> round(sf.stats.paired_difference(a, b).difference, 3)
+        0.1
     """
 
     difference: float
@@ -68,6 +72,10 @@ def paired_se(correct_a: ArrayLike, correct_b: ArrayLike) -> float:
 
     Raises:
         DataError: The arrays do not pair.
+
+    Example:
+        >>> round(sf.stats.paired_se(a, b), 3)
+        0.1
     """
     a, b = _pair(correct_a, correct_b)
     if len(a) == 1:
@@ -97,6 +105,11 @@ def paired_difference(
 
     Raises:
         DataError: The arrays do not pair.
+
+    Example:
+        >>> found = sf.stats.paired_difference(a, b)
+        >>> round(found.difference, 3)
+        0.1
     """
     a, b = _pair(correct_a, correct_b)
     only_a, only_b, n = int((a & ~b).sum()), int((b & ~a).sum()), len(a)
@@ -161,6 +174,10 @@ def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
 
     The level is that of the p values: two-sided ones against 0.05, one-sided ones that are to
     agree with a 95 % interval against 0.025.
+
+    Example:
+        >>> sf.stats.holm([0.01, 0.04]).tolist()
+        [0.02, 0.04]
     """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")
@@ -178,6 +195,10 @@ class Ties:
         best: The name with the highest accuracy; the first of equals.
         tied: The best and every model that is not significantly worse, in the given order.
         p: Name -> Holm-adjusted p of its paired difference to the best; the best is absent.
+
+    Example:
+        >>> sf.stats.ties({"ours": a, "theirs": b}).tied
+        ('ours', 'theirs')
     """
 
     best: str
@@ -201,6 +222,10 @@ def ties(
 
     Raises:
         DataError: There is no model, or the arrays do not pair.
+
+    Example:
+        >>> sf.stats.ties({"ours": a, "theirs": b}).best
+        'ours'
     """
     if not correct:
         raise DataError("there is no model to compare", expected="at least one")

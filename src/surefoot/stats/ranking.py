@@ -25,6 +25,10 @@ class Ranking:
         tied: The best and all that cannot be told from it, in the given order.
         pairs: (name, name) in the given order -> the comparison of the first with the second.
         p: The same keys -> p adjusted for all pairs (Holm 1979).
+
+    Example:
+        >>> sf.stats.rank({"ours": {"test": a}, "theirs": {"test": b}}).best
+        'ours'
     """
 
     best: str
@@ -60,6 +64,10 @@ def rank(
 
     Raises:
         DataError: There is no model, or two do not pair.
+
+    Example:
+        >>> sf.stats.rank({"ours": {"test": a}, "theirs": {"test": b}}).tied
+        ('ours', 'theirs')
     """
     if not models:
         raise DataError("there is no model to compare", expected="at least one")

@@ -32,6 +32,10 @@ def logit(p: ArrayLike, *, n: ArrayLike | None = None) -> Floats:
 
     Raises:
         DataError: A value is outside [0, 1].
+
+    Example:
+        >>> sf.stats.logit([0.5]).tolist()
+        [0.0]
     """
     values = np.asarray(p, dtype=np.float64)
     if not ((values >= 0) & (values <= 1)).all():
@@ -53,6 +57,11 @@ class BaselineLine:
         n: Models that it was fitted on.
         r2: Share of the variance of the OOD logits that it explains.
         edge: ID accuracies closer to 0 or 1 than this were drawn in to it.
+
+    Example:
+        >>> line = sf.stats.fit_baseline([0.6, 0.7, 0.8], [0.4, 0.5, 0.6])
+        >>> round(float(line.slope), 3)
+        0.824
     """
 
     slope: float
@@ -88,6 +97,11 @@ def fit_baseline(
 
     Raises:
         DataError: Fewer than two models with different ID accuracy.
+
+    Example:
+        >>> line = sf.stats.fit_baseline([0.6, 0.7, 0.8], [0.4, 0.5, 0.6])
+        >>> round(float(line.slope), 3)
+        0.824
     """
     xs, ys = np.ravel(np.asarray(id_acc, float)), np.ravel(np.asarray(ood_acc, float))
     edges = (_edge(xs), _edge(ys)) if n is None else (0.5 / n[0], 0.5 / n[1])
@@ -143,6 +157,12 @@ def distance_interval(
 
     Raises:
         DataError: Fewer than two models with different ID accuracy.
+
+    Example:
+        >>> baseline = [0.5, 0.6, 0.7, 0.8], [0.3, 0.4, 0.52, 0.6]
+        >>> interval = sf.stats.distance_interval(*baseline, (0.7, 400), (0.6, 400))
+        >>> interval.low < interval.high
+        True
     """
     x, y = np.ravel(np.asarray(id_acc, float)), np.ravel(np.asarray(ood_acc, float))
     n = n or (_images(x), _images(y))
@@ -191,6 +211,13 @@ def robustness_interval(
 
     Raises:
         DataError: Fewer than two models with different ID accuracy.
+
+    Example:
+        >>> id_acc = np.linspace(0.4, 0.9, 30)
+        >>> ends = (0.65, 0.75), (0.55, 0.65)
+        >>> interval = sf.stats.robustness_interval(id_acc, id_acc - 0.2, *ends)
+        >>> interval.low < 0.1 < interval.high
+        True
     """
     xs, ys = np.ravel(np.asarray(id_acc, float)), np.ravel(np.asarray(ood_acc, float))
     sizes = n or (_images(xs), _images(ys))
@@ -235,6 +262,13 @@ def robustness_difference(
         units: Labels of what hangs together, of both sets of images.
         about: As :func:`~surefoot.stats.compare` has it.
         level: Coverage aimed at.
+
+    Example:
+        >>> id_acc = np.linspace(0.4, 0.9, 30)
+        >>> line = sf.stats.fit_baseline(id_acc, id_acc - 0.2)
+        >>> many_a, many_b = np.tile(a, 50), np.tile(b, 50)
+        >>> sf.stats.robustness_difference(line, (many_b, many_a), (many_b, many_b)).low > 0
+        True
     """
     labels = {"id": units[0], "ood": units[1]}
     found = compare(_above(line, a), _above(line, b), labels, about=about, level=level)

@@ -44,6 +44,10 @@ def interval_of_mean(
 
     Raises:
         DataError: The shapes do not fit.
+
+    Example:
+        >>> sf.stats.interval_of_mean({"test": a[None, :]}).kind
+        'clopper-pearson'
     """
     labels = [None if units is None else units.get(name) for name in values]
     rows = rows_of(list(values.values()), labels)
@@ -122,6 +126,11 @@ def lowest(parts: Sequence[tuple[Interval, Interval]]) -> Interval:
     The lower end is the smallest lower end: it misses only where that of the smallest value does.
     The upper end is the smallest upper end of the second kind (Bonferroni): it misses only where
     one of them does.
+
+    Example:
+        >>> pair = sf.stats.clopper_pearson(30, 40), sf.stats.clopper_pearson(30, 40, level=0.99)
+        >>> sf.stats.lowest([pair]).low < 0.75
+        True
     """
     plain, strict = [p for p, _ in parts], [s for _, s in parts]
     if not all(plain) or not all(strict):
@@ -131,7 +140,13 @@ def lowest(parts: Sequence[tuple[Interval, Interval]]) -> Interval:
 
 
 def highest(parts: Sequence[tuple[Interval, Interval]]) -> Interval:
-    """The interval of the largest of several true values; see :func:`lowest`."""
+    """The interval of the largest of several true values; see :func:`lowest`.
+
+    Example:
+        >>> pair = sf.stats.clopper_pearson(30, 40), sf.stats.clopper_pearson(30, 40, level=0.99)
+        >>> sf.stats.highest([pair]).high > 0.75
+        True
+    """
     turned = [tuple(replace(i, low=-i.high, high=-i.low) for i in pair) for pair in parts]
     found = lowest([(a, b) for a, b in turned])
     return replace(found, low=-found.high, high=-found.low)

@@ -42,6 +42,11 @@ class Spread:
         by_unit: What every unit adds to the estimate, (units,); they sum to it.
         lean: Sum of the units' cubed influences over six times that of their squares: how far
             the estimate leans to one side of the truth where few units are far off.
+
+    Example:
+        >>> spread = sf.stats.compare({"test": a}, {"test": b}).spread
+        >>> round(spread.estimate, 3), spread.units
+        (0.1, 40)
     """
 
     estimate: float
@@ -140,6 +145,11 @@ def join_units(
 
     Raises:
         DataError: There is not one label per image.
+
+    Example:
+        >>> codes, count = sf.stats.join_units([2, 2], [np.array(["x", "y"]), np.array(["y", "z"])])
+        >>> count
+        3
     """
     given = [None] * len(sizes) if units is None else list(units)
     if len(given) != len(sizes):

@@ -44,6 +44,9 @@ def check_eval(
 
     Raises:
         AssertionError: Says what was broken.
+
+    Example:
+        >>> sf.testing.check_eval(lambda model, task: sf.evaluate(model, task), model, task)
     """
     task = task or small_task()
     if model is None:

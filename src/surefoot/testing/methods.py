@@ -32,6 +32,10 @@ class Checked:
     Attributes:
         fitted: Names of the starts that it was fitted to.
         refused: Name of a start -> why the method does not take it (an explained ModelError).
+
+    Example:
+        >>> sf.testing.check_method(sf.ZeroShot(), [model], task).fitted
+        ('small CLIP',)
     """
 
     fitted: tuple[str, ...]
@@ -69,6 +73,9 @@ def check_method(
 
     Raises:
         AssertionError: Says what was broken.
+
+    Example:
+        >>> checked = sf.testing.check_method(sf.ZeroShot(), [model], task)
     """
     check_declaration(method)
     check_recipe(method)

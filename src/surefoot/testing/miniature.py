@@ -36,6 +36,10 @@ def make_miniature(name: str, dir: str | os.PathLike[str], seed: int = 0) -> Pat
     Raises:
         UnknownName: There is no such data set.
         DataError: The folder holds something already.
+
+    Example:
+        >>> sf.testing.make_miniature("cifar10", "data").name
+        'cifar-10-batches-py'
     """
     known = known_dataset(name)
     folder = miniature_folder(known, Path(dir))

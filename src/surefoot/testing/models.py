@@ -49,6 +49,9 @@ def check_model(model: Model) -> None:
 
     Raises:
         AssertionError: Says what was broken.
+
+    Example:
+        >>> sf.testing.check_model(model)  # raises AssertionError, which says what is broken
     """
     name = model.spec.name
     require(not model.training, f"{name} comes in training mode; return model.eval()")

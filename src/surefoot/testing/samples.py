@@ -61,7 +61,12 @@ class _Shapes:
 
 
 def small_task(n: int = 24) -> Task:
-    """Three classes of shapes at 32 px: n training images, half as many in every other split."""
+    """Three classes of shapes at 32 px: n training images, half as many in every other split.
+
+    Example:
+        >>> sf.testing.small_task(30)
+        Task(shapes: 3 classes; train 30, val 15, test 15; shifts: recoloured)
+    """
 
     def split(name: str, count: int, seed: int, domain: Domain, use: Use) -> Split:
         images = _Shapes(count, seed, shifted=domain == "OOD")
@@ -83,6 +88,10 @@ def small_clip(*, seed: int = 0) -> Model:
     """A model of tiny-clip's kind with both towers small and random: it takes text, and is quick.
 
     For contracts that hold whatever the weights are; ``load("tiny-clip")`` knows something.
+
+    Example:
+        >>> sf.testing.small_clip()
+        Model(small CLIP: 32,856 weights in the encoder, no head, text tower)
     """
     spec = clip_spec()
     builder = {
@@ -101,6 +110,10 @@ def small_vit(*, depth: int = 2, seed: int = 0) -> Model:
     """A vision transformer of timm at 32 px as DINO leaves one: no head, no text tower.
 
     Random weights: it stands for the architecture, not for what DINO learnt.
+
+    Example:
+        >>> sf.testing.small_vit()
+        Model(small ViT: 97,088 weights in the encoder, no head)
     """
     args = {"img_size": _SIZE, "patch_size": 8, "depth": depth}
     spec = ModelSpec(

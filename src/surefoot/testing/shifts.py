@@ -36,6 +36,10 @@ def check_shift(shift: Shift, *, decode: int = _DECODED) -> None:
 
     Raises:
         AssertionError: Says what was broken.
+
+    Example:
+        >>> sketch = sf.pictograms().subset(train=1, evaluation=20).shifts[-1]
+        >>> sf.testing.check_shift(sketch)
     """
     name, split = f"the shift {shift.name!r}", shift.split
     require(shift.name not in ("", "train", "val", "test"),

@@ -45,6 +45,9 @@ def check_source(source: _Reads | Spec, *, use: Use = "train", root: Spec | None
 
     Raises:
         AssertionError: Says what was broken.
+
+    Example:
+        >>> sf.testing.check_source("photos/train")
     """
     if isinstance(source, Source) or hasattr(source, "read"):
         kept: _Reads = source  # type: ignore[assignment]

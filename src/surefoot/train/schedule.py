@@ -44,6 +44,10 @@ class Schedule:
         layer_decay: Each layer below the last has this times the learning rate of the one above
             it (BEiT, arXiv 2106.08254, appendix H; ELECTRA's for language); the head has ``lr``.
             1: the same for all.
+
+    Example:
+        >>> sf.Schedule(epochs=2, lr=1e-5).steps_per_epoch(1000)
+        2
     """
 
     epochs: int = 10

@@ -20,6 +20,10 @@ def check_alpha(alpha: float, *, extrapolate: bool = False) -> float:
 
     Raises:
         AlphaError: It is not finite, or lies outside [0, 1] without leave.
+
+    Example:
+        >>> sf.weights.check_alpha(0.5)
+        0.5
     """
     alpha = float(alpha)
     if not math.isfinite(alpha) or not (extrapolate or 0.0 <= alpha <= 1.0):

@@ -54,6 +54,12 @@ def audit(a: Mapping[str, Tensor], b: Mapping[str, Tensor], *, values: bool = Tr
 
     Returns:
         One sentence per problem, sorted by the tensor's name.
+
+    Example:
+        >>> sf.weights.audit(start, end)
+        []
+        >>> sf.weights.audit(start, {"w": torch.zeros(3)})
+        ["'w' has the shape (2,) in the first set and (3,) in the second set"]
     """
 
     def wrong(name: str, fits: bool) -> list[str]:
@@ -100,6 +106,9 @@ def require_compatible(
 
     Raises:
         WeightsError: Every problem at once (the first 20 in full, the rest counted).
+
+    Example:
+        >>> sf.weights.require_compatible(start, end)  # raises where audit finds something
     """
     problems = audit(a, b, values=values)
     if problems:

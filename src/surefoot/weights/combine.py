@@ -45,6 +45,10 @@ def uniform_soup(models: Sequence[Tensors]) -> dict[str, Tensor]:
 
     Raises:
         WeightsError: There is no model, or the models do not fit.
+
+    Example:
+        >>> sf.weights.uniform_soup([start, end])
+        {'w': tensor([1., 2.])}
     """
     return mean(models)
 
@@ -67,6 +71,11 @@ def greedy_soup(
 
     Raises:
         WeightsError: There is no model, the models do not fit, or a score is NaN.
+
+    Example:
+        >>> soup, members = sf.weights.greedy_soup([start, end], lambda w: float(w["w"].sum()))
+        >>> soup, members
+        ({'w': tensor([2., 2.])}, (1,))
     """
     require_all_compatible(models)
     alone = [_scored(score, model) for model in models]
@@ -95,6 +104,10 @@ def model_stock(
 
     Raises:
         WeightsError: Fewer than two tuned models, or the sets do not fit.
+
+    Example:
+        >>> sf.weights.model_stock(start, [end, end])  # no angle between them: their mean
+        {'w': tensor([2., 2.])}
     """
     _require_pair(start, tuned)
 
@@ -116,6 +129,10 @@ def stock_ratios(start: Tensors, tuned: Sequence[Tensors]) -> dict[str, float]:
 
     Raises:
         WeightsError: As there.
+
+    Example:
+        >>> sf.weights.stock_ratios(start, [end, end])
+        {'w': 1.0}
     """
     _require_pair(start, tuned)
     out = {}
@@ -147,6 +164,10 @@ def task_arithmetic(
 
     Raises:
         WeightsError: No set, scales of another number or not finite, or the sets do not fit.
+
+    Example:
+        >>> sf.weights.task_arithmetic(start, [end], [-1.0])  # forgetting by negation
+        {'w': tensor([-2.,  2.])}
     """
     if not tuned or len(tuned) != len(scales) or not all(math.isfinite(s) for s in scales):
         raise WeightsError(

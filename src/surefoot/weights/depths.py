@@ -37,6 +37,10 @@ def layer_depths(names: Iterable[str]) -> dict[str, float]:
 
     Raises:
         WeightsError: No name looks like a block's.
+
+    Example:
+        >>> sf.weights.layer_depths(["blocks.0.w", "blocks.1.w", "blocks.2.w", "head.weight"])
+        {'blocks.0.w': 0.0, 'blocks.1.w': 0.5, 'blocks.2.w': 1.0, 'head.weight': 1.0}
     """
     names = list(names)
     matches = {name: match for name in names if (match := _BLOCK.search(name)) is not None}

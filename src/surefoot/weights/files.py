@@ -23,6 +23,10 @@ def read_safetensors(path: str | os.PathLike[str]) -> Weights:
 
     Raises:
         CheckpointError: As there.
+
+    Example:
+        >>> sf.weights.read_safetensors("start.safetensors")
+        Weights(1 tensors, 2 numbers)
     """
     return Weights(dict(open_tensors(path)))
 
@@ -40,6 +44,11 @@ def write_safetensors(
         path: The file; an existing one is replaced.
         weights: Name -> tensor.
         metadata: Text -> text, kept in the header.
+
+    Example:
+        >>> sf.weights.write_safetensors("mine.safetensors", start, {"made": "by hand"})
+        >>> sf.weights.open_tensors("mine.safetensors").metadata
+        {'made': 'by hand'}
     """
     with replaced(path) as partial:
         save_file(_separate(weights), partial, metadata=dict(metadata) if metadata else None)
@@ -95,6 +104,12 @@ def merge_files(
         AlphaError: alpha is not finite, or outside [0, 1] without leave.
         CheckpointError: A file cannot be read.
         WeightsError: The files do not fit together: every problem at once; nothing is written.
+
+    Example:
+        >>> both = "start.safetensors", "end.safetensors"
+        >>> about = sf.weights.merge_files(*both, "half.safetensors", 0.5)
+        >>> sf.weights.read_safetensors("half.safetensors")["w"]
+        tensor([1., 2.])
     """
     rule = Lerp(integers=integers, alpha=check_alpha(alpha, extrapolate=extrapolate),
                 extrapolate=extrapolate)  # fmt: skip

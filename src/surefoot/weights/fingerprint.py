@@ -22,6 +22,10 @@ def fingerprint(weights: Mapping[str, Tensor] | nn.Module) -> str:
 
     Returns:
         64 hexadecimal digits.
+
+    Example:
+        >>> sf.weights.fingerprint(start) == sf.weights.fingerprint({"w": start["w"].clone()})
+        True
     """
     tensors = weights.state_dict() if isinstance(weights, nn.Module) else weights
     digest = hashlib.sha256()

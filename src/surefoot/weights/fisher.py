@@ -42,6 +42,11 @@ def fisher_merge(
 
     Raises:
         WeightsError: Wrong weights or Fishers, or the sets do not fit.
+
+    Example:
+        >>> fishers = [{"w": torch.tensor([1.0, 1.0])}, {"w": torch.tensor([3.0, 1.0])}]
+        >>> sf.weights.fisher_merge([start, end], fishers)
+        {'w': tensor([1.5000, 2.0000])}
     """
     shares = [1.0] * len(models) if weights is None else [float(w) for w in weights]
     _check_fishers(models, fishers, shares, floor)

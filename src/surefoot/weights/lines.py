@@ -42,6 +42,10 @@ def lines(
     Raises:
         AlphaError: alpha or alpha + beta is outside [0, 1] without leave, or not finite.
         WeightsError: The sets do not fit, or the depth of a parameter cannot be told.
+
+    Example:
+        >>> sf.weights.lines(start, end, alpha=0.5, beta=0.0, depths={"w": 0.0})
+        {'w': tensor([1., 2.])}
     """
     check_alpha(alpha, extrapolate=extrapolate)
     check_alpha(alpha + beta, extrapolate=extrapolate)

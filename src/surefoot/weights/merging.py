@@ -57,6 +57,12 @@ class Accuracy:
         largest: Largest absolute difference.
         ulps: Largest difference in units of the result dtype's epsilon times the largest operand
             in size; rounding the exact result alone costs up to 0.5.
+
+    Example:
+        >>> both = ["start.safetensors", "end.safetensors"]
+        >>> done = sf.weights.merge(both, "a.safetensors", sf.weights.Lerp(alpha=0.5))
+        >>> done.accuracy.compared, done.accuracy.largest
+        (2, 0.0)
     """
 
     compared: int = 0
@@ -79,6 +85,12 @@ class Merged:
         path: The file.
         metadata: In its header.
         accuracy: Against float64; ``compared`` is 0 where nothing was checked.
+
+    Example:
+        >>> both = ["start.safetensors", "end.safetensors"]
+        >>> done = sf.weights.merge(both, "b.safetensors", sf.weights.Mean())
+        >>> done.path.name
+        'b.safetensors'
     """
 
     path: Path
@@ -129,6 +141,12 @@ def merge(
         AlphaError: A coefficient is outside its range without leave.
         CheckpointError: A file cannot be read.
         WeightsError: The files do not fit together: every problem at once; nothing is written.
+
+    Example:
+        >>> both = ["start.safetensors", "end.safetensors"]
+        >>> done = sf.weights.merge(both, "c.safetensors", sf.weights.Lerp(alpha=0.25))
+        >>> sf.weights.read_safetensors(done.path)["w"]
+        tensor([0.5000, 2.0000])
     """
     sources = [open_tensors(path) for path in checkpoints]
     target = _kinds(sources, dtype)

@@ -62,6 +62,10 @@ def lerp(
     Raises:
         AlphaError: alpha is not finite, or outside [0, 1] without leave.
         WeightsError: The sets do not fit (every problem at once), or the result overflows.
+
+    Example:
+        >>> sf.weights.lerp(start, end, 0.5)
+        {'w': tensor([1., 2.])}
     """
     alpha = check_alpha(alpha, extrapolate=extrapolate)
     require_compatible(a, b, first="the start", second="the end")
@@ -116,6 +120,10 @@ def add(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Raises:
         WeightsError: The sets do not fit, or the result overflows.
+
+    Example:
+        >>> sf.weights.add(start, end)
+        {'w': tensor([2., 4.])}
     """
     require_compatible(a, b)
     return _zip_map(lambda x, y: _weighted([x, y], [1.0, 1.0]), a, b)
@@ -128,6 +136,10 @@ def difference(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Te
 
     Raises:
         WeightsError: The sets do not fit, or the result overflows.
+
+    Example:
+        >>> sf.weights.difference(end, start)
+        {'w': tensor([2., 0.])}
     """
     require_compatible(a, b)
     return _zip_map(lambda x, y: _weighted([x, y], [1.0, -1.0]), a, b)
@@ -138,6 +150,10 @@ def mean(sets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
     Raises:
         WeightsError: There is no set, or the sets do not fit.
+
+    Example:
+        >>> sf.weights.mean([start, end])
+        {'w': tensor([1., 2.])}
     """
     return weighted_mean(sets, [1.0] * len(sets))
 
@@ -153,6 +169,10 @@ def weighted_mean(
 
     Raises:
         WeightsError: Wrong weights, or the sets do not fit.
+
+    Example:
+        >>> sf.weights.weighted_mean([start, end], [1.0, 3.0])
+        {'w': tensor([1.5000, 2.0000])}
     """
     shares = normalised(weights, len(sets))
     for number, other in enumerate(sets, 1):

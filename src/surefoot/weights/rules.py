@@ -31,6 +31,10 @@ class Rule(ABC):
 
     Attributes:
         integers: Whose integer tensors are taken: "start" the first checkpoint's, "end" the last's.
+
+    Example:
+        >>> sf.weights.Lerp(alpha=0.25).name, sf.weights.Lerp(alpha=0.25).alpha
+        ('lerp', 0.25)
     """
 
     name: ClassVar[str]
@@ -66,6 +70,10 @@ class Lerp(Rule):
     Attributes:
         alpha: From 0 to 1.
         extrapolate: Allow alpha outside [0, 1].
+
+    Example:
+        >>> sf.weights.Lerp(alpha=0.25)
+        Lerp(integers='end', alpha=0.25, extrapolate=False)
     """
 
     name: ClassVar[str] = "lerp"
@@ -89,6 +97,10 @@ class LinesRule(Rule):
         alpha: At the first block.
         beta: Added to it at the last.
         extrapolate: Allow coefficients outside [0, 1].
+
+    Example:
+        >>> sf.weights.LinesRule(alpha=0.3, beta=0.7)
+        LinesRule(integers='end', alpha=0.3, beta=0.7, extrapolate=False)
     """
 
     name: ClassVar[str] = "lines"
@@ -115,6 +127,10 @@ class Mean(Rule):
 
     Attributes:
         weights: One per checkpoint; None: the same for all.
+
+    Example:
+        >>> sf.weights.Mean(weights=(1.0, 3.0))
+        Mean(integers='end', weights=(1.0, 3.0))
     """
 
     name: ClassVar[str] = "mean"
@@ -135,6 +151,10 @@ class TaskArithmetic(Rule):
 
     Attributes:
         scales: One per tuned checkpoint; None: 1 for each.
+
+    Example:
+        >>> sf.weights.TaskArithmetic(scales=(0.4,))
+        TaskArithmetic(integers='end', scales=(0.4,))
     """
 
     name: ClassVar[str] = "task-arithmetic"
@@ -159,6 +179,10 @@ class Ties(Rule):
         density: Share of each delta that is kept.
         scale: Of the merged delta.
         per_tensor: Trim within each tensor instead of over the whole delta.
+
+    Example:
+        >>> sf.weights.Ties(density=0.3)
+        Ties(integers='end', density=0.3, scale=1.0, per_tensor=False)
     """
 
     name: ClassVar[str] = "ties"
@@ -180,6 +204,10 @@ class ModelStockRule(Rule):
     """Model Stock (arXiv 2403.19522, section 4): t * mean(tuned) + (1 - t) * start by tensor.
 
     The angles of tensors that are larger than a block take one pass over them beforehand.
+
+    Example:
+        >>> sf.weights.ModelStockRule()
+        ModelStockRule(integers='end')
     """
 
     name: ClassVar[str] = "model-stock"
@@ -199,6 +227,10 @@ class FisherRule(Rule):
         fishers: For each checkpoint a file with the diagonal of its Fisher information.
         weights: One per checkpoint; None: the same for all.
         floor: Fishers below it are raised to it.
+
+    Example:
+        >>> sf.weights.FisherRule(fishers=("a.safetensors", "b.safetensors")).floor
+        0.0
     """
 
     name: ClassVar[str] = "fisher"
@@ -248,6 +280,12 @@ def make_rule(method: str, **options: Any) -> Rule:
     Raises:
         UnknownName: There is no such method; the nearest are named.
         WeightsError: An option that the method does not have.
+
+    Example:
+        >>> sf.weights.make_rule("lerp", alpha=0.25)
+        Lerp(integers='end', alpha=0.25, extrapolate=False)
+        >>> sorted(sf.weights.MERGE_METHODS)
+        ['fisher', 'lerp', 'lines', 'mean', 'model-stock', 'task-arithmetic', 'ties']
     """
     if method not in MERGE_METHODS:
         near = nearest(method, list(MERGE_METHODS))

@@ -52,6 +52,10 @@ def ties(
     Raises:
         WeightsError: density or scale is not usable, there is no tuned model, or the sets do not
             fit.
+
+    Example:
+        >>> sf.weights.ties(start, [end, end], density=0.5)
+        {'w': tensor([2., 2.])}
     """
     check_ties(len(tuned), density, scale)
     require_all_compatible([start, *tuned])

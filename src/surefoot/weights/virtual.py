@@ -34,6 +34,12 @@ class Virtual:
         dtype: The policy for dtypes that differ.
         checkpoints: The inputs, absolute or relative to the working folder.
         hashes: Their sha256 when this was written.
+
+    Example:
+        >>> both = ["start.safetensors", "end.safetensors"]
+        >>> made = sf.weights.write_virtual("v.json", both, sf.weights.Lerp(alpha=0.5))
+        >>> sf.weights.read_virtual("v.json").rule
+        Lerp(integers='end', alpha=0.5, extrapolate=False)
     """
 
     path: Path
@@ -78,6 +84,12 @@ def write_virtual(
 
     Raises:
         CheckpointError: An input cannot be read, or the name does not end in .json.
+
+    Example:
+        >>> both = ["start.safetensors", "end.safetensors"]
+        >>> made = sf.weights.write_virtual("w.json", both, sf.weights.Lerp(alpha=0.5))
+        >>> sf.weights.is_virtual("w.json")
+        True
     """
     target = Path(out)
     if target.suffix != ".json":
@@ -104,6 +116,12 @@ def read_virtual(path: str | os.PathLike[str]) -> Virtual:
 
     Raises:
         CheckpointError: It is no virtual checkpoint, or of a newer format.
+
+    Example:
+        >>> both = ["start.safetensors", "end.safetensors"]
+        >>> made = sf.weights.write_virtual("r.json", both, sf.weights.Mean())
+        >>> [path.name for path in sf.weights.read_virtual("r.json").checkpoints]
+        ['start.safetensors', 'end.safetensors']
     """
     path = Path(path)
     about = _about(path)
@@ -135,7 +153,12 @@ def read_virtual(path: str | os.PathLike[str]) -> Virtual:
 
 
 def is_virtual(path: str | os.PathLike[str]) -> bool:
-    """Is this file a virtual checkpoint? Never raises; a large file is not read."""
+    """Is this file a virtual checkpoint? Never raises; a large file is not read.
+
+    Example:
+        >>> sf.weights.is_virtual("start.safetensors")
+        False
+    """
     return _about(Path(path)) is not None
 
 
@@ -157,6 +180,12 @@ def materialise(
     Raises:
         CheckpointError: An input is missing or has changed.
         WeightsError: The inputs do not fit together.
+
+    Example:
+        >>> both = ["start.safetensors", "end.safetensors"]
+        >>> made = sf.weights.write_virtual("m.json", both, sf.weights.Mean())
+        >>> sf.weights.materialise("m.json", "m.safetensors").path.name
+        'm.safetensors'
     """
     found = read_virtual(virtual)
     found.require_unchanged()

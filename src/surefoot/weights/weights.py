@@ -27,6 +27,12 @@ class Weights(Mapping[str, Tensor]):
 
     Args:
         tensors: Name -> tensor. They are detached, not copied: do not write to them afterwards.
+
+    Example:
+        >>> theta = sf.Weights(start)
+        >>> vector = sf.Weights(end) - theta
+        >>> (theta + 0.5 * vector)["w"]
+        tensor([1., 2.])
     """
 
     __slots__ = ("_tensors",)

@@ -7,9 +7,9 @@ drawing; a general package's SVG brings its own fonts and colours and is twenty 
 
 from __future__ import annotations
 
+from ...drawing.alpha_chart import Panel, Pick, Series, alpha_chart, mini_chart, pick_rows
 from ...drawing.axes import Frame, percent
 from ...drawing.svg import Node, el, figure
-from .curve import Panel, Pick, Series, alpha_chart, mini_chart, pick_rows
 from .plane import Baseline, Dot, Trail, plane_chart
 from .small import difference_bar, interval_bar, strip_chart
 from .training import Validated, log_chart, validation_chart

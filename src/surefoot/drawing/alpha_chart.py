@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from ...drawing.axes import Frame, percent
-from ...drawing.labels import dodge, lanes, shorten, text_width
-from ...drawing.marks import band, line, point, text
-from ...drawing.scale import Linear, span
-from ...drawing.svg import Node, clip, el, figure, path
+from .axes import Frame, percent
+from .labels import dodge, lanes, shorten, text_width
+from .marks import band, line, point, text
+from .scale import Linear, span
+from .svg import Node, clip, el, figure, path
 
 __all__ = ["Panel", "Pick", "Series", "alpha_chart", "mini_chart", "pick_rows"]
 
@@ -67,11 +67,28 @@ class Pick:
 
 @dataclass(frozen=True)
 class Panel:
-    """One row of a chart: a heading and its lines."""
+    """One row of a chart: a heading and its lines.
+
+    Attributes:
+        label: The heading.
+        series: The lines.
+        picks: Chosen positions.
+        fractions: The values are in [0, 1] and read as percent.
+    """
 
     label: str
     series: tuple[Series, ...]
     picks: tuple[Pick, ...] = field(default=())
+    fractions: bool = True
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Beyond which the axis does not go."""
+        return (0, 1) if self.fractions else (0, 1e9)
+
+    def said(self, value: float) -> str:
+        """A value as people read it."""
+        return f"{100 * value:.1f}" if self.fractions else f"{value:.3f}"
 
 
 def _values(series: Sequence[Series]) -> list[float]:
@@ -134,9 +151,10 @@ def _pick_labels(frame: Frame, picks: Sequence[Pick], top: float, row_height: fl
     return [*stems, *words]  # names above all stems, so that none is crossed out
 
 
-def _across(width: float) -> Linear:
-    """The axis of alpha."""
-    return Linear(0, 1, 44, width - 52)
+def _across(width: float, panels: Sequence[Panel] = ()) -> Linear:
+    """The axis of alpha, from 0 to 1 and as far beyond as lines go."""
+    xs = [x for p in panels for s in p.series for x in s.x]
+    return Linear(min([0, *xs]), max([1, *xs]), 44, width - 52)
 
 
 def pick_rows(picks: Sequence[Pick], width: float = 440) -> int:
@@ -176,13 +194,13 @@ def alpha_chart(
     """
     merged = _merge([p for panel in panels for p in panel.picks])
     head = 18 * max(rows, pick_rows(merged, width)) + 8
-    across = _across(width)
-    spans = [span(_values(p.series), least=least, bounds=(0, 1)) for p in panels]
+    across = _across(width, panels)
+    spans = [span(_values(p.series), least=least, bounds=p.bounds) for p in panels]
     tallest = max((high - low for low, high in spans), default=least)
     parts: list[Node] = []
     for i, panel in enumerate(panels):
         top = head + 22 + i * (panel_height + 34)
-        domain = span(_values(panel.series), least=tallest, pad=0, bounds=(0, 1))
+        domain = span(_values(panel.series), least=tallest, pad=0, bounds=panel.bounds)
         frame = Frame(across, Linear(*domain, top + panel_height, top))
         if i == 0:
             down = Linear(0, 1, head + 22 + len(panels) * (panel_height + 34) - 34, top)
@@ -202,28 +220,33 @@ def _panel(frame: Frame, panel: Panel, *, last: bool) -> list[Node]:
             shorten(panel.label, b.right - b.left + 40, 13.5),
             style="panel-title",
         ),
-        frame.grid_y(frame.y.ticks(5), unit=" %"),
+        frame.grid_y(frame.y.ticks(5), unit=" %")
+        if panel.fractions
+        else frame.grid_y(frame.y.ticks(5), "{:g}".format),
         frame.floor(),
     ]
     if last:
-        out.append(frame.grid_x([0, 0.25, 0.5, 0.75, 1], "{:g}".format, lines=False))
+        ends = {frame.x.low, frame.x.high} - {0, 1}
+        ticks = sorted({0, 0.25, 0.5, 0.75, 1} | ends)
+        out.append(frame.grid_x(ticks, "{:g}".format, lines=False))
         out.append(text((b.left + b.right) / 2, b.bottom + 33, "α", anchor="middle", style="tick"))
     for s in panel.series:
         out += _draw(frame, s)
     for s in panel.series:
         # Hollow rings lie beneath and are larger, so that a pick at the same place shows in them.
         merged = sorted(_merge(panel.picks), key=lambda p: not p.hollow)
-        out.append(el("g", [_mark(frame, s, p) for p in merged], class_=f"h{s.hue}"))
+        out.append(el("g", [_mark(frame, panel, s, p) for p in merged], class_=f"h{s.hue}"))
     spots = dodge([frame.y(s.y[-1]) for s in panel.series], 14, b.top + 4, b.bottom - 2)
     for s, y in zip(panel.series, spots, strict=True):
-        words = f"{s.label} {100 * s.y[-1]:.1f}".strip()
+        words = f"{s.label} {panel.said(s.y[-1])}".strip()
         out.append(text(b.right + 9, y + 4, words, style=f"name h{s.hue}"))
     return out
 
 
-def _mark(frame: Frame, s: Series, p: Pick) -> Node:
+def _mark(frame: Frame, panel: Panel, s: Series, p: Pick) -> Node:
     value = s.at(p.x)
-    tip = f"{p.label}, α = {_alpha(p.x)}: {s.label} {100 * value:.1f} %"
+    unit = " %" if panel.fractions else ""
+    tip = f"{p.label}, α = {_alpha(p.x)}: {s.label} {panel.said(value)}{unit}"
     return point(frame.x(p.x), frame.y(value), r=7 if p.hollow else 4.2, hollow=p.hollow, tip=tip)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..drawing import Node, el, stylesheet
+from .styles import stylesheet
+from .svg import Node, el
 
 __all__ = ["standalone_svg"]
 
