@@ -14,13 +14,13 @@ from PIL import Image
 
 from surefoot.data import embedded, sequence
 from surefoot.data.corruptions import corruptions
-from surefoot.data.dataset import Split, Task
+from surefoot.data.dataset import Shift, Split, Task
 from surefoot.data.huggingface import from_hf
 from surefoot.data.known.arrays import ArrayImages
 from surefoot.data.overlap import overlap
 from surefoot.data.sequence import content, identities
 from surefoot.data.table import from_table
-from surefoot.evals.knn import knn_predict
+from surefoot.evals.knn import knn_predictions
 from surefoot.features import cache_key, extract
 from surefoot.models.model import Model
 
@@ -62,7 +62,9 @@ def test_the_splits_of_one_folder_are_told_apart(tmp_path: Path, model: Model) -
     assert content(train.images, 1) == content(test.images, 1)
     assert content(train.images, 1) != content(val.images, 1)
     task = Task("t", train, val, test, (), train.class_names)
-    assert not knn_predict(model, task, test, k=1, protocol="model").correct().any()
+    asked = {"test": Shift("test", test)}
+    found = next(knn_predictions(model, task, asked, ks=(1,), protocol="model"))[1]
+    assert not found.correct().any()
 
 
 def test_the_same_row_of_other_rows_is_another_image(tmp_path: Path) -> None:
