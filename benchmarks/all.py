@@ -29,6 +29,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "threads": ("--steps", "1", "--repeats", "1"),
     "startup": ("--repeats", "1"),
     "identity": ("--size", "60x50", "--images", "20", "--repeats", "1"),
+    "coverage": ("--studies", "2"),
     "overhead": ("--repeats", "1"),
     "flyp_distinct_prompts": (),
     "flyp_step": ("--arch", "tiny", "--batch", "8", "--classes", "2", "--repeats", "1"),

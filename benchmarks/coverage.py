@@ -1,18 +1,20 @@
 """How often intervals hold the truth, and how often equal methods are called different.
 
-    python benchmarks/coverage.py [--studies 1000] [--only WORD] [--seed 0]
+    python benchmarks/coverage.py [--studies 1000] [--only WORD]
 
 Studies are simulated with known truth (benchmarks/coverage_studies.py); each asks surefoot as any
-report does. Writes ``results/coverage.json``; ``python benchmarks/coverage_page.py`` makes
-docs/statistics.md of it.
+report does. About ten minutes of one core. Writes ``results/coverage.json``; ``--only`` asks the
+statements with this word anew and leaves the other rows as they are: every setting draws from a
+seed of its own place in the grid, so that the outcome is that of a whole run.
+``python benchmarks/coverage_page.py`` then writes docs/statistics.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,34 +81,42 @@ def faults(cell: Cell, row: dict[str, Any], sigmas: float = 2.0) -> list[str]:
     return out
 
 
-def run(chosen: Sequence[Cell], studies: int, seed: int) -> list[dict[str, Any]]:
-    """Every cell's row, printed as it comes."""
-    rows = []
-    for number, cell in enumerate(chosen):
+def run(only: str, studies: int) -> dict[str, dict[str, Any]]:
+    """Every cell's row by its name, printed as it comes."""
+    rows = {}
+    for number, cell in enumerate(cells()):
+        if only not in cell.statement:
+            continue
         began = time.perf_counter()
-        row = count(cell, studies // 5 if cell.costly else studies, seed + number)
-        found = faults(cell, row)
-        rows.append({"statement": cell.statement, "setting": cell.setting, "exact": cell.exact,
-                     "errs": cell.errs, **row, "faults": found})  # fmt: skip
+        row = count(cell, studies // 5 if cell.costly else studies, number)
+        row = {"statement": cell.statement, "setting": cell.setting, "exact": cell.exact,
+               "errs": cell.errs, **row, "faults": faults(cell, row)}  # fmt: skip
+        rows[f"{cell.statement}: {cell.setting}"] = row
         covers = "not shown" if row["covers"] is None else f"{row['covers']:.1%}"
         shown, seconds = row["shown"] / row["studies"], time.perf_counter() - began
         told = f"{cell.statement:36}{cell.setting:72}{covers:>10} {shown:6.0%} {seconds:6.1f} s"
-        print(f"{told}  {'; '.join(found)}", flush=True)
+        print(f"{told}  {'; '.join(row['faults'])}", flush=True)
     return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=1000)
-    parser.add_argument("--only", default="", help="cells whose statement has this word")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--only", default="", help="statements that have this word")
+    parser.add_argument("--out", type=Path, default=RESULTS / "coverage.json")
     options = parser.parse_args()
-    chosen = [c for c in cells() if options.only in c.statement]
-    rows = run(chosen, options.studies, options.seed)
-    facts = {"studies": options.studies, "lowest": LOWEST, "highest": HIGHEST, "errs": ERRS}
-    write("coverage", {f"{r['statement']}: {r['setting']}": r for r in rows}, facts,
-          options.out or RESULTS / "coverage.json")  # fmt: skip
+    rows = run(options.only, options.studies)
+    if options.only and options.out.is_file():
+        told = json.loads(options.out.read_text(encoding="utf-8"))
+        if told["studies"] == options.studies:
+            known = told["rows"] | rows
+            names = [f"{c.statement}: {c.setting}" for c in cells()]
+            rows = {name: known[name] for name in names if name in known}
+    facts = {
+        "command": f"python benchmarks/coverage.py --studies {options.studies}",
+        "studies": options.studies, "lowest": LOWEST, "highest": HIGHEST, "errs": ERRS,
+    }  # fmt: skip
+    write("coverage", rows, facts, options.out)
 
 
 if __name__ == "__main__":

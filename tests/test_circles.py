@@ -16,8 +16,6 @@ ROOT = Path(__file__).parents[1] / "src" / "surefoot"
 
 KNOWN = frozenset(
     {
-        "surefoot.data.check surefoot.data.known.find surefoot.data.known.layout "
-        "surefoot.data.readers",
         "surefoot.models.heads surefoot.models.model",
         "surefoot.models.sentence surefoot.models.text_encoders",
     }

@@ -101,12 +101,12 @@ def test_a_run_is_not_gone_on_with_on_other_images(tmp_path: Path) -> None:
     def facts(**of_train: str) -> dict[str, Any]:
         return {"task": {"splits": {"train": of_train}}}
 
-    begun = Run.create(tmp_path / "r", facts(manifest="m", content="c"))
-    begun.require_same_images(facts(manifest="m", content="c"))
+    begun = Run.create(tmp_path / "r", facts(manifest="m", rows="c"))
+    begun.require_same_images(facts(manifest="m", rows="c"))
     with pytest.raises(RunError, match="other images of 'train'"):
-        begun.require_same_images(facts(manifest="m", content="d"))
+        begun.require_same_images(facts(manifest="m", rows="d"))
     with pytest.raises(RunError, match="other names or labels of 'train'"):
-        begun.require_same_images(facts(manifest="n", content="c"))
+        begun.require_same_images(facts(manifest="n", rows="c"))
     old = Run.create(tmp_path / "old", facts(manifest="m"))
-    old.require_same_images(facts(manifest="m", content="c"))
-    Run(tmp_path / "nowhere").require_same_images(facts(manifest="m", content="c"))
+    old.require_same_images(facts(manifest="m", rows="c"))
+    Run(tmp_path / "nowhere").require_same_images(facts(manifest="m", rows="c"))

@@ -39,6 +39,31 @@ def walk_of_alpha() -> Iterator[list[str]]:
         sys.setprofile(None)
 
 
+@contextmanager
+def walks_of_images() -> Iterator[dict[str, list[str]]]:
+    """Our files on the stack where a folder is listed, and where its first image is a tensor."""
+    found: dict[str, list[str]] = {}
+    steps = {("from_folder", "data/folder.py"): "listed", ("decode", "data/images.py"): "decoded",
+             ("pixels", "transforms.py"): "made a tensor"}  # fmt: skip
+
+    names = {name for name, _ in steps}
+
+    def look(frame: FrameType, event: str, _: Any) -> None:
+        name = frame.f_code.co_name
+        if event != "call" or name not in names:
+            return
+        files = list(files_of(frame))
+        step = steps.get((name, files[0])) if files else None
+        if step is not None and "data/check.py" not in files and step not in found:
+            found[step] = files[::-1]
+
+    sys.setprofile(look)
+    try:
+        yield found
+    finally:
+        sys.setprofile(None)
+
+
 def files_of(frame: FrameType | None) -> Iterator[str]:
     """Our files on a stack, innermost first, each once."""
     seen: set[str] = set()
@@ -75,3 +100,27 @@ def test_alpha_passes_through_few_files(folders: list[str], tmp_path: Path) -> N
         assert files[0] == "cli/main.py"
         assert files[-2:] == ["paths/path.py", "weights/ops.py"], files
         assert len(files) <= MOST, files
+
+
+@pytest.mark.parametrize("command", ["predict", "eval", "fit"])
+def test_an_image_passes_through_few_files(
+    folders: list[str], tmp_path: Path, command: str
+) -> None:
+    test = folders[folders.index("--test") + 1]
+    words = {
+        "predict": ["tiny-clip", test, "--classes", "a,b", "--device", "cpu"],
+        "eval": ["tiny-clip", *folders],
+        "fit": ["--model", "tiny-clip", "--method", "ft", "--epochs", "1", "--batch", "9", *folders,
+                "--no-wise", "--out", str(tmp_path / "run")],
+    }  # fmt: skip
+    with walks_of_images() as found:
+        main([command, *words[command]])
+    assert found["made a tensor"][0] == "cli/main.py"
+    assert found["made a tensor"][-1] == "transforms.py"
+    assert ("listed" in found) == (command != "predict")
+    if command == "fit":  # it is decoded two files below the batches of the training loop
+        del found["decoded"]
+    else:
+        assert found["decoded"][-1] == "data/images.py"
+    for step, files in found.items():
+        assert len(files) <= MOST, (step, files)

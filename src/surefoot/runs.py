@@ -188,7 +188,7 @@ class Run:
         kept = self.facts if (self.path / "run.json").is_file() else {}
         mine, theirs = (_splits(f) for f in (kept, facts))
         for name in mine.keys() & theirs.keys():
-            for fact, what in (("content", "images"), ("manifest", "names or labels")):
+            for fact, what in (("rows", "images"), ("manifest", "names or labels")):
                 values = [split.get(fact) for split in (mine[name], theirs[name])]
                 if None not in values and values[0] != values[1]:
                     raise RunError(

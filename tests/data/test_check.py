@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.data.check import check_folder, check_images, require_good
+from surefoot.data.check import check_images, require_good
+from surefoot.data.check_folder import check_folder
 from surefoot.data.folder import from_folder
 from surefoot.errors import BadImages
 

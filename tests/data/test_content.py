@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from surefoot.data import embedded
+from surefoot.data import embedded, sequence
 from surefoot.data.corruptions import corruptions
 from surefoot.data.dataset import Split, Task
 from surefoot.data.huggingface import from_hf
@@ -122,3 +125,45 @@ def test_what_images_derive_from_counts(tmp_path: Path) -> None:
     assert (
         identities(ArrayImages(pixels.transpose(0, 3, 1, 2), "x", (1, 2, 0))).tolist() == found[0]
     )
+
+
+class Plain(list[Image.Image]):
+    """A user's sequence: a list, which has no hash, with names."""
+
+    decoded = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.decoded += 1
+        return super().__getitem__(index)
+
+    def id(self, index: int) -> str:
+        return f"{index}"
+
+
+def test_a_users_sequence_is_looked_at_once_and_forgotten_with_it() -> None:
+    images = Plain(Image.new("RGB", (4, 4), (grey,) * 3) for grey in (1, 2, 1))
+    split = Split("x", images, None, (), "ID", "test")
+    first = split.identities
+    assert split.take([2, 0]).identities.tolist() == first[[2, 0]].tolist()
+    assert images.decoded == 3
+    assert first[0].tolist() == first[2].tolist() != first[1].tolist()
+    equal = Plain(list(images))
+    assert equal == images
+    equal[0] = Image.new("RGB", (4, 4), (9, 9, 9))
+    assert identities(equal)[0].tolist() != first[0].tolist()
+    address = id(images)
+    assert address in sequence._LEDGERS
+    del split, images
+    gc.collect()
+    assert address not in sequence._LEDGERS
+
+
+def test_a_manifest_tells_other_pixels_other_order_and_other_labels_apart(tmp_path: Path) -> None:
+    parquet(tmp_path / "t.parquet")
+    split = from_table(tmp_path / "t.parquet", name="t", domain="ID", use="test")
+    one, turned = split.manifest(), split.take([2, 0, 1]).manifest()
+    assert (one.content, one.n) == (turned.content, turned.n)
+    assert one.rows != turned.rows
+    swapped = replace(split, images=split.take([1, 0, 2]).images).manifest()
+    assert swapped.content != one.content  # the labels are those of other images now
+    assert replace(split, labels=None).manifest().content != one.content

@@ -63,6 +63,17 @@ def test_splits_are_chosen_by_use_or_by_name(tmp_path: Path) -> None:
     assert "validation" in caught.value.expected
 
 
+def test_a_part_that_serves_in_the_place_of_another_is_said(tmp_path: Path) -> None:
+    datasets.DatasetDict({"train": table(4), "validation": table(2)}).save_to_disk(tmp_path / "d")
+    assert "no split test: validation serves as train" in read(tmp_path / "d", use="test").notes[-1]
+    datasets.DatasetDict({"train": table(4), "training": table(2)}).save_to_disk(tmp_path / "e")
+    with pytest.raises(DataError, match="several splits that serve as train") as caught:
+        read(tmp_path / "e")
+    assert caught.value.fix.endswith(":train")
+    with pytest.raises(DataError, match="no split that serves as val"):
+        read(tmp_path / "e", use="val")
+
+
 def test_labels_that_are_text_and_several_captions(tmp_path: Path) -> None:
     rows = {"image": [{"bytes": encoded(i), "path": None} for i in range(2)],
             "kind": ["wolf", "ape"], "captions": [["one", "two"], ["three"]]}  # fmt: skip

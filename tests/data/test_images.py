@@ -45,6 +45,30 @@ def test_the_format_named_by_the_first_bytes_changes_nothing(kind: str) -> None:
     assert (pixels(data) == np.asarray(slow)).all()
 
 
+def test_a_picture_that_is_a_program_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostScript, under whatever name: Pillow would have Ghostscript run it."""
+    from PIL import EpsImagePlugin
+
+    from surefoot.data.check import check_images
+    from surefoot.data.folder import from_folder, image_extensions
+
+    ran: list[object] = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *given, **_: ran.append(given))
+    data = written(picture(2), "EPS")
+    with pytest.raises(OSError, match="cannot identify") as caught:
+        decode(data)
+    assert reason(caught.value).startswith("not an image")
+    assert ".eps" not in image_extensions()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.jpg").write_bytes(data)
+    split = from_folder(tmp_path, name="x", domain="ID", use="test")
+    for quick in (True, False):
+        assert [bad for bad, _ in check_images(split, quick=quick)] == ["a/1.jpg"]
+    assert not ran
+
+
 @pytest.mark.parametrize("head", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF....WEBPVP8 "])
 def test_first_bytes_that_promise_too_much(head: bytes) -> None:
     with pytest.raises(OSError) as caught:

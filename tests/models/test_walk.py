@@ -17,11 +17,18 @@ import timm
 import torch
 from torchvision import transforms as tv
 
+from surefoot.errors import ModelError
 from surefoot.models.activation import activation_of
+from surefoot.models.allowed import TimmRecord, listed
 from surefoot.models.foreign import timm_model
 from surefoot.models.names import Source
 from surefoot.models.open_clip.load import _builder
-from surefoot.models.open_clip.records import preprocess_of_file, preprocess_of_tag, records_of
+from surefoot.models.open_clip.records import (
+    preprocess_of_file,
+    preprocess_of_tag,
+    records_of,
+    tag_says,
+)
 from surefoot.models.open_clip.towers import transform_of as clip_transform
 from surefoot.models.record import settle
 from surefoot.models.timm.encoder import pooling_fact, transform_of
@@ -39,7 +46,12 @@ def pipeline(spec: TransformSpec) -> tuple[Any, ...]:
         resize: Any = (spec.resize, round((spec.resize or 0) * width / height))
     else:
         resize = spec.resize
-    return resize, spec.interpolation, spec.size, spec.mean, spec.std
+    return resize, spec.interpolation, spec.size, *digits(spec.mean, spec.std)
+
+
+def digits(*values: Any) -> tuple[tuple[float, ...], ...]:
+    """Rounded, as timm keeps some of them in single precision."""
+    return tuple(tuple(round(float(v), 5) for v in one) for one in values)
 
 
 def theirs(steps: Any) -> tuple[Any, ...]:
@@ -54,7 +66,7 @@ def theirs(steps: Any) -> tuple[Any, ...]:
         elif type(step).__name__ in ("CenterCrop", "CenterCropOrPad"):
             crop = tuple(step.size)
         elif isinstance(step, tv.Normalize):
-            mean = tuple(map(float, step.mean)), tuple(map(float, step.std))
+            mean = digits(step.mean, step.std)
     assert mean is not None
     return resize, how, crop or resize, *mean
 
@@ -76,16 +88,20 @@ def test_every_tag_of_open_clip_is_shown_images_as_open_clip_shows_them() -> Non
 
 
 def test_every_tag_of_open_clip_gets_the_activation_of_its_record() -> None:
+    silent = set()
     for arch, tag in TAGS:
-        record = open_clip.get_pretrained_cfg(arch, tag)
-        quick = bool(record.get("quick_gelu"))
+        said = open_clip.get_pretrained_cfg(arch, tag).get("quick_gelu")
         fixed = open_clip.get_model_config(arch).get("quick_gelu")
         source = Source(f"open_clip:{arch}/{tag}", "open_clip", arch, tag)
-        builder, why = _builder(source, tag_says=quick)
-        assert builder["config"]["quick_gelu"] is quick, (arch, tag)
-        # An architecture that fixes QuickGELU has no tag without it.
-        assert not fixed or quick, (arch, tag)
+        builder, why = _builder(source, says=tag_says(arch, tag))
+        quick = builder["config"]["quick_gelu"]
+        if quick is not bool(said):
+            silent.add((arch, tag))
+            assert said is None
+            assert fixed
         assert why
+    assert silent == {("roberta-ViT-B-32", "laion2b_s12b_b32k")}
+    # Its record has no word about it, and the configuration that it was trained with has QuickGELU.
 
 
 DIFFER = {"ViT-H-14": {False}, "ViT-H-14-quickgelu": set(), "ViT-L-14": {True}}
@@ -95,8 +111,6 @@ the right size or both sides squashed for ViT-H-14 with QuickGELU."""
 
 
 def test_a_file_of_an_open_clip_architecture_gets_what_its_tags_agree_on() -> None:
-    from surefoot.errors import ModelError
-
     for arch in sorted({arch for arch, _ in TAGS}):
         records = records_of(arch)
         for quick in sorted({bool(r.get("quick_gelu")) for r in records.values()}):
@@ -120,6 +134,7 @@ def test_every_pretrained_configuration_of_timm_is_shown_images_as_timm_shows_th
         config = timm.data.resolve_data_config(data, pretrained_cfg=record)
         ours, notes = transform_of(config)
         assert where == f"the record of timm:{name}/{tag}"
+        assert listed(TimmRecord, record, full, leave_out=True)["mean"] == list(record["mean"])
         if config["crop_mode"] == "border":
             padded.add(name)
             assert notes
@@ -129,9 +144,12 @@ def test_every_pretrained_configuration_of_timm_is_shown_images_as_timm_shows_th
             assert notes
             continue
         assert pipeline(ours) == theirs(pipeline_of_timm(tuple(sorted(config.items())))), full
-    # A TransformSpec cannot say these; the notes do.
-    assert padded <= {"csatv2", "csatv2_21m"} | {n for n in padded if n.startswith("tf_")}
-    assert len(stretched) < 5, stretched
+    assert padded == PADDED
+    assert not stretched
+
+
+PADDED = {"deepseek_vit_412m", "deepseek_vit_412m_align", "deepseek_vit_412m_enc"}
+"""timm pads their images to a square, which a TransformSpec cannot say; a note does."""
 
 
 @cache
@@ -154,8 +172,8 @@ def test_both_registries_on_quick_gelu() -> None:
 
 
 SILENT = {"vit_base_patch16_clip_224.dfn2b"}
-"""timm's record of these lacks the note, and open_clip's says QuickGELU. Also a look at DFN's two
-other networks tells that timm's silence is an oversight: their records have the note."""
+"""timm's record lacks the note, which its records of DFN's other networks have; open_clip's record
+of the same weights says QuickGELU."""
 
 
 def test_who_saw_text_is_known_of_nearly_all_of_timm() -> None:
@@ -175,29 +193,23 @@ def families() -> list[str]:
     return sorted(first.values())
 
 
-def facts_of(name: str) -> None:
-    """Pooling and activation of an architecture are told, and it takes another image size."""
+def told(name: str) -> None:
+    """Pooling and activation of an architecture are told, and it takes the image size it is for."""
+    record = record_of(name)
     with torch.device("meta"):
         encoder = timm_model(name)
-        assert activation_of(encoder) != "unknown" or name in NO_ACTIVATION, name
-        pooling = pooling_fact(encoder, asked=False).value
-        assert pooling != "unknown" or name.startswith(OWN_POOLING), name
-        if record_of(name).get("fixed_input_size") and not name.startswith(ONE_SIZE):
-            size = record_of(name)["input_size"][1]
-            timm_model(name, {"img_size": size})
+        if record.get("fixed_input_size"):
+            timm_model(name, {"img_size": record["input_size"][1]})
+    assert activation_of(encoder) != "unknown"
+    assert pooling_fact(encoder, asked=False).value != "unknown"
 
 
-NO_ACTIVATION: set[str] = set()
-OWN_POOLING: tuple[str, ...] = ("zzz",)
-ONE_SIZE: tuple[str, ...] = ("zzz",)
-
-
-@pytest.mark.parametrize("name", families())
-def test_one_architecture_of_each_family_of_timm_on_the_meta_device(name: str) -> None:
-    facts_of(name)
+@pytest.mark.parametrize("name", families()[::5])
+def test_some_families_of_timm_on_the_meta_device(name: str) -> None:
+    told(name)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", names())
-def test_every_architecture_of_timm_on_the_meta_device(name: str) -> None:
-    facts_of(name)
+@pytest.mark.parametrize("name", families())
+def test_every_family_of_timm_on_the_meta_device(name: str) -> None:
+    told(name)

@@ -144,3 +144,13 @@ def test_what_would_be_done_is_said() -> None:
     )
     assert fetched(sent) == ["open_clip:ViT-B-16/openai", "timm:x.y"]
     assert fetched(recipe()) == fetched(recipe(model="open_clip:ViT-B-16/random")) == []
+
+
+def test_files_of_a_nested_method_and_of_a_tower_without_weights_are_told() -> None:
+    inner = {"name": "language", "text": "open_clip:ViT-B-32/openai"}
+    assert fetched(recipe(methods=[{"name": "wise-ft", "inner": inner}])) == [inner["text"]]
+    # Random weights, but a tokenizer, and of the second a text tower's configuration, of the hub.
+    for name in ("open_clip:ViT-B-16-SigLIP/random", "open_clip:roberta-ViT-B-32/random?seed=1"):
+        assert fetched(recipe(model=name)) == [name]
+    assert fetched(recipe(model="timm:test_vit/random")) == []
+    assert fetched(recipe(model="open_clip:no-such/random")) == []

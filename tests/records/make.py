@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from surefoot.board.store import Store
+from surefoot.board.store.store import Store
 from surefoot.models.build import build
 from surefoot.models.model import ModelSpec
 from surefoot.models.save import save_model

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from surefoot.board.store import Store
+from surefoot.board.store.store import Store
 from surefoot.runs import open_study
 
 from .commands import surefoot
@@ -25,7 +25,7 @@ SHAPES = ("--train", "shapes/train", "--val", "shapes/val", "--test", "shapes/te
 
 
 def settle() -> None:
-    """Give the images the time of change that they had: cached features are known by it."""
+    """Give the images the time of change that they had when the artefacts were written."""
     for file in Path("shapes").rglob("*.png"):
         os.utime(file, (1_700_000_000, 1_700_000_000))
 
@@ -106,7 +106,7 @@ def packed() -> dict[str, Any]:
 
 
 def cache() -> dict[str, Any]:
-    """Cached features: listed, and taken up again."""
+    """Cached features: listed; not taken up, since names and dates no longer say whose they are."""
     listed = _lines(surefoot("cache", "ls", "--dir", "cache", "--json").out)
     before = sorted(p.name for p in Path("cache").glob("*.npy"))
     os.environ["SUREFOOT_CACHE"] = str(Path("cache").resolve())

@@ -214,15 +214,15 @@ def test_few_baseline_models_have_no_interval() -> None:
 def test_a_difference_of_effective_robustness_is_that_of_its_parts() -> None:
     g = np.random.default_rng(11)
     line = fit_baseline([0.5, 0.6, 0.7, 0.8], [0.2, 0.31, 0.4, 0.55])
-    home, away = g.random(800) < 0.75, g.random(600) < 0.5
-    ours = (home, away | (g.random(600) < 0.2))
+    home, away = g.random(3000) < 0.75, g.random(2000) < 0.5
+    ours = (home, away | (g.random(2000) < 0.2))
     found = robustness_difference(line, ours, (home, away))
     plain = compare({"ood": ours[1]}, {"ood": away})
     assert (found.low + found.high) / 2 == pytest.approx(plain.difference)
     assert found.high - found.low == pytest.approx(
         plain.interval.high - plain.interval.low, rel=0.03
     )
-    better = (home | (g.random(800) < 0.2), away)
+    better = (home | (g.random(3000) < 0.2), away)
     lower = robustness_difference(line, better, (home, away))
     value = line.effective_robustness([v.mean() for v in (better[0], home)], [0.5, 0.5])
     assert (lower.low + lower.high) / 2 == pytest.approx(value[0] - value[1])

@@ -90,6 +90,40 @@ def test_sharded_index_and_folders(tmp_path):
         open_tensors(index)
 
 
+def test_shards_in_folders_of_one_name(tmp_path):
+    for folder, value in (("1", 1.0), ("2", 2.0)):
+        (tmp_path / folder).mkdir()
+        save_file({folder: torch.full((2,), value)}, tmp_path / folder / "m.safetensors")
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {n: f"{n}/m.safetensors" for n in "12"}}))
+    assert read_safetensors(index) == Weights({"1": torch.ones(2), "2": torch.full((2,), 2.0)})
+
+
+@pytest.mark.parametrize(
+    "place", ["../out.safetensors", "in/../../out.safetensors", "{root}/out.safetensors",
+              "..\\out.safetensors", "C:out.safetensors", "", 3, None],
+)  # fmt: skip
+def test_an_index_names_no_file_outside_of_its_folder(tmp_path, place):
+    from surefoot.models.checkpoints import read_checkpoint
+
+    save_file({"a": torch.ones(2)}, tmp_path / "out.safetensors")
+    (tmp_path / "m" / "in").mkdir(parents=True)
+    index = tmp_path / "m" / "model.safetensors.index.json"
+    place = place.format(root=tmp_path) if isinstance(place, str) else place
+    index.write_text(json.dumps({"weight_map": {"a": place}}))
+    for read in (open_tensors, read_checkpoint):
+        with pytest.raises(CheckpointError, match="outside of its folder"):
+            read(index)
+
+
+@pytest.mark.parametrize("about", ["[]", "3", '{"weight_map": 3}', '{"weight_map": [1]}', "{"])
+def test_an_index_of_another_form_is_refused(tmp_path, about):
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(about)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        open_tensors(index)
+
+
 @pytest.mark.parametrize("wrap", [lambda d: d, lambda d: {"state_dict": d, "epoch": 3}])
 def test_pt_files_are_mapped_without_running_anything(tmp_path, wrap):
     torch.save(wrap(sample()), tmp_path / "w.pt")

@@ -25,6 +25,8 @@ _PATTERNS = {
         "hf-hub:ORG/NAME          open_clip or transformers weights on the Hugging Face hub",
         "FOLDER                   a transformers folder (CLIP, ALIGN, SigLIP, DINOv2) or a run",
         "FILE                     a checkpoint whose architecture can be told",
+        "NAME?OPTION=VALUE        tag, activation, mean, std, img_size, global_pool: what no",
+        "                         record settles; `surefoot show NAME` tells what was taken",
     ],
     "datasets": [
         "NAME, NAME:SPLIT         one of the published ones above, below --data-root or in",

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import os
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 
 import numpy as np
-from PIL import Image
 
-from ..errors import BadImages, DataError
+from ..errors import BadImages
 from .dataset import Split
-from .images import EncodedImages, decode, many_may_read, reason
+from .images import EncodedImages, decode, many_may_read, opened, reason
 from .prefetch import prefetch, threads_for
 from .sequence import BROKEN, Images, content, keep_identity, underlying
-from .source import read_split
 
-__all__ = ["Progress", "check_folder", "check_images", "require_good"]
+__all__ = ["Progress", "check_images", "know_images", "require_good"]
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
@@ -44,10 +40,11 @@ def check_images(
         (id, reason) in the order of the split.
     """
     bad: list[tuple[str, str]] = []
+    source, rows = underlying(split.images, np.arange(len(split), dtype=np.int64))
 
     def one(index: int) -> str | None:
         try:
-            _look(split.images, index, quick)
+            _look(source, int(rows[index]), quick)
         except BROKEN as error:
             return reason(error)
         return None
@@ -61,6 +58,24 @@ def check_images(
     return bad
 
 
+def know_images(split: Split, *, workers: int = 0, progress: Progress | None = None) -> None:
+    """Read every image for its identity alone; one that cannot be read has none.
+
+    Args:
+        split: What is not decoded before a run: a published data set.
+        workers: As in :func:`check_images`.
+        progress: Likewise.
+    """
+
+    def one(index: int) -> None:
+        with suppress(*BROKEN):
+            content(split.images, index)
+
+    for index, _ in enumerate(prefetch(one, range(len(split)), workers or _threads(split))):
+        if progress is not None and (index % 256 == 255 or index + 1 == len(split)):
+            progress(index + 1, len(split))
+
+
 def _threads(split: Split) -> int:
     """Threads that pay off for images like the first; a broken one says nothing about the rest."""
     if not many_may_read(split.images):
@@ -71,10 +86,8 @@ def _threads(split: Split) -> int:
         return 1
 
 
-def _look(images: Images, index: int, quick: bool) -> None:
+def _look(source: Images, row: int, quick: bool) -> None:
     """Read one image, note who it is, and decode it (or its header)."""
-    source, rows = underlying(images, np.array([index], dtype=np.int64))
-    row = int(rows[0])
     if not isinstance(source, EncodedImages):
         source[row]
         content(source, row)
@@ -86,7 +99,7 @@ def _look(images: Images, index: int, quick: bool) -> None:
         return
     if not data:
         raise OSError("the file is empty")
-    with Image.open(io.BytesIO(data)) as image:
+    with opened(data) as image:
         image.verify()
 
 
@@ -124,82 +137,3 @@ def require_good(
         note=f"{split.name}: {len(bad)} of {len(split)} images cannot be decoded and are left "
         f"out ({first}{more})",
     )
-
-
-def check_folder(
-    path: str | os.PathLike[str],
-    *,
-    cut: bool = True,
-    workers: int = 0,
-    progress: Progress | None = None,
-) -> list[str]:
-    """Every problem of a data folder (or any spec of ``read_split``), one sentence each.
-
-    An empty class folder does not hide a truncated image in the next one.
-
-    Args:
-        path: What is checked.
-        cut: Whether a part may have to be cut off it, for which classes need two images.
-        workers: As in :func:`check_images`.
-        progress: Likewise.
-
-    Returns:
-        Problems in plain words; empty when all is well.
-    """
-    root = Path(path)
-    if not root.is_dir():
-        return _problems(path, cut, workers, progress)
-    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    found: list[str] = []
-    try:
-        split = read_split(path, name=root.name or "data", domain="ID", use="test")
-    except DataError as error:
-        found.append(str(error))
-    else:
-        return _bad(split, workers, progress) + (_small(split) if cut else [])
-    for folder in folders:
-        found += _problems_inside(folder, workers)
-    return found
-
-
-def _problems(
-    path: str | os.PathLike[str], cut: bool, workers: int, progress: Progress | None
-) -> list[str]:
-    try:
-        split = read_split(path, name="data", domain="ID", use="test")
-    except BadImages as error:
-        return [f"{name}: {why}" for name, why in error.bad]
-    except DataError as error:
-        return [str(error)]
-    return _bad(split, workers, progress) + (_small(split) if cut else [])
-
-
-def _bad(split: Split, workers: int, progress: Progress | None) -> list[str]:
-    return [
-        f"{name}: {why}" for name, why in check_images(split, workers=workers, progress=progress)
-    ]
-
-
-def _small(split: Split) -> list[str]:
-    """Classes with one image: nothing of them can be kept for validation."""
-    if split.labels is None:
-        return []
-    counts = np.bincount(split.labels, minlength=len(split.class_names))
-    lone = [split.class_names[i] for i in np.flatnonzero(counts == 1)]
-    if not lone:
-        return []
-    have = "class has" if len(lone) == 1 else "classes have"
-    return [
-        f"{len(lone)} {have} one image only, of which no validation part can be cut: "
-        f"{', '.join(lone[:8])}{', ...' * (len(lone) > 8)}"
-    ]
-
-
-def _problems_inside(folder: Path, workers: int) -> list[str]:
-    """Bad images of one class folder whose data set could not be read as a whole."""
-    from .folder import images_below
-
-    split = images_below(folder)
-    if split is None:
-        return []
-    return [f"{folder.name}/{name}: {why}" for name, why in check_images(split, workers=workers)]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import ClassMismatch, DataError
 from .class_map import ClassMap, check_groups
-from .sequence import Images, Taken, identities, identity_column
+from .sequence import Images, Taken, identities
 
 __all__ = ["ClassMap", "Domain", "Images", "Manifest", "Shift", "Split", "Task", "Use"]
 
@@ -33,18 +33,20 @@ class Manifest:
         n: Number of images.
         per_class: Images of each class name; empty without labels.
         sha256: Over ids, labels and captions in order (not over pixels).
-        content: Over the images' identities, whatever their names and order.
+        content: Over the images' identities with their classes, whatever their names and order.
+        rows: Over the images' identities in order.
     """
 
     n: int
     per_class: Mapping[str, int]
     sha256: str
     content: str
+    rows: str
 
     @property
     def facts(self) -> tuple[str, str]:
-        """Both hashes: splits that agree in them are the same for every purpose."""
-        return self.sha256, self.content
+        """Splits that agree in these are the same for every purpose, row by row."""
+        return self.sha256, self.rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,9 +206,15 @@ class Split:
         if self.labels is not None:
             counts = np.bincount(self.labels, minlength=len(self.class_names))
             per_class = dict(zip(self.class_names, counts.tolist(), strict=True))
-        who = np.sort(identity_column(self.identities))
-        content = hashlib.sha256(who.tobytes()).hexdigest()
-        return Manifest(len(self), per_class, digest.hexdigest(), content)
+        who = self.identities
+        named = np.zeros((len(self), 64), np.uint8)
+        named[:, :32] = who
+        if self.labels is not None:
+            marks = b"".join(hashlib.sha256(c.encode()).digest() for c in self.class_names)
+            named[:, 32:] = np.frombuffer(marks, np.uint8).reshape(-1, 32)[self.labels]
+        content = hashlib.sha256(np.sort(named.view((np.void, 64))[:, 0]).tobytes()).hexdigest()
+        rows = hashlib.sha256(who.tobytes()).hexdigest()
+        return Manifest(len(self), per_class, digest.hexdigest(), content, rows)
 
 
 @dataclass(frozen=True, eq=False)

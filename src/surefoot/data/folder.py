@@ -13,13 +13,12 @@ from PIL import Image
 from ..errors import DataError
 from .dataset import Domain, Split, Use
 from .grouping import ROLES, class_order
-from .images import FileImages
+from .images import NOT_DECODED, FileImages
 from .strings import Strings, natural
 
 __all__ = ["LAYOUT", "from_folder", "image_extensions", "images_below"]
 
 LAYOUT = "a folder with one folder of images per class: DIR/cat/1.jpg, DIR/dog/2.png, ..."
-_NO_PICTURES = frozenset({"BUFR", "FITS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})
 
 
 @lru_cache(maxsize=1)
@@ -27,7 +26,7 @@ def image_extensions() -> frozenset[str]:
     """Extensions, such as ".png", of the formats that Pillow can decode to pixels."""
     table = Image.registered_extensions()  # loads every plug-in of Pillow
     return frozenset(
-        ext for ext, kind in table.items() if kind in Image.OPEN and kind not in _NO_PICTURES
+        ext for ext, kind in table.items() if kind in Image.OPEN and kind not in NOT_DECODED
     )
 
 

@@ -9,6 +9,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ from .sequence import Images, Taken
 from .strings import Strings
 
 __all__ = [
+    "NOT_DECODED",
     "EncodedImages",
     "FileImages",
     "MemoryImages",
     "RangeImages",
     "decode",
     "many_may_read",
+    "opened",
     "reason",
     "to_rgb",
 ]
@@ -46,15 +49,22 @@ def decode(data: bytes) -> Image.Image:
     """
     if not data:
         raise OSError("the file is empty")
-    image = _opened(data)
+    image = opened(data)
     image.load()
     return to_rgb(image)
 
 
-def _opened(data: bytes) -> Image.Image:
+NOT_DECODED = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})
+"""Formats of Pillow that hold no pixels; or a program (EPS), which it has Ghostscript run."""
+
+
+def opened(data: bytes) -> Image.Image:
     """An image not yet decoded; the format that the first bytes name is tried first.
 
     To try all in turn, as Pillow does, takes longer than decoding a small image.
+
+    Raises:
+        OSError: No image, or of a format in :data:`NOT_DECODED`, whatever its file is called.
     """
     for mark, at, name in _MARKS:
         if data.startswith(mark, at):
@@ -62,7 +72,13 @@ def _opened(data: bytes) -> Image.Image:
                 return Image.open(io.BytesIO(data), formats=(name,))
             except UnidentifiedImageError:
                 break
-    return Image.open(io.BytesIO(data))
+    return Image.open(io.BytesIO(data), formats=_formats())
+
+
+@lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in Image.ID if name not in NOT_DECODED)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal
 
 from ..errors import BadImages, DataError
-from .check import Progress, check_images, require_good
+from .check import Progress, check_images, know_images, require_good
 from .dataset import Domain, Split, Use
 from .source import Source
 
@@ -38,6 +38,7 @@ class SplitReader:
         self.skip_bad, self.check = skip_bad, check
         self._workers, self._progress = workers, progress
         self._due: list[Split] = []
+        self._known: list[Split] = []
         self._bad: dict[str, tuple[str, list[tuple[str, str]]]] = {}
 
     @contextmanager
@@ -70,6 +71,8 @@ class SplitReader:
             self._note(split.name, split.source, bad)
         if self._bad:
             raise self._error()
+        for split in self._known:
+            know_images(split, workers=self._workers, progress=self._progress)
 
     def read(
         self,
@@ -98,8 +101,7 @@ class SplitReader:
         if self.skip_bad:
             return require_good(split, True, workers=self._workers, progress=self._progress,
                                 quick=quick)  # fmt: skip
-        if source.checked:
-            self._due.append(split)
+        (self._due if source.checked else self._known).append(split)
         return split
 
     def _note(self, name: str, source: str, bad: Sequence[tuple[str, str]]) -> None:

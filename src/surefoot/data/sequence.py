@@ -8,9 +8,10 @@ whatever it is called there. A picture that was encoded anew is another image he
 from __future__ import annotations
 
 import hashlib
+import weakref
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +122,7 @@ def content(images: Images, index: int) -> bytes:
     if not known[row]:
         digests[row] = np.frombuffer(_read(source, row), np.uint8)
         known[row] = True
-    return digests[row].tobytes()
+    return bytes(digests[row])
 
 
 def _read(source: Images, row: int) -> bytes:
@@ -146,34 +147,37 @@ def identities(images: Images) -> NDArray[np.uint8]:
     return digests[rows]
 
 
-def keep_identity(images: Images, index: int, digest: bytes) -> None:
+def keep_identity(source: Images, row: int, digest: bytes) -> None:
     """Note who an image is that was just read.
 
     Args:
-        images: The sequence.
-        index: In it.
+        source: The sequence, as :func:`underlying` gives it.
+        row: In it.
         digest: SHA-256 of the encoded bytes.
     """
-    source, rows = underlying(images, np.array([index], dtype=np.int64))
     digests, known = _ledger(source)
-    digests[rows[0]] = np.frombuffer(digest, np.uint8)
-    known[rows[0]] = True
+    digests[row] = np.frombuffer(digest, np.uint8)
+    known[row] = True
 
 
 _Ledger = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 
-_LEDGERS: WeakKeyDictionary[Any, _Ledger] = WeakKeyDictionary()
-"""Sequence -> digests (n, 32) and which of them (n,) are known; it goes with the sequence."""
+_LEDGERS: dict[int, tuple[weakref.ref[Images], _Ledger]] = {}
+"""By address of a sequence: digests (n, 32), which of them (n,) are known; they go with it.
+
+Not by its hash: two of a user's sequences may be equal, or have none.
+"""
 
 
 def _ledger(source: Images) -> _Ledger:
-    try:
-        found = _LEDGERS.get(source)
-        if found is None:
-            found = _LEDGERS[source] = _blank(len(source))
-    except TypeError:  # a user's sequence without a hash: read anew each time
-        found = _blank(len(source))
-    return found
+    key = id(source)
+    kept = _LEDGERS.get(key)
+    if kept is not None and kept[0]() is source and len(kept[1][1]) == len(source):
+        return kept[1]
+    fresh = _blank(len(source))
+    with suppress(TypeError):  # one that cannot be referred to weakly is read anew each time
+        _LEDGERS[key] = weakref.ref(source, lambda _: _LEDGERS.pop(key, None)), fresh
+    return fresh
 
 
 def _blank(n: int) -> _Ledger:

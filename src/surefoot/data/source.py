@@ -205,9 +205,10 @@ class Source:
     def brings(self) -> Brought:
         """What it defines, as a training set, for the rest of a task."""
         if self.typed == "pictograms":
+            uses: tuple[Use, ...] = ("val", "test")
             return Brought(
                 "pictograms",
-                {use: replace(self, part=use) for use in ("val", "test")},
+                {use: replace(self, part=use) for use in uses},
                 {d: replace(self, place=d, part="test", masked=True) for d in shifted_domains()},
                 templates="pictograms",
                 notes=(PICTOGRAM_NOTE,),
@@ -215,13 +216,14 @@ class Source:
         if self.published is None:
             return Brought("pictograms" if self.kind == "pictograms" else _short(self.place))
         spec, known = self.published, self.published.known
-        own = {**spec.own_roles(), **spec.own_shifts()}
-        parts = {name: replace(self, part=part, published=replace(spec, split=part))
-                 for name, part in own.items()}  # fmt: skip
+
+        def part(split: str) -> Source:
+            return replace(self, part=split, published=replace(spec, split=split))
+
         return Brought(
             known.name,
-            {use: parts[use] for use in spec.own_roles()},
-            {name: parts[name] for name in spec.own_shifts()},
+            {use: part(split) for use, split in spec.own_roles().items()},
+            {name: part(split) for name, split in spec.own_shifts().items()},
             known.metric_of(spec.split_for("train")),
             known.templates or "single",
             known.prompt_names or dict,

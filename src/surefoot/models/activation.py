@@ -64,7 +64,8 @@ _NAMES = {False: "GELU", True: "QuickGELU"}
 
 def activation_of(module: nn.Module) -> str:
     """Names of the activations among the modules of a network, "unknown" where there are none."""
-    own = {type(m).__name__ for m in module.modules() if not list(m.children())}
+    leaves = (type(m).__name__ for m in module.modules() if not list(m.children()))
+    own = {name.removesuffix("Activation") for name in leaves}
     known = [name for name in sorted(own) if _ACTIVATION.search(name)]
     return ", ".join(known) or "unknown"
 

@@ -7,7 +7,6 @@ module, DINO's training state with its ``args``); OpenAI's TorchScript archives.
 
 from __future__ import annotations
 
-import json
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import CheckpointError, UnsafePickle
+from ..weights.tensor_file import shards_of
 from .pickles import Inert, load_torch, load_torchscript
 from .roles import chosen, same_tensors
 
@@ -127,10 +127,8 @@ def _read(path: Path) -> Checkpoint:
 
 def _shards(index: Path) -> dict[str, Tensor]:
     """The shards that ``*.index.json`` of the Hugging Face format lists."""
-    names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
     state: dict[str, Tensor] = {}
-    for name in names:
-        shard = index.parent / Path(name).name
+    for shard in sorted(set(shards_of(index).values())):
         state.update(load_file(shard) if shard.suffix == ".safetensors" else _read(shard).state)
     return state
 

@@ -12,8 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
+from torch import nn
+
 from ..errors import ModelError
 from ..transforms import TransformSpec
+from .activation import activation_of
 from .names import unknown_name
 
 __all__ = ["Fact", "ModelRecord", "settle", "shown_transform"]
@@ -76,6 +79,29 @@ class ModelRecord:
     def saw_text(self) -> bool | None:
         """The fact ``text``, None where it is unknown."""
         return {"yes": True, "no": False}.get(self.text.value)
+
+
+def make_record(
+    encoder: nn.Module, transform: TransformSpec, facts: Mapping[str, Fact], /, **others: Fact
+) -> ModelRecord:
+    """The record of an encoder.
+
+    Args:
+        encoder: Tells its activation.
+        transform: How images become tensors.
+        facts: What is known of these weights; of ``activation`` and ``transform`` the source.
+        others: What holds where ``facts`` does not say.
+    """
+    known = {
+        "tensors": Fact("none: random weights, never trained"),
+        "head": Fact("none"),
+        "licence": Fact("unknown"),
+        **others,
+        **facts,
+    }
+    known["activation"] = Fact(activation_of(encoder), known["activation"].source)
+    known["transform"] = Fact(shown_transform(transform), known["transform"].source)
+    return ModelRecord(**known)
 
 
 def shown_transform(spec: TransformSpec) -> str:

@@ -200,7 +200,7 @@ def _facts(
     data = [part.split.manifest().sha256, task.train.manifest().sha256, splits]
     recipe = spec.hash(facts=facts, data=data)
     looked_at = (part.split, task.train, *(s.split for s in task.scored().values()))
-    content = [split.manifest().content for split in looked_at]
+    content = [split.manifest().rows for split in looked_at]
     return {**facts, "notes": _notes(facts, encoder), "recipe": recipe, "content": content}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from ..data.check import check_folder
+from ..data.check_folder import check_folder
 from ..data.prompts import TEMPLATE_SETS, check_templates, templates
 from ..errors import DataError, MissingDependency, RecipeError, SurefootError, UnknownName
 from .check_parts import data_problems, model_problem

@@ -15,6 +15,8 @@ from ..data.known.find import parse_known
 from ..data.prompts import TEMPLATE_SETS
 from ..errors import DataError, RecipeError
 from ..methods.base import as_dict
+from ..models.foreign import open_clip
+from ..models.names import parse
 from ..registry import MODELS
 from .recipe import DataSpec, Recipe
 
@@ -116,6 +118,30 @@ def plan(recipe: Recipe, out: str) -> str:
 
 def fetched(recipe: Recipe) -> list[str]:
     """The models whose weights or tokenizers come from the hub where they are not cached."""
-    texts = (as_dict(m).get("text") for m in recipe.methods)
-    named = [recipe.spec.model, *(t for t in texts if isinstance(t, str))]
-    return sorted({n for n in named if _PUBLISHED.fullmatch(n) and "/random" not in n})
+    texts = (t for m in recipe.methods for t in _texts(as_dict(m)))
+    named = {recipe.spec.model, *texts}
+    return sorted(n for n in named if _PUBLISHED.fullmatch(n) and _has_files(n))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The text encoders of a method and of those inside it."""
+    if isinstance(value, Mapping):
+        if isinstance(text := value.get("text"), str):
+            yield text
+        for inner in value.values():
+            yield from _texts(inner)
+
+
+def _has_files(name: str) -> bool:
+    """Does anything of a published model lie on the hub?
+
+    With random weights, a text tower or a tokenizer that is not open_clip's own still does.
+    """
+    source = parse(name)
+    if source.tag != "random":
+        return True
+    if source.scheme != "open_clip":
+        return False
+    config = open_clip(name).get_model_config(source.name) or {}
+    text = config.get("text_cfg", {})
+    return bool(text.get("hf_model_name") or text.get("hf_tokenizer_name"))

@@ -55,6 +55,7 @@ def task_facts(task: Task) -> dict[str, Any]:
                 "version": split.version,
                 "manifest": split.manifest().sha256,
                 "content": split.manifest().content,
+                "rows": split.manifest().rows,
                 "licence": split.licence,
                 "source": split.source,
                 "synthetic": split.synthetic,

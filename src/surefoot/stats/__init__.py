@@ -8,11 +8,13 @@ and says why. How often each form holds the truth: docs/statistics.md.
 
 from __future__ import annotations
 
-from .comparison import About, Comparison, Ranking, compare, rank
+from .compared import About, Comparison
+from .comparison import compare
 from .crossed import CrossedDifference, crossed_difference
 from .intervals import Interval, bootstrap, clopper_pearson, cluster_bootstrap
 from .means import SeedMean, combine_mean, mean_interval_over_seeds
 from .paired import PairedDifference, Ties, holm, paired_difference, paired_se, ties
+from .ranking import Ranking, rank
 from .robustness import (
     BaselineLine,
     distance_interval,

@@ -4,99 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import combinations
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
+from .compared import ENOUGH_UNITS, About, Comparison
 from .intervals import Interval
-from .paired import holm, sign_flips
+from .paired import sign_flips
 from .shown import too_few
 from .spread import Rows, Spread, rows_of, spread
-from .words import ENOUGH_UNITS, said
 
-__all__ = ["About", "Comparison", "Ranking", "compare", "rank"]
+__all__ = ["Rights", "Units", "compare"]
 
 Floats = NDArray[np.float64]
-About = Literal["methods", "models"]
 Rights = Mapping[str, ArrayLike]
 Units = Mapping[str, ArrayLike | None]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a is worth minus what b is worth, on the same images.
-
-    Attributes:
-        difference: a - b, the unweighted mean over splits, and over seeds.
-        standard_error: Of the difference.
-        interval: The widest that the data call for; it leaves out zero exactly where ``p`` is
-            below 1 - level. Kind "none" says why in ``reason``.
-        p: Two-sided, of no difference.
-        dof: Satterthwaite's degrees of freedom.
-        about: "methods": other seeds are part of the question. "models": the trained models as
-            they are.
-        units: How many units (images, patients, designers) there are over all splits.
-        differing: On how many of them a and b differ.
-        images: How many, over all splits.
-        images_are_units: Every image is taken to stand for itself.
-        seeds: How many.
-        per_seed: The difference of every seed.
-        level: Of the interval.
-        spread: The parts of the variance.
-        splits: Split -> its own comparison, where there is more than one.
-
-    Example:
-        >>> found = sf.stats.compare({"test": a}, {"test": b})
-        >>> round(found.difference, 3)
-        0.1
-    """
-
-    difference: float
-    standard_error: float
-    interval: Interval
-    p: float
-    dof: float
-    about: About
-    units: int
-    differing: int
-    images: int
-    images_are_units: bool
-    seeds: int
-    per_seed: tuple[float, ...]
-    level: float
-    spread: Spread = field(repr=False)
-    splits: Mapping[str, Comparison] = field(default_factory=dict, repr=False)
-
-    @property
-    def better(self) -> int:
-        """1: a is better, -1: b is, 0: the data do not say. Never more than the interval says."""
-        if not self.interval or not self.p < 1 - self.level:
-            return 0
-        return 1 if self.difference > 0 else -1
-
-    @property
-    def says(self) -> tuple[str, ...]:
-        """What carries the comparison and what it cannot tell, sentence by sentence."""
-        return said(self)
-
-    def p_above(self, bound: float = 0.0) -> float:
-        """One-sided p of "the difference is above ``bound``": small where the data say so."""
-        return self._side(1, bound)
-
-    def p_below(self, bound: float = 0.0) -> float:
-        """One-sided p of "the difference is below ``bound``"."""
-        return self._side(-1, bound)
-
-    def _side(self, way: int, bound: float) -> float:
-        if bound == 0:  # as the two-sided test has it, exact where that is
-            return self.p / 2 if way * self.difference > 0 else 1 - self.p / 2
-        if not self.interval:
-            return 1.0
-        return self.spread.tail(way * (self.difference - bound))
 
 
 def compare(
@@ -237,73 +161,3 @@ def _test(
         low, high = min(low, 0.0), max(high, 0.0)
     edge = 1.0 if binary else math.inf
     return p, Interval(max(low, -edge), min(high, edge), "t" if exact is None else "t, exact")
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Several models on the same images, every pair tested.
-
-    Attributes:
-        best: The name with the highest mean over splits; the first of equals.
-        tied: The best and all that cannot be told from it, in the given order.
-        pairs: (name, name) in the given order -> the comparison of the first with the second.
-        p: The same keys -> p adjusted for all pairs (Holm 1979).
-
-    Example:
-        >>> sf.stats.rank({"ours": {"test": a}, "theirs": {"test": b}}).best
-        'ours'
-    """
-
-    best: str
-    tied: tuple[str, ...]
-    pairs: Mapping[tuple[str, str], Comparison]
-    p: Mapping[tuple[str, str], float]
-
-    def better(self, a: str, b: str) -> int:
-        """1, -1 or 0 of a against b, with all pairs allowed for."""
-        key, turn = ((a, b), 1) if (a, b) in self.pairs else ((b, a), -1)
-        found = self.pairs[key]
-        return turn * found.better if self.p[key] < 1 - found.level else 0
-
-
-def rank(
-    models: Mapping[str, Rights],
-    units: Units | None = None,
-    *,
-    about: About | None = None,
-    level: float = 0.95,
-) -> Ranking:
-    """Every pair of several models; what is called different is wrong in at most 1 - level.
-
-    All pairs are tested and Holm's adjustment is over all of them, so that the probability of
-    calling any two models different that are equal in truth is at most 1 - level, however many
-    there are and whichever turns out best.
-
-    Args:
-        models: Name -> split -> (seeds, images) or (images,), as :func:`compare` takes them.
-        units: As there.
-        about: As there, for every pair.
-        level: 1 minus the error over all pairs.
-
-    Raises:
-        DataError: There is no model, or two do not pair.
-
-    Example:
-        >>> sf.stats.rank({"ours": {"test": a}, "theirs": {"test": b}}).tied
-        ('ours', 'theirs')
-    """
-    if not models:
-        raise DataError("there is no model to compare", expected="at least one")
-    pairs = {
-        (x, y): compare(models[x], models[y], units, about=about, level=level)
-        for x, y in combinations(models, 2)
-    }
-    adjusted = dict(zip(pairs, holm([c.p for c in pairs.values()]).tolist(), strict=True))
-    means = {
-        name: np.mean([np.asarray(v, float).mean() for v in rows.values()])
-        for name, rows in models.items()
-    }
-    best = max(means, key=lambda name: means[name])
-    found = Ranking(best, (), pairs, adjusted)
-    tied = tuple(name for name in models if name == best or not found.better(best, name))
-    return replace(found, tied=tied)

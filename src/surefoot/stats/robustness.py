@@ -10,7 +10,8 @@ from scipy import special
 from scipy import stats as sp
 
 from ..errors import DataError
-from .comparison import About, compare
+from .compared import About
+from .comparison import compare
 from .intervals import Interval
 
 __all__ = ["BaselineLine", "distance_interval", "fit_baseline", "logit", "robustness_difference",

@@ -17,7 +17,7 @@ __all__ = ["highest", "interval_of_mean", "lowest", "share_interval"]
 
 Floats = NDArray[np.float64]
 
-ENOUGH_IMAGES = 50
+ENOUGH_IMAGES = 90
 """Of so many equal numbers at least must a mean of unequal ones be worth: a likelihood whose sum
 is a few images' has no interval, since what it would need may not have been drawn."""
 

@@ -52,8 +52,8 @@ def check_source(source: _Reads | Spec, *, use: Use = "train", root: Spec | None
     if isinstance(source, Source) or hasattr(source, "read"):
         kept: _Reads = source  # type: ignore[assignment]
     else:
-        kept = Source.parse(source, root)  # type: ignore[arg-type]
-        require(kept == Source.parse(source, root),  # type: ignore[arg-type]
+        kept = Source.parse(source, root)
+        require(kept == Source.parse(source, root),
                 "the spec does not parse to the same source twice")  # fmt: skip
     split = kept.read(name="asked", domain="OOD", use=use)
     where = f"the source of {split.source or split.name!r}"

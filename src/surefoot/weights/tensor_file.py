@@ -10,7 +10,7 @@ import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["TensorFile", "open_tensors"]
+__all__ = ["TensorFile", "open_tensors", "shards_of"]
 
 
 @dataclass(frozen=True)
@@ -269,22 +269,48 @@ def _header(path: Path) -> tuple[dict[str, _Place], dict[str, str]]:
 
 
 def _open_sharded(index: Path) -> TensorFile:
-    try:
-        table: dict[str, str] = json.loads(index.read_text())["weight_map"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise _unreadable(index, error) from error
-    files = tuple(index.parent / name for name in sorted(set(table.values())))
+    table = shards_of(index)
+    files = tuple(sorted(set(table.values())))
     absent = [f.name for f in files if not f.is_file()]
     if absent:
         raise CheckpointError(f"{index} names the file {absent[0]!r}, which is not there",
                               expected=f"{len(files)} files beside the index",
                               fix="copy or download the missing ones")  # fmt: skip
-    headers = {f.name: _header(f) for f in files}
-    lost = [k for k, name in table.items() if k not in headers[name][0]]
+    headers = {f: _header(f) for f in files}
+    lost = [k for k, file in table.items() if k not in headers[file][0]]
     if lost:
-        raise _unreadable(index, f"{table[lost[0]]} does not hold {lost[0]!r}")
-    places = {k: p for f in files for k, p in headers[f.name][0].items() if k in table}
-    return TensorFile(index, files, places, headers[files[0].name][1] if files else {})
+        raise _unreadable(index, f"{table[lost[0]].name} does not hold {lost[0]!r}")
+    places = {k: p for f in files for k, p in headers[f][0].items() if table.get(k) == f}
+    return TensorFile(index, files, places, headers[files[0]][1] if files else {})
+
+
+def shards_of(index: Path) -> dict[str, Path]:
+    """Tensor name -> its file, as ``*.index.json`` of the Hugging Face format lists them.
+
+    A name may lead into a folder beside the index, and not out of it. Links are followed, as the
+    hub's cache has them; that they were made is not the index's doing.
+
+    Raises:
+        CheckpointError: It is no such list, or names a file outside of its own folder.
+    """
+    try:
+        table: dict[str, str] = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _unreadable(index, error) from error
+    for name in table.values():
+        if not isinstance(name, str) or not _inside(name):
+            raise CheckpointError(
+                f"{index} names the file {str(name)[:200]!r}, which lies outside of its folder",
+                expected="files beside the index, or in folders beside it",
+                fix="do not use this checkpoint, or correct the names in its index",
+            )
+    return {k: index.parent / name for k, name in table.items()}
+
+
+def _inside(name: str) -> bool:
+    """Does a relative path stay below where it begins, on every system?"""
+    path = PureWindowsPath(name)  # takes both slashes for separators and knows drives
+    return bool(path.parts) and not path.anchor and ".." not in path.parts and "\0" not in name
 
 
 def _open_torch(path: Path) -> TensorFile:

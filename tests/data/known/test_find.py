@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from surefoot.data.known.find import (
     ALIASES,
@@ -150,6 +151,23 @@ def test_what_the_user_says_wins_over_what_the_set_brings() -> None:
     assert task.prompt_names is not None
     assert task.prompt_names[0] == "thing"
     assert task.shifts[0].metric == "top1"
+
+
+def test_published_images_are_read_once_for_who_they_are_and_not_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from surefoot.data import images
+
+    seen: list[tuple[int, int]] = []
+    first: list[bytes] = []
+    monkeypatch.setattr(
+        images, "decode", lambda data: first.append(data) or Image.new("RGB", (4, 4))
+    )
+    task = make_task(train="imagenet", shifts={"r": "imagenet-r"}, root=root(),
+                     progress=lambda done, of: seen.append((done, of)))  # fmt: skip
+    assert seen == [(60, 60), (20, 20), (12, 12)]
+    assert len(first) <= 3  # one of each split, for how many threads pay off
+    assert task.shifts[0].split.identities.any(axis=1).all()
 
 
 def test_bad_images_stop_nothing_until_they_are_asked_for(tmp_path: Path) -> None:

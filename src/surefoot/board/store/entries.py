@@ -153,8 +153,9 @@ class Entries(Table[Entry]):
 
     def full(self, entry_id: int) -> Entry:
         """One entry with its results, deleted or not."""
-        results = Results(self.db).of_entries([entry_id])
-        return replace(self.by_id(entry_id), results=results[entry_id])
+        rest = "WHERE entry_id = ? AND deleted IS NULL ORDER BY id"
+        results = Results(self.db).select(rest, entry_id)
+        return replace(self.by_id(entry_id), results=tuple(results))
 
     def _full(self, condition: str, value: int, kinds: Sequence[Kind] | None) -> list[Entry]:
         table = Results(self.db)

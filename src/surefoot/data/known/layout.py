@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import DataError
+from ..check import check_images
 from ..dataset import Split
 from ..folder import image_extensions
 from .base import Expected, KnownDataset, Problem
@@ -224,8 +225,6 @@ def class_problems(
 
 def bad_image_problems(split: Split, label: str) -> list[Problem]:
     """Every image opened: those that cannot be decoded."""
-    from ..check import check_images  # which reads specs, and so this room
-
     bad = check_images(split, workers=min(8, os.cpu_count() or 1))
     if not bad:
         return []

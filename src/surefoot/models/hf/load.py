@@ -16,7 +16,7 @@ from ..downloads import hub_folder
 from ..foreign import IMAGE_TEXT, hf_pretrained
 from ..model import Model, ModelSpec
 from ..names import Source
-from ..record import Fact, ModelRecord, settle, shown_transform
+from ..record import Fact, make_record, settle
 from .towers import IMAGE_ONLY, split
 from .transform import read_transform
 
@@ -45,31 +45,32 @@ def from_folder(folder: Path, source: Source) -> Model:
     transform, where = _transform(folder, kind, config, source)
     left = sorted(about["unexpected_keys"])
     said = f"config.json of {folder.name}"
-    vision = config.get("vision_config") or config
-    record = ModelRecord(
-        architecture=Fact(f"{type(model).__name__}", said),
-        tensors=Fact(f"{len(model.state_dict())} taken", folder.name),
-        activation=Fact(str(vision.get("hidden_act", "unknown")), said),
-        transform=Fact(shown_transform(transform), where),
-        pooling=pooling,
-        head=Fact(f"left out: {', '.join(left[:4])}" if left else "none", folder.name),
-        text=Fact("yes" if text else "no", f"the type {kind}"),
-        licence=Fact("unknown"),
-    )
     notes = (f"{len(left)} tensors of the file were left out ({', '.join(left[:4])})",)
-    builder = {"kind": "hf", "config": config}
     averaged = source.options.get("global_pool") == "avg"
+    builder = {"kind": "hf", "config": config, **({"pooling": "avg"} if averaged else {})}
+    kept = len(model.state_dict())
+    architecture = type(model).__name__
+    parts = split(model, config, folder, pooling="avg" if averaged else "token")
+    facts = {
+        "architecture": Fact(architecture, said),
+        "tensors": Fact(f"{kept} taken", folder.name),
+        "activation": Fact("", said),
+        "transform": Fact("", where),
+        "pooling": pooling,
+        "head": Fact(f"left out: {', '.join(left[:4])}" if left else "none", folder.name),
+        "text": Fact("yes" if text else "no", f"the type {kind}"),
+    }
     spec = ModelSpec(
         name=folder.resolve().name if source.scheme != "hf-hub" else source.name.split("/")[-1],
         source=source.text,
-        builder={**builder, "pooling": "avg"} if averaged else builder,
+        builder=builder,
         transform=transform,
         normalize=text,
         saw_text=text,
         notes=notes if left else (),
-        record=record,
+        record=make_record(parts.encoder, transform, facts),
     )
-    return split(model, config, folder, pooling="avg" if averaged else "token").model(spec)
+    return parts.model(spec)
 
 
 def _pooling(kind: str, source: Source) -> Fact:

@@ -15,7 +15,8 @@ from ..model import Model
 from ..names import Source
 from ..record import Fact
 from ..tokenizer_files import pack_tokenizer, read_files
-from .load import CONFIG, WEIGHTS, beside_of, fill, finish
+from .filled import fill, finish
+from .load import CONFIG, WEIGHTS, beside_of
 from .records import preprocess_of_file
 from .towers import whole
 
@@ -72,7 +73,7 @@ def _configured(about: Mapping[str, Any], file: Path, source: Source, folder: Pa
     }
     files = _tokenizer_files(folder) if config["text_cfg"].get("hf_tokenizer_name") else {}
     notes = (*found.notes, *checked.notes)
-    return finish(model, builder, source, preprocess, notes, files=files, facts=facts)
+    return finish(model, builder, source, preprocess, notes, facts, files=files)
 
 
 def _tokenizer_files(folder: Path | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from ..foreign import open_clip as library
 from ..names import Source
 from ..record import settle, triple
 
-__all__ = ["preprocess_of_file", "preprocess_of_tag", "records_of", "sibling"]
+__all__ = ["preprocess_of_file", "preprocess_of_tag", "records_of", "sibling", "tag_says"]
 
 _SHOWN = ("mean", "std", "interpolation", "resize_mode")
 
@@ -27,6 +27,17 @@ def sibling(arch: str) -> str:
     exists = any(record.get("quick_gelu") for record in records_of(arch).values())
     named = f"{arch}-quickgelu" in library().list_models()
     return f"{arch}-quickgelu" if exists or named else ""
+
+
+def tag_says(arch: str, tag: str) -> bool | None:
+    """Whether a tag was trained with QuickGELU; None where its architecture decides that.
+
+    A record without a word about it means GELU, but where the configuration, which is the one that
+    was trained with, has QuickGELU (roberta-ViT-B-32).
+    """
+    said = records_of(arch)[tag].get("quick_gelu")
+    fixed = library().get_model_config(arch).get("quick_gelu")
+    return None if said is None and fixed else bool(said)
 
 
 def preprocess_of_tag(source: Source) -> tuple[dict[str, Any], str]:

@@ -10,13 +10,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...transforms import Interpolation, ResizeMode, TransformSpec
-from ..activation import activation_of
 from ..foreign import timm as library
 from ..foreign import timm_model
 from ..model import Model, ModelSpec
 from ..names import Source
 from ..parts import Parts
-from ..record import Fact, ModelRecord, shown_transform
+from ..record import Fact, make_record
 from ..states import Checked, check_state, common_prefix, strip_prefix
 from .records import text_fact
 
@@ -116,19 +115,18 @@ def finish(
     if "?global_pool" in pooling.source:
         about = (*about, f"features are the {pooling.value} ({pooling.source})")
     licence = str(record.get("license") or "unknown")
-    mine = {
-        "architecture": Fact(full, "as named"),
-        "tensors": Fact("none: random weights, never trained"),
-        "activation": Fact(activation_of(encoder), f"timm's {name}"),
-        "transform": Fact("", f"timm's record of {full}"),
-        "pooling": pooling,
-        "head": Fact("none"),
-        "text": text_fact(name, tag),
-        "licence": Fact(licence, f"timm's record of {full}"),
-        **(facts or {}),
-    }
-    mine["transform"] = Fact(shown_transform(transform), mine["transform"].source)
-    about_weights = ModelRecord(**mine)
+    said = f"timm's record of {full}"
+    about_weights = make_record(
+        encoder,
+        transform,
+        facts or {},
+        architecture=Fact(full, "as named"),
+        activation=Fact("", f"timm's {name}"),
+        transform=Fact("", said),
+        pooling=pooling,
+        text=text_fact(name, tag),
+        licence=Fact(licence, said),
+    )
     spec = ModelSpec(
         name=full,
         source=source.text,
@@ -150,21 +148,27 @@ def finish(
 
 def pooling_fact(encoder: Any, *, asked: bool) -> Fact:
     """How tokens or a feature map become one feature."""
-    pool = getattr(encoder, "global_pool", None)
-    for place in (pool, getattr(getattr(encoder, "head", None), "global_pool", None)):
-        if not isinstance(pool, str):
-            pool = getattr(place, "pool_type", None)
+    pool = _pool_type(encoder)
     words = {"token": "class token", "avg": "mean", "map": "attention pooling", "": "none"}
-    value = words.get(str(pool), str(pool)) if pool is not None else "unknown"
+    value = "unknown" if pool is None else words.get(pool, pool)
     has_class = getattr(encoder, "cls_token", None) is not None
     if asked:
         return Fact(value, "as asked for")
     if pool == "avg" and has_class:
-        return Fact(
-            "mean of patch tokens",
-            "timm's; ?global_pool=token takes the class token, as transformers does",
-        )
+        source = "timm's; ?global_pool=token takes the class token, as transformers does of DINO's"
+        return Fact("mean of patch tokens", source)
     return Fact(value, "timm's")
+
+
+def _pool_type(encoder: Any) -> str | None:
+    """What timm calls it, wherever the architecture keeps it."""
+    for place in (encoder, getattr(encoder, "head", None)):
+        for name in ("global_pool", "pool_type"):
+            found = getattr(place, name, None)
+            found = found if isinstance(found, str) else getattr(found, "pool_type", None)
+            if isinstance(found, str):
+                return found
+    return None
 
 
 def transform_of(data: Mapping[str, Any]) -> tuple[TransformSpec, tuple[str, ...]]:

@@ -70,16 +70,18 @@ def record_of(name: str, tag: str = "") -> dict[str, Any]:
 
 _TEXT = re.compile(
     r"clip|siglip|laion|openai|datacomp|dfn|mclip|_mci|mci\d|vitamin|webli|aimv2|tipsv2|_pe_|"
-    r"coca|radio|gemma|qwen|florence|deepseek|internvl|swag|ig1b|yfcc100m|wsl"
+    r"coca|radio|gemma|qwen|florence|deepseek|ogvl|swag|ig1b|yfcc100m|wsl|beit3|beitv2|^eva|eupe"
 )
 """Parts of names of models that were trained with text, or to agree with a model that was: CLIP's
 kin; AIMv2 (arXiv 2411.14402), TIPSv2, Perception Encoder (2504.13181); RADIO, which is distilled
-from CLIP and SigLIP (2312.06709); towers of language models; hashtags (2201.08371, 1905.00546)."""
+from CLIP and SigLIP (2312.06709), as EUPE is from PE; BEiT v2 and EVA, whose targets are CLIP's
+features (2208.06366, 2211.07636); BEiT-3; towers of language models; hashtags (2201.08371)."""
 
 _NO_TEXT = re.compile(
-    r"in1k|in12k|in21k|in22k|in22ft1k|inat21|lvd142m|lvd1689m|sat493m|sa1b|dino|ijepa|mae|mim_jft"
+    r"in1k|in12k|in21k|in22k|in22ft1k|inw21k|inat21|lvd142m|lvd1689m|sat493m|sa1b|sam2|dino|ijepa|"
+    r"mae|jft|seer|bamboo"
 )
-"""Parts of tags whose training data hold images, and class labels at most."""
+"""Parts of names of models whose training data hold images, and labels at most."""
 
 
 def text_fact(name: str, tag: str) -> Fact:
@@ -101,7 +103,7 @@ def text_fact(name: str, tag: str) -> Fact:
 def _saw(full: str) -> str:
     if _TEXT.search(full):
         return "yes"
-    return "no" if _NO_TEXT.search(full.partition(".")[2]) else "unknown"
+    return "no" if _NO_TEXT.search(full) else "unknown"
 
 
 def quick_gelu(name: str, tag: str) -> tuple[bool | None, str]:
