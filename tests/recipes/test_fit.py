@@ -136,3 +136,32 @@ def test_models_are_listed():
     from surefoot.models.names import parse
 
     assert {parse(name).scheme for name in every} == {"", "open_clip", "timm"}
+
+
+def test_ls_takes_a_pattern():
+    from click.testing import CliRunner
+
+    from surefoot.cli.info import ls_command
+
+    def listed(*words: str) -> list[str]:
+        return CliRunner().invoke(ls_command, list(words), standalone_mode=False).output.split()
+
+    assert listed("models", "TINY-*") == ["tiny-clip", "tiny-dino"]
+    assert listed("models", "open_clip:vit-b-16/openai") == ["open_clip:ViT-B-16/openai"]
+    assert listed("methods", "*soup") == ["greedy-soup", "uniform-soup"]
+
+
+def test_bars_are_shown_where_somebody_watches(monkeypatch):
+    import sys
+
+    import tqdm.auto
+
+    from surefoot import progress
+    from surefoot.progress import watched
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    assert not watched()
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    assert watched()
+    assert progress.tqdm is tqdm.auto.tqdm  # a widget in a notebook
