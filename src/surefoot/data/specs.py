@@ -16,6 +16,7 @@ from .class_map import read_class_map
 from .corruptions import corruptions
 from .dataset import ClassMap, Shift, Split, Task, Use
 from .folder import ROLES
+from .grouping import relabelled
 from .known.find import KnownSpec, as_known
 from .known.roles import own_role, own_shifts
 from .known.targets import known_shift
@@ -24,6 +25,7 @@ from .prompts import check_templates
 from .prompts import templates as template_set
 from .readers import ACCEPTED, read_split
 from .reading import Check, SplitReader
+from .realign import in_classes
 from .splitting import cut
 
 __all__ = ["ACCEPTED", "make_task", "read_split"]
@@ -49,6 +51,7 @@ def make_task(
     progress: Progress | None = None,
     name: str | None = None,
     root: Spec | None = None,
+    class_names: Sequence[str] = (),
 ) -> Task:
     """A task from specs (see :func:`read_split`).
 
@@ -77,6 +80,8 @@ def make_task(
         name: Of the task; the training spec's last part by default.
         root: The folder that holds published data sets; else the environment variable
             SUREFOOT_DATA, else the current folder.
+        class_names: Of a head that is to answer: where they hold all classes of ``train``, the
+            task's are these, so that test and shifts may have some that ``train`` lacks.
 
     Raises:
         DataError: Something is missing or wrong; :class:`ClassMismatch` and :class:`UnknownName`
@@ -91,6 +96,9 @@ def make_task(
     with reader.together():
         whole = base.train if base else reader.read(train, "train", "ID", "train")
         _require_labels(whole, train)
+        if set(whole.class_names) <= set(class_names):
+            base = base and in_classes(base, class_names, whose="the head")
+            whole = relabelled(whole, class_names, name="train", domain="ID", use="train")
         classes = whole.class_names
         notes: list[str] = list(base.notes) if base else []
         ends: dict[Use, Split] = {}
