@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from surefoot.errors import RunError
 from surefoot.recipes.check import check_recipe
+from surefoot.recipes.ends import model_of_run
 from surefoot.registry import METHODS
 from surefoot.runs import Run
 
@@ -189,6 +191,16 @@ def test_a_study_is_no_model_and_its_runs_are_named(run: Path, tmp_path: Path) -
     said = surefoot("predict", tmp_path, run, code=1).stderr
     assert "is a study" in said
     assert f"one of its runs: {tmp_path / 'ft'}" in " ".join(said.split())
+
+
+def test_the_start_of_a_run_lies_in_its_folder(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    shutil.move(tmp_path / "run" / "start.safetensors", tmp_path)
+    facts = json.loads((run / "start.json").read_text())
+    for place in ("../start.safetensors", str(tmp_path / "start.safetensors"), 3, ""):
+        (tmp_path / "run" / "start.json").write_text(json.dumps({**facts, "file": place}))
+        with pytest.raises(RunError, match="names the file"):
+            model_of_run(tmp_path / "run", 0.5)
 
 
 def test_eval_by_knn(data: Path) -> None:
