@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from surefoot.errors import RunError
 from surefoot.recipes.check import check_recipe
+from surefoot.recipes.ends import model_of_run
 from surefoot.registry import METHODS
 from surefoot.runs import Run
 
@@ -155,6 +157,50 @@ def test_eval_on_some_of_the_classes_keeps_the_runs_own_head(
     shutil.move(tmp_path / "two" / "bar", tmp_path / "two" / "stick")
     wrong = surefoot("eval", run, "--test", tmp_path / "two", code=1)
     assert "does not know 1 of the 2 classes of the data: stick" in wrong.stderr
+
+
+def test_a_shift_may_have_classes_that_the_test_set_lacks(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
+    """The head knows them, whatever lies in the folder that is read first."""
+    shutil.copytree(data / "test" / "bar", tmp_path / "one" / "bar")
+    options = ("--test", tmp_path / "one", "--shift", f"dim={data / 'shift'}")
+    kept = {r["split"]: r["value"]
+            for r in map(json.loads, (run / "scores.jsonl").read_text().splitlines())
+            if r["selection"] == "none" and r["alpha"] == 1}  # fmt: skip
+    for command in (
+        ("eval", run),
+        ("eval", run / "end.safetensors"),
+        ("sweep", run / "start.safetensors", run / "end.safetensors", "--alphas", 2),
+    ):
+        rows = map(json.loads, surefoot(*command, *options, "--json").stdout.splitlines())
+        last = {r["split"]: r for r in rows if command[0] == "eval" or r["alpha"] == 1}
+        assert last["dim"]["value"] == kept["dim"]
+        assert "masked" not in last["dim"]["extra"]
+        assert last["test"]["extra"]["masked"]["of"] == 3
+    # Without a head, the classes of the data are the task's, as before.
+    wrong = surefoot("eval", "tiny-clip", *options, code=1)
+    assert "that the task does not have" in wrong.stderr
+
+
+def test_a_study_is_no_model_and_its_runs_are_named(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "ft").mkdir()
+    shutil.copy(run / "end.safetensors", tmp_path / "ft")
+    shutil.copy(run / "recipe.yaml", tmp_path)
+    (tmp_path / "study.json").write_text('{"members": ["ft"]}')
+    said = surefoot("predict", tmp_path, run, code=1).stderr
+    assert "is a study" in said
+    assert f"one of its runs: {tmp_path / 'ft'}" in " ".join(said.split())
+
+
+def test_the_start_of_a_run_lies_in_its_folder(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    shutil.move(tmp_path / "run" / "start.safetensors", tmp_path)
+    facts = json.loads((run / "start.json").read_text())
+    for place in ("../start.safetensors", str(tmp_path / "start.safetensors"), 3, ""):
+        (tmp_path / "run" / "start.json").write_text(json.dumps({**facts, "file": place}))
+        with pytest.raises(RunError, match="names the file"):
+            model_of_run(tmp_path / "run", 0.5)
 
 
 def test_eval_by_knn(data: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from surefoot.data.dataset import Task
+from surefoot.data.grouping import relabelled
 from surefoot.data.splitting import cut, few_shot
 from surefoot.errors import DataError
 
@@ -67,6 +69,29 @@ def test_a_subset_of_ordered_images_has_every_class_where_asked() -> None:
     one_each = many.subset(256, seed=0, every_class=True)
     assert np.bincount(one_each.labels).tolist() == [1] * 300
     assert one_each.notes[-1] == "300 of 900 images, stratified, seed 0"
+
+
+def test_a_limit_keeps_an_image_of_every_class_to_train_on_where_it_can() -> None:
+    many = labelled([0] * 400 + [*range(1, 12)])
+    task = Task("t", many, many, many, (), many.class_names)
+    for n, kept in ((12, 12), (13, 12), (60, 12)):
+        for seed in range(5):
+            few = task.subset(train=n, evaluation=n, seed=seed)
+            assert len(few.train) == n
+            assert len(set(few.train.labels.tolist())) == kept
+            # What is scored is drawn as before, so that scarce classes weigh no more than they do.
+            assert ids(few.test) == ids(many.subset(n, seed=seed))
+    assert len(task.subset(train=5, evaluation=None).train) == 5
+    # Where no class was left out, the draw is what it was.
+    even = labelled([0] * 40 + [1] * 30 + [2] * 50)
+    task = replace(task, train=even, val=even, test=even, class_names=even.class_names)
+    assert ids(task.subset(train=30, evaluation=None).train) == ids(even.subset(30, seed=0))
+
+
+def test_two_classes_of_one_name_stay_two() -> None:
+    split = replace(labelled([0, 1, 2]), class_names=("crane", "cat", "crane"))
+    again = relabelled(split, split.class_names, name="x", domain="ID", use="test")
+    assert again.labels.tolist() == [0, 1, 2]
 
 
 def test_seeded() -> None:

@@ -233,8 +233,13 @@ def data_of(options: dict[str, Any], **more: Any) -> dict[str, Any]:
     }
 
 
-def task_of_options(options: dict[str, Any]) -> Any:
-    """The task that the data options name; --train may be left out where --test is enough."""
+def task_of_options(options: dict[str, Any], *heads: Any) -> Any:
+    """The task that the data options name; --train may be left out where --test is enough.
+
+    Args:
+        options: As the command got them.
+        *heads: Of the models that are to answer, or None; the first there is brings its classes.
+    """
     from ..errors import COMMAND_LINE
     from ..recipes.recipe import parse_recipe
     from ..recipes.tasks import task_of, told
@@ -245,7 +250,13 @@ def task_of_options(options: dict[str, Any]) -> Any:
     data = data_of(options, train=train, limit_eval=options["limit"])
     plain = {"model": "none", "methods": ["zero-shot"], "data": data}
     recipe = parse_recipe(plain, where=COMMAND_LINE)
-    task = task_of(recipe.spec.data, progress=sys.stderr.isatty(), stand_in=not options["train"])
+    names = next((head.class_names for head in heads if head is not None), ())
+    task = task_of(
+        recipe.spec.data,
+        progress=sys.stderr.isatty(),
+        stand_in=not options["train"],
+        class_names=names,
+    )
     for line in told(task)[1:]:  # notes; how many images there are stands in the result
         say(line)
     return task

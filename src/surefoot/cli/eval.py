@@ -48,9 +48,10 @@ def eval_command(
 
     if evaluator in ("knn", "linear") and not options["train"]:
         raise click.UsageError(f"--train is missing: --evaluator {evaluator} learns from it")
-    task = task_of_options(options)
+    found = resolve_model(model, alpha)
+    task = task_of_options(options, found.head if evaluator == "head" else None)
     pairs = evaluate(
-        resolve_model(model, alpha),
+        found,
         task,
         evaluator=evaluator,  # type: ignore[arg-type]
         device=pick_device(options["device"]),

@@ -63,15 +63,16 @@ def sweep_command(
     from ..recipes.ends import resolve_model
     from ..recipes.sweep import sweep_models
 
-    task = task_of_options(options)
+    first, last = resolve_model(start), resolve_model(end)
+    task = task_of_options(options, last.head, first.head)
     validated = not val_is_test(options, task)
     if not validated:
         if adaptive:
             raise click.UsageError("--adaptive chooses on ID validation: give --train or --val")
         say("neither --train nor --val was given: no alpha is chosen on ID validation")
     curve, selections = sweep_models(
-        resolve_model(start),
-        resolve_model(end),
+        first,
+        last,
         task,
         validated=validated,
         alphas=alphas,

@@ -388,17 +388,21 @@ class Task:
         """The task with at most so many images per split, stratified and seeded.
 
         Args:
-            train: Of the training split; None: all.
+            train: Of the training split; None: all. Every class keeps an image where ``train`` is
+                no smaller than the number of classes, since some heads need one of each.
             evaluation: Of validation, test and each shift; None: all.
             seed: Of the draw.
         """
 
-        def cut(split: Split, n: int | None) -> Split:
-            return split if n is None else split.subset(n, seed=seed)
+        def cut(split: Split, n: int | None, *, each: bool = False) -> Split:
+            return split if n is None else split.subset(n, seed=seed, every_class=each)
+
+        labels = self.train.labels
+        enough = train is not None and labels is not None and train >= len(np.unique(labels))
 
         return replace(
             self,
-            train=cut(self.train, train),
+            train=cut(self.train, train, each=enough),
             val=cut(self.val, evaluation),
             test=cut(self.test, evaluation),
             shifts=tuple(replace(s, split=cut(s.split, evaluation)) for s in self.shifts),

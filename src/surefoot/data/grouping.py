@@ -158,9 +158,9 @@ def relabelled(
         ClassMismatch: A class of the split is not among ``class_names``.
     """
     changed = replace(split, name=name, domain=domain, use=use)
-    if class_names is None or split.labels is None:
-        return changed
+    if class_names is None or split.labels is None or split.class_names == tuple(class_names):
+        return changed  # also where two classes share a name
     names = class_order(split.class_names, class_names, where=split.source or split.name)
-    position = {c: i for i, c in enumerate(names)}
+    position = {c: i for i, c in reversed(list(enumerate(names)))}
     table = np.array([position[c] for c in split.class_names], dtype=np.int64)
     return replace(changed, labels=table[split.labels], class_names=names)

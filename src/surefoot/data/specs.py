@@ -12,6 +12,7 @@ from .check import Progress
 from .class_map import read_class_map
 from .corruptions import corruptions
 from .dataset import Shift, Split, Task, Use
+from .grouping import relabelled
 from .overlap import overlap_notes
 from .prompts import check_templates
 from .prompts import templates as template_set
@@ -41,6 +42,7 @@ def make_task(
     name: str | None = None,
     root: Spec | None = None,
     stand_in: bool = False,
+    class_names: Sequence[str] = (),
 ) -> Task:
     """A task from specs (see :meth:`Source.parse`).
 
@@ -71,6 +73,8 @@ def make_task(
             SUREFOOT_DATA, else the current folder.
         stand_in: ``train`` is a set that is scored, where there is nothing to train on: what it
             and parts of it share with the others is not told.
+        class_names: Of a head that is to answer: where they hold all classes of ``train``, the
+            task's are these, so that test and shifts may have some that ``train`` lacks.
 
     Raises:
         DataError: Something is missing or wrong; :class:`ClassMismatch` and :class:`UnknownName`
@@ -88,6 +92,8 @@ def make_task(
     with reader.together():
         whole = reader.read(source, "train", "ID", "train")
         _require_labels(whole, train)
+        if set(whole.class_names) <= set(class_names):
+            whole = relabelled(whole, class_names, name="train", domain="ID", use="train")
         classes = whole.class_names
         ends: dict[str, Split] = {}
         given: tuple[tuple[Use, Spec | None], ...] = (("test", test), ("val", val))

@@ -203,6 +203,13 @@ def _folder(folder: Path, source: Source) -> Model:
         from .timm.load import from_folder as from_timm
 
         return from_timm(folder, source)
+    if (folder / "study.json").is_file():
+        runs = [str(p.parent) for p in sorted(folder.glob("*/end.safetensors"))]
+        raise ModelError(
+            f"{folder} is a study, a folder of runs, and no model",
+            expected="one of its runs: " + (", ".join(runs[:12]) or "none is finished"),
+            fix="give the folder of one of its runs",
+        )
     unfinished = any((folder / n).is_file() for n in ("status.json", "run.json", "recipe.yaml"))
     raise ModelError(
         f"the folder {folder} holds no model"

@@ -15,7 +15,7 @@ from ..weights.fingerprint import fingerprint
 
 __all__ = ["load_path", "model_of_run", "resolve_model", "save_ends"]
 
-_END = "end.safetensors"
+_START, _END = "start.safetensors", "end.safetensors"
 
 SMALL = 64 * 2**20
 """Bytes of weights up to which the start is copied into the run; above, source and hash."""
@@ -32,7 +32,7 @@ def save_ends(run: Run, path: Path, task: Task) -> None:
             "source": start.spec.source,
             "name": start.spec.name,
             "sha256": fingerprint(start),
-            "file": "start.safetensors" if small else None,
+            "file": _START if small else None,
             "class_names": list(task.class_names),
             "prompt_names": list(task.names_in_prompts),
             "templates": list(task.templates),
@@ -42,7 +42,7 @@ def save_ends(run: Run, path: Path, task: Task) -> None:
         },
     )
     if small:
-        save_model(start, run.path / "start.safetensors")
+        save_model(start, run.path / _START)
     save_model(path.end, run.path / "end.safetensors")
 
 
@@ -60,6 +60,12 @@ def load_path(run: Run, *, extrapolate: bool = False) -> Path:
         )
     end = load_for_use(run.path / _END)
     kept = facts["file"]
+    if kept not in (None, _START):
+        raise RunError(
+            f"start.json of the run {run.path} names the file {str(kept)[:200]!r}",
+            expected=f"{_START}, or null where the start's source is kept",
+            fix="do not use this run; nothing outside of its folder is read for it",
+        )
     start = load(facts["source"]) if kept is None else load_for_use(run.path / kept)
     prompts = Prompts(*(tuple(facts[k]) for k in ("prompt_names", "templates", "class_names")))
     options = {"batchnorm": facts["batchnorm"], "extrapolate": extrapolate}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from inspect import signature
 from typing import Any
 
@@ -14,13 +15,20 @@ from .recipe import DataSpec
 __all__ = ["task_facts", "task_of", "told"]
 
 
-def task_of(data: DataSpec, *, progress: bool = False, stand_in: bool = False) -> Task:
+def task_of(
+    data: DataSpec,
+    *,
+    progress: bool = False,
+    stand_in: bool = False,
+    class_names: Sequence[str] = (),
+) -> Task:
     """The task that a recipe's ``data`` names, with its limits; every image is decoded once.
 
     Args:
         data: That part of the recipe.
         progress: A bar on stderr while images are checked.
         stand_in: ``data.train`` stands in for a training set: nothing is learnt from it.
+        class_names: Of a head that is to answer, as :func:`~..data.specs.make_task` takes them.
 
     Raises:
         DataError: Anything wrong with images, labels or class maps.
@@ -28,9 +36,9 @@ def task_of(data: DataSpec, *, progress: bool = False, stand_in: bool = False) -
     # Decoders run side by side; with two cores it is not worth the threads.
     threads = cap_threads() if cap_threads() > 2 else 0
     with progress_bar("check images", shown=progress) as tick:
-        task = make_task(
-            workers=threads, progress=tick, stand_in=stand_in, **data.model_dump(include=_PASSED)
-        )
+        passed = data.model_dump(include=_PASSED)
+        task = make_task(workers=threads, progress=tick, stand_in=stand_in,
+                         class_names=class_names, **passed)  # fmt: skip
     return task.subset(train=data.limit_train, evaluation=data.limit_eval, seed=data.seed)
 
 
