@@ -470,7 +470,7 @@ def test_only_top1_fills_correct(task):
 
 def test_logits_beyond_memory_go_through_a_file(task, monkeypatch):
     _, plain = collected(Path(*ends()), task, alphas=(0, 0.5, 1), batch_size=4, decode_budget=1)
-    monkeypatch.setattr("surefoot.paths.sweeping._IN_MEMORY", 100)
+    monkeypatch.setattr("surefoot.paths.walk._IN_MEMORY", 100)
     _, spooled = collected(Path(*ends()), task, alphas=(0, 0.5, 1), batch_size=4, decode_budget=1)
     for key, said in plain.items():
         assert np.array_equal(said.logits, spooled[key].logits)
