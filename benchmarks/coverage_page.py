@@ -14,10 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from surefoot.report.alone import alone
-
 from surefoot.drawing import Frame, Linear, Node, el, figure
 from surefoot.drawing.marks import point, text
+from surefoot.drawing.standalone import standalone_svg
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
@@ -76,7 +75,7 @@ def picture(rows: Mapping[str, Row]) -> str:
     title = "How often 95 % intervals hold the truth"
     words = "Every simulated setting by statement; the range from 93 to 98 % is shaded."
     drawn = figure("coverage", 780, box.bottom + 34, title, words, band, parts)
-    return alone([drawn], title)
+    return standalone_svg([drawn], title)
 
 
 def _dot(frame: Frame, row: Row, y: float) -> Node:

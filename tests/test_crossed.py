@@ -85,3 +85,14 @@ def test_one_image_says_nothing() -> None:
 def test_what_cannot_be_compared_is_refused(rows: list[np.ndarray]) -> None:
     with pytest.raises(DataError, match="cannot compare"):
         crossed_difference(rows)
+
+
+def test_units_that_all_say_the_same_tell_as_much_as_there_are_of_them():
+    """Exactly: a truth 0.01 away shows in none of n units with probability 0.99 to the n."""
+    many, few = (crossed_difference([np.zeros((3, n))]) for n in (400, 20))
+    assert many.p_above(-0.01) == pytest.approx(0.99**400)
+    assert many.p_above(0.0) == 1.0
+    assert few.p_above(-0.01) > 0.8
+    assert few.interval.high == pytest.approx(1 - 0.025 ** (1 / 20))
+    clusters = np.arange(400) % 2
+    assert crossed_difference([np.zeros((3, 400))], [clusters]).interval.high > 0.8

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from ..errors import COMMAND_LINE
 from ..registry import nearest
 from .common import (
     alphas_option,
@@ -197,48 +198,23 @@ def _no_options_beside_recipe() -> None:
 
 
 def _fitted(options: dict[str, Any], out: str | None, resume: bool) -> None:
-    """Call the library's ``fit`` with what was typed, and show what it gives."""
+    """Run the recipe of what was typed, which is what the library's ``fit`` makes of it."""
     _require(options)
-    from ..recipes.fit import fit
+    from ..recipes.fit import default_folder, recipe_of
 
-    began = time.perf_counter()
-    with stoppable():
-        study = fit(
-            model=options["model"],
-            method=[_named(name) for name in options["methods"]],
-            train=options["train"],
-            val=options["val"],
-            test=options["test"],
-            shifts=pairs(options["shift"], "--shift"),
-            class_maps=pairs(options["class_map"], "--class-map"),
-            templates=options["templates"],
-            metric=options["metric"],
-            data_root=options["data_root"],
-            skip_bad=options["skip_bad"],
-            limit=options["limit"],
-            wise=options["wise"],
-            head=options["head"],
-            epochs=options["epochs"],
-            lr=_rate(options["lr"]),
-            batch_size=options["batch"],
-            few_shot=options["few_shot"],
-            repeats=options["repeats"],
-            knn=options["knn"],
-            alphas=options["alphas"],
-            seeds=0 if options["repeats"] else seeds_of(options["seeds"]),
-            out=out,
-            resume=resume,
-            precision=options["precision"],
-            compile=options["compile"],
-            device=options["device"],
-            eval_batch_size=options["batch_size"],
-            workers=options["workers"],
-            progress=sys.stderr.isatty(),
-            say=say,
-            command=typed(),
-        )
-    if main_process():
-        show(study, began)
+    asked = {
+        **options,
+        "method": [_named(name) for name in options["methods"]],
+        "shifts": pairs(options["shift"], "--shift"),
+        "class_maps": pairs(options["class_map"], "--class-map"),
+        "lr": _rate(options["lr"]),
+        "batch_size": options["batch"],
+        "eval_batch_size": options["batch_size"],
+        "seeds": 0 if options["repeats"] else seeds_of(options["seeds"]),
+        "task": None,
+    }
+    recipe = recipe_of(asked, where=COMMAND_LINE)
+    _carried_out(recipe, out or default_folder(recipe), resume)
 
 
 def _require(options: dict[str, Any]) -> None:

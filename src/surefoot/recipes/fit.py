@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..data.dataset import Task
-from ..errors import COMMAND_LINE, RecipeError
+from ..errors import RecipeError
 from ..methods.base import Method, Scheduled, as_dict
 from ..methods.own import OWN, register_class
 from ..models.model import Model
@@ -18,9 +18,9 @@ from ..progress import watched
 from ..registry import METHODS
 from ..runs import Study
 from . import experiment
-from .recipe import parse_recipe
+from .recipe import Recipe, parse_recipe
 
-__all__ = ["fit"]
+__all__ = ["default_folder", "fit", "recipe_of"]
 
 Spec = str | os.PathLike[str]
 
@@ -59,7 +59,6 @@ def fit(
     workers: int | Literal["auto"] = "auto",
     progress: bool | None = None,
     say: Callable[[str], None] | None = None,
-    command: str = "",
 ) -> Study:
     """Fit one or more methods: check the data, train, sweep the path, choose alpha, score.
 
@@ -100,7 +99,6 @@ def fit(
         workers: Processes that load images.
         progress: Bars; None: where somebody watches, in a terminal or a notebook.
         say: Takes lines for people; None keeps quiet.
-        command: As typed, where it came from the command line.
 
     Returns:
         The study, which shows itself; ``.runs`` has a run per method and seed.
@@ -117,26 +115,52 @@ def fit(
         >>> [(run.facts["method"], run.status) for run in study.runs]
         [('ft', 'trial')]
     """
+    recipe = recipe_of(locals(), where="the arguments of fit")
+    return experiment.run_recipe(
+        recipe,
+        Path(out or default_folder(recipe)),
+        resume=resume,
+        progress=watched() if progress is None else progress,
+        task=None if task is None else task.subset(train=limit, evaluation=limit),
+        start=None if isinstance(model, str) else model,
+        say=say,
+    )
+
+
+def recipe_of(asked: Mapping[str, Any], *, where: str) -> Recipe:
+    """The recipe of what :func:`fit` was asked.
+
+    Args:
+        asked: Its arguments, by name.
+        where: Who asked, for messages.
+
+    Raises:
+        RecipeError: With every problem of the arguments.
+    """
+    method, model, task, lr = (asked[name] for name in ("method", "model", "task", "lr"))
     several = [method] if isinstance(method, (str, Method)) else list(method)
     named = model if isinstance(model, str) else model.spec.source or model.spec.name
     rates = {} if lr is None or lr == "auto" else {"lr": lr}
-    sizes = {"epochs": epochs, "batch_size": batch_size}
+    sizes = {name: asked[name] for name in ("epochs", "batch_size")}
     changes = {**{k: v for k, v in sizes.items() if v is not None}, **rates}
-    methods = [_plain(m, changes, head) for m in several]
+    methods = [_plain(m, changes, asked["head"]) for m in several]
     names = [str(m["name"]) for m in methods]
+    templates, alphas = asked["templates"], asked["alphas"]
+    repeats, seeds = asked["repeats"], asked["seeds"]
+    grid = alphas if isinstance(alphas, int) else list(alphas)
     data = {
-        "train": _text(train) if task is None else task.name,
-        "val": _text(val),
-        "test": _text(test),
-        "shifts": {k: _text(v) for k, v in (shifts or {}).items()},
-        "class_maps": {k: _text(v) for k, v in (class_maps or {}).items()},
-        "templates": list(templates) if isinstance(templates, (list, tuple)) else templates,
-        "metric": metric,
-        "root": _text(data_root),
-        "skip_bad": skip_bad,
-        "limit_train": limit,
-        "limit_eval": limit,
-        "few_shot": few_shot,
+        "train": _text(asked["train"]) if task is None else task.name,
+        "val": _text(asked["val"]),
+        "test": _text(asked["test"]),
+        "shifts": {k: _text(v) for k, v in (asked["shifts"] or {}).items()},
+        "class_maps": {k: _text(v) for k, v in (asked["class_maps"] or {}).items()},
+        "templates": list(templates) if isinstance(templates, tuple) else templates,
+        "metric": asked["metric"],
+        "root": _text(asked["data_root"]),
+        "skip_bad": asked["skip_bad"],
+        "limit_train": asked["limit"],
+        "limit_eval": asked["limit"],
+        "few_shot": asked["few_shot"],
         "repeats": repeats,
     }
     plain: dict[str, Any] = {
@@ -144,30 +168,27 @@ def fit(
         "model": named,
         "data": data,
         "methods": methods,
-        "path": {"alphas": alphas if isinstance(alphas, int) else list(alphas)} if wise else None,
-        "evaluate": ["head", "knn"] if knn else ["head"],
+        "path": {"alphas": grid} if asked["wise"] else None,
+        "evaluate": ["head", "knn"] if asked["knn"] else ["head"],
         **({} if repeats and seeds == 0 else {"seeds": _listed(seeds)}),
-        "device": device,
-        "precision": precision,
-        "batch_size": eval_batch_size,
-        "workers": workers,
-        "compile": compile,
+        "device": asked["device"],
+        "precision": asked["precision"],
+        "batch_size": asked["eval_batch_size"],
+        "workers": asked["workers"],
+        "compile": asked["compile"],
         **({"tune": {"lr": "auto"}} if lr == "auto" else {}),
         **_own(methods),
     }
-    where = COMMAND_LINE if command else "the arguments of fit"
-    if (task is None) == (train is None):
+    if (task is None) == (asked["train"] is None):
         raise RecipeError(["data.train: give train (with val, test, shifts), or task"], where=where)
-    return experiment.run_recipe(
-        parse_recipe(plain, where=where),
-        Path(out or "runs/" + _slug("-".join([named, *names]))),
-        resume=resume,
-        progress=watched() if progress is None else progress,
-        command=command,
-        task=None if task is None else task.subset(train=limit, evaluation=limit),
-        start=None if isinstance(model, str) else model,
-        say=say,
-    )
+    return parse_recipe(plain, where=where)
+
+
+def default_folder(recipe: Recipe) -> str:
+    """Where the run goes unless it is said: "runs/MODEL-METHOD"."""
+    names = [str(as_dict(method)["name"]) for method in recipe.methods]
+    slug = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join([recipe.spec.model, *names]))
+    return "runs/" + slug.strip("-").lower()
 
 
 def _text(spec: Spec | None) -> str | None:
@@ -219,7 +240,3 @@ def _set(plain: dict[str, Any], schedule: Mapping[str, Any], head: str | None) -
             _set(value, schedule, head)
         elif key == "head" and head and value in ("zero_shot", "random", "zeros"):
             plain[key] = head
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-").lower()

@@ -29,6 +29,7 @@ class CrossedDifference:
         dof: Degrees of freedom of the t distribution (Satterthwaite).
         seeds: How many.
         per_seed: The difference of each seed.
+        units: Images, or clusters of them, of the split that has fewest.
 
     Example:
         >>> per_seed = [a * 1.0 - b, a * 1.0 - b[::-1]]
@@ -42,6 +43,7 @@ class CrossedDifference:
     dof: float
     seeds: int
     per_seed: tuple[float, ...]
+    units: int
 
     def p_above(self, bound: float = 0.0) -> float:
         """One-sided p of "the difference is above ``bound``": small where the data say so."""
@@ -52,8 +54,13 @@ class CrossedDifference:
         return self._tail(bound - self.difference)
 
     def _tail(self, margin: float) -> float:
-        if self.standard_error == 0 or not math.isfinite(self.standard_error):
-            return 1.0  # no spread is no certainty
+        if not math.isfinite(self.standard_error):
+            return 1.0
+        if self.standard_error == 0:
+            # Every unit says the same, which is no certainty: were the truth so far away, a share
+            # of the units would say otherwise, and none of these was among them.
+            share = min(max(margin, 0.0) / (1 + abs(self.difference)), 1.0)
+            return float((1 - share) ** self.units)
         return float(sp.t.sf(margin / self.standard_error, self.dof))
 
 
@@ -108,13 +115,22 @@ def crossed_difference(
     below = sum(v**2 / d for v, d in parts if v > 0)
     dof = total**2 / below if below > 0 else math.inf
     se = math.sqrt(total)
-    half = float(sp.t.ppf((1 + level) / 2, dof)) * se if math.isfinite(se) else math.inf
+    units = min(
+        len(r[0]) if g is None else cluster_codes(g, len(r[0]))[1]
+        for r, g in zip(rows, groups, strict=True)
+    )
+    if not math.isfinite(se):
+        half = math.inf
+    elif se == 0:  # as far as units that all say the same let the truth be
+        half = (1 - ((1 - level) / 2) ** (1 / units)) * (1 + abs(estimate))
+    else:
+        half = float(sp.t.ppf((1 + level) / 2, dof)) * se
     interval = (
         Interval(max(-1.0, estimate - half), min(1.0, estimate + half), "t")
         if math.isfinite(half)
         else Interval.none()
     )
-    return CrossedDifference(estimate, se, interval, dof, seeds, tuple(per_seed.tolist()))
+    return CrossedDifference(estimate, se, interval, dof, seeds, tuple(per_seed.tolist()), units)
 
 
 def _image_variance(row: Floats, labels: ArrayLike | None) -> tuple[float, float]:
