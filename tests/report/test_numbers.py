@@ -105,8 +105,8 @@ def test_metric_of_the_split_is_shown(tmp_path: Path) -> None:
 
 def test_path_without_zero_shot_shows_its_start(studies: dict[str, Study]) -> None:
     view = gather(studies["one"])
-    assert view.start is not None
-    assert view.start.cells["test"].value == view.paths[0].value["test"][0]
+    assert view.start_of(view.paths[0].group) is not None
+    assert view.start_of(view.paths[0].group).cells["test"].value == view.paths[0].value["test"][0]
 
 
 def test_path_has_every_alpha(studies: dict[str, Study]) -> None:
@@ -119,7 +119,7 @@ def test_path_has_every_alpha(studies: dict[str, Study]) -> None:
 
 def test_paired_difference_by_hand(studies: dict[str, Study]) -> None:
     view = gather(studies["usual"])
-    a, b = view.entry("ft:FT (zero-shot head)"), view.start
+    a, b = view.entry("ft:FT (zero-shot head)"), view.start_of(view.paths[0].group)
     assert a is not None
     assert b is not None
     d = Pairing(view).difference(a, b, MEAN)
@@ -475,3 +475,16 @@ def test_signed(value: float, words: str) -> None:
     from surefoot.report.names import signed
 
     assert signed(value) == words
+
+
+def test_paths_that_start_apart_have_a_start_each(tmp_path: Path) -> None:
+    """Where the tuned head serves the whole path, LP's start is not LP-FT's."""
+    study = make_study(tmp_path / "s", Plan(n=30, shifts=("a",), methods=Plan().methods[2:4]))
+    one, two = study.runs
+    two.write_scores([replace(s, value=0.125) if s.alpha == 0 else s for s in two.scores()])
+    view = gather(open_study(one.path, two.path))
+    starts = {e.label: e for e in view.entries if e.label.startswith("Start")}
+    labels = [p.label for p in view.paths]
+    assert list(starts) == [f"Start of the path of {label} (α = 0)" for label in labels]
+    for path in view.paths:
+        assert view.start_of(path.group) is starts[f"Start of the path of {path.label} (α = 0)"]

@@ -104,7 +104,7 @@ def _pairs(view: View) -> list[tuple[Entry, Entry]]:
     if group is None:
         return []
     tuned, point = view.entry(group), _quoted(view, group)
-    start = view.start
+    start = view.start_of(group)
     probe_tuned = next(
         (e for e in view.entries if base_of(e.group) == "lp-ft" and not e.rules), None
     )

@@ -42,7 +42,7 @@ def gather(study: Study) -> View:
         if path is not None:
             paths.append(path)
     if paths and not any(base_of(g) == "zero-shot" for g in groups):
-        entries = _start(by_group[paths[0].group], splits) + entries
+        entries = _starts([by_group[p.group] for p in paths], paths, splits) + entries
     picks = [
         (groups.get(of[r.path], r.path.name), r.facts.get("seed"), sel)
         for r in study.runs
@@ -146,15 +146,33 @@ def _entries(
     return out
 
 
-def _start(rows: Rows, splits: Sequence[SplitView]) -> list[Entry]:
-    """The start of a path as a row, where no zero-shot model was evaluated on its own."""
-    here = [
-        (r, replace(s, selection="end")) for r, s in rows if s.alpha == 0 and s.selection == "none"
-    ]
-    run = here[0][0] if here else None
-    kinds = (run.read_json("start.json") or {}).get("head_kind") if run is not None else None
-    label = "Zero-shot (α = 0)" if kinds == "zero_shot" else "Start of the path (α = 0)"
-    return _entries(f"zero-shot:{label}", label, 0, here, splits)
+def _starts(
+    of_path: Sequence[Rows], paths: Sequence[PathView], splits: Sequence[SplitView]
+) -> list[Entry]:
+    """The start of the paths as a row, where no zero-shot model was evaluated on its own.
+
+    Where the tuned end's head serves its whole path, every path has a start of its own: then
+    there is a row for each that is not the same as one before, and it says whose it is.
+    """
+    found: list[tuple[PathView, Rows]] = []
+    seen: list[dict[str, list[float]]] = []
+    asked = of_path[0][0][1].evaluator  # neighbours beside a head are another question
+    for path, rows in zip(paths, of_path, strict=True):
+        here = [(r, replace(s, selection="end")) for r, s in rows
+                if s.alpha == 0 and s.selection == "none" and s.evaluator == asked]  # fmt: skip
+        if not here:
+            continue
+        values = {x.name: sorted(s.value for _, s in here if s.split == x.name) for x in splits}
+        if values not in seen:
+            seen.append(values)
+            found.append((path, here))
+    out: list[Entry] = []
+    for path, here in found:
+        kind = (here[0][0].read_json("start.json") or {}).get("head_kind")
+        whose = "the path" if len(found) == 1 else f"the path of {path.label}"
+        label = "Zero-shot (α = 0)" if kind == "zero_shot" else f"Start of {whose} (α = 0)"
+        out += _entries(f"zero-shot:{label}", label, 0, here, splits)
+    return out
 
 
 def _chosen_label(rules: Sequence[str], cells: Mapping[str, Cell], label: str) -> str:

@@ -190,10 +190,12 @@ class View:
         """By name."""
         return next((s for s in self.splits if s.name == name), None)
 
-    @property
-    def start(self) -> Entry | None:
-        """The zero-shot model, if it was evaluated on its own."""
-        return next((e for e in self.entries if base_of(e.group) == "zero-shot"), None)
+    def start_of(self, group: str) -> Entry | None:
+        """The zero-shot model, or the start of a group's own path where each has its own."""
+        starts = [e for e in self.entries if base_of(e.group) == "zero-shot"]
+        whose = [f"of {p.label} (" for p in self.paths if p.group == group]
+        own = [e for e in starts if any(words in e.label for words in whose)]
+        return next(iter(own + starts), None)
 
     def entry(self, group: str, rule: str | None = None) -> Entry | None:
         """The end of a group, or the row that a rule chose."""
