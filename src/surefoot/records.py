@@ -66,6 +66,11 @@ class Origin:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
+_NEARLY = 0.9
+"""Share of the classes from which a sample counts as having all: 400 images of 124 classes miss a few
+by chance, and the number with those masked would tell nothing."""
+
+
 @dataclass(frozen=True)
 class Score:
     """One number, with everything that is needed to trust it.
@@ -125,7 +130,7 @@ class Score:
         A test set that lacks classes of the task is scored over all of them; this stands beside.
         """
         found = self.extra.get("masked")
-        if not isinstance(found, Mapping):
+        if not isinstance(found, Mapping) or found["classes"] >= _NEARLY * found["of"]:
             return None
         one = found["classes"] == 1
         words = "the 1 class that occurs" if one else f"the {found['classes']} classes that occur"

@@ -97,6 +97,8 @@ class Spread:
             return 1.0
         if margin <= 0:
             return 1 - self.tail(-margin) if margin else 0.5
+        if margin <= self.half(0.0):  # some versions of scipy have a median of t of 8e-17
+            return 0.5
         if self.of_seeds == 0:
             if self.of_units == 0:
                 return 0.0
