@@ -67,8 +67,8 @@ class Origin:
 
 
 _NEARLY = 0.9
-"""Share of the classes from which a sample counts as having all: 400 images of 124 classes miss a few
-by chance, and the number with those masked would tell nothing."""
+"""Share of the classes from which a sample counts as having all: 400 images of 124 classes miss a
+few by chance, and the number with those masked would tell nothing."""
 
 
 @dataclass(frozen=True)
