@@ -66,11 +66,6 @@ class Origin:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-_NEARLY = 0.9
-"""Share of the classes from which a sample counts as having all: 400 images of 124 classes miss a
-few by chance, and the number with those masked would tell nothing."""
-
-
 @dataclass(frozen=True)
 class Score:
     """One number, with everything that is needed to trust it.
@@ -128,9 +123,14 @@ class Score:
         """What it were with only the classes that occur, and words for that; None: no difference.
 
         A test set that lacks classes of the task is scored over all of them; this stands beside.
+        Not where a small draw from many classes misses a few of them by chance (400 images of 124
+        classes: under a tenth, and no more than so many draws leave out); ``extra`` has it always.
         """
         found = self.extra.get("masked")
-        if not isinstance(found, Mapping) or found["classes"] >= _NEARLY * found["of"]:
+        if not isinstance(found, Mapping):
+            return None
+        of, missing = found["of"], found["of"] - found["classes"]
+        if 10 * missing < of and missing <= of * (1 - 1 / of) ** self.n:
             return None
         one = found["classes"] == 1
         words = "the 1 class that occurs" if one else f"the {found['classes']} classes that occur"

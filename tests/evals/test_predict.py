@@ -224,3 +224,19 @@ def test_names_that_do_not_exist(model: Model, task: Task) -> None:
         evaluate(model, task, metric="makro_f1")
     with pytest.raises(DataError, match="needs a whole task"):
         evaluate(model, task.scored(), evaluator="knn")
+
+
+@pytest.mark.parametrize(
+    ("classes", "of", "n", "shown"),
+    [
+        (1, 7, 30, True),  # a folder of one class
+        (9, 10, 20, True),  # one class of ten, however few images
+        (120, 124, 400, False),  # a draw of 400 misses some by chance
+        (120, 124, 4000, True),  # one of 4,000 does not
+        (100, 124, 400, True),  # nor does chance leave out so many
+    ],
+)
+def test_the_masked_number_stands_beside_unless_chance_left_classes_out(classes, of, n, shown):
+    beside = {"masked": {"classes": classes, "of": of, "value": 0.5}}
+    row = Score("top1", 0.4, n, 0.3, 0.5, "clopper-pearson", "test", "ID", extra=beside)
+    assert (row.masked is not None) == shown
