@@ -92,6 +92,28 @@ class Predictions:
         right: NDArray[np.bool_] = self.top1() == self.labels
         return right
 
+    @property
+    def unit_column(self) -> str:
+        """The column that says which images hang together; "" where nothing does.
+
+        A column with one value all through names the split, no units of it.
+        """
+        labels = self.metadata.get(self.cluster or "")
+        return (
+            "" if labels is None or len(np.unique(labels.astype(str))) < 2 else self.cluster or ""
+        )
+
+    def units(self) -> NDArray[np.str_]:
+        """What would be drawn anew in another study, (n,); equal labels in two splits are one unit.
+
+        Images stand for themselves where nothing says which hang together; what a program made of
+        one image is one unit over splits.
+        """
+        name = self.unit_column
+        labels = self.metadata[name].astype(str).tolist() if name else self.ids
+        kind = name or ("" if self.synthetic else self.split)
+        return np.array([f"{kind}/{label}" for label in labels], dtype=np.str_)
+
     def same_images(self, other: Predictions) -> bool:
         """Row by row the same images; by name where content was not kept of both."""
         if self.identities is None or other.identities is None:
