@@ -241,13 +241,13 @@ def _mean_cell(cells: Sequence[Cell], interval: Interval | None) -> Cell:
     """The unweighted mean over shifts; seeds that lack a shift are left out of the seeds."""
     tables = [dict(c.seeds) for c in cells]
     common = [s for s, _ in cells[0].seeds if all(s in t for t in tables)]
-    none = next((c.interval for c in cells if not c.interval), None)
-    if none is None and interval is None:
-        interval = bound_of_mean([[c.value for c in cells]], [[c.interval for c in cells]])
+    bound = bound_of_mean([[c.value for c in cells]], [[c.interval for c in cells]])
+    if interval is None or not all(c.interval for c in cells):
+        interval = cells[0].interval if len(cells) == 1 else bound
     return Cell(
         value=sum(c.value for c in cells) / len(cells),
         n=sum(c.n for c in cells),
-        interval=cells[0].interval if len(cells) == 1 else none or interval or Interval.none(),
+        interval=interval,
         alphas=tuple(a for c in cells for a in c.alphas),
         seeds=tuple((s, sum(t[s] for t in tables) / len(tables)) for s in common),
     )

@@ -60,7 +60,7 @@ def _over_splits(parts: Sequence[Grid]) -> Grid:
 def _values(grid: Grid) -> NDArray[np.float64]:
     """The mean over splits, (seeds, alphas)."""
     means = [[float(np.mean([s.value for s in seed])) for seed in at] for at in grid]
-    return np.array(means, dtype=np.float64).T
+    return np.transpose(np.array(means, dtype=np.float64))
 
 
 def _reach(scores: Sequence[Sequence[Score]]) -> Interval:

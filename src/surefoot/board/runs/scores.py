@@ -68,8 +68,9 @@ def group_rows(rows: Iterable[RunRow]) -> list[list[RunRow]]:
 
 
 def one_result(group: Sequence[RunRow], manifest: str) -> Result:
-    """One number: of the only seed with its own interval, or the mean over seeds, whose
-    interval allows for the choice of seeds and of images.
+    """One number: of the only seed with its own interval, or the mean over seeds.
+
+    The interval of that mean allows for the choice of seeds and of images, and is rather too wide.
 
     Args:
         group: From :func:`group_rows`.
