@@ -187,9 +187,7 @@ def device_options(*, workers: Literal[0, "auto"] = 0) -> Callable[[F], F]:
                 "--eval-batch-size",
                 "batch_size",
                 type=click.IntRange(1),
-                default=256,
-                show_default=True,
-                help="Images per forward pass in evaluation.",
+                help="Images per forward pass in evaluation; by device and image size.",
             ),
             click.option(
                 "--workers",

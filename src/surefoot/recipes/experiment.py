@@ -64,6 +64,8 @@ class Experiment:
             What :func:`~.job.run_one` gives; None for one that was finished.
         """
         job, kept = self.jobs[name], self.folder / name
+        if job.context.resume and (kept / "run.json").is_file():
+            job = job.again(Run(kept).facts)
         facts = job.described()
         processes.agreed(lambda: Run(kept).require_same_images(facts))
         if processes.agreed(lambda: Run(kept).done):

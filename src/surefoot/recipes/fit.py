@@ -55,7 +55,7 @@ def fit(
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
     compile: bool = False,  # noqa: A002 - as the command line calls it
     device: str = "auto",
-    eval_batch_size: int = 256,
+    eval_batch_size: int | None = None,
     workers: int | Literal["auto"] = "auto",
     progress: bool | None = None,
     say: Callable[[str], None] | None = None,
@@ -95,7 +95,7 @@ def fit(
         precision: Of the forward and backward passes.
         compile: Compile the training step (torch.compile): a minute at first, faster after.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        eval_batch_size: Images per forward pass in evaluation.
+        eval_batch_size: Images per forward pass in evaluation; None: by device and image size.
         workers: Processes that load images.
         progress: Bars; None: where somebody watches, in a terminal or a notebook.
         say: Takes lines for people; None keeps quiet.

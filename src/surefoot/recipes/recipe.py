@@ -123,7 +123,7 @@ class RecipeSpec(BaseModel):
     seeds: Annotated[list[int], AfterValidator(distinct_seeds)] = Field(default=[0], min_length=1)
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    batch_size: int = Field(default=256, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
     # Processes that load images; "auto": none on a CPU and for few images, else the spare cores.
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     compile: bool = False
