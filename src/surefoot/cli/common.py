@@ -99,7 +99,7 @@ def _stack(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
 
 
 def data_options(*, train: bool) -> Callable[[F], F]:
-    """--train, --val, --test, --shift, --class-map and what belongs to them."""
+    """--train, --val, --test, --shift, --class-map, --unit and what belongs to them."""
     kinds = (
         "a folder of class folders, a .csv/.parquet table, hf:NAME, wds:SHARDS, or a name "
         "that `surefoot ls datasets` lists"
@@ -124,6 +124,12 @@ def data_options(*, train: bool) -> Callable[[F], F]:
             ),
             click.option("--templates", help="Prompt template set by name, or a text file."),
             click.option("--metric", help="Of the ID splits; else the data set's own, or top1."),
+            click.option(
+                "--unit",
+                metavar="COLUMN|folder:N",
+                help="Says which images hang together (a patient, a place): a column, or a level "
+                "of folders above each file. None: each image is taken as independent.",
+            ),
             click.option(
                 "--data-root",
                 type=click.Path(file_okay=False),
@@ -221,7 +227,7 @@ def alphas_option() -> Callable[[F], F]:
 
 def data_of(options: dict[str, Any], **more: Any) -> dict[str, Any]:
     """What the data options say, as a recipe has it."""
-    names = ("train", "val", "test", "templates", "metric", "skip_bad")
+    names = ("train", "val", "test", "templates", "metric", "unit", "skip_bad")
     return {
         **{name: options[name] for name in names},
         "shifts": pairs(options["shift"], "--shift"),

@@ -227,7 +227,10 @@ def export_command(run: str, kind: str, alpha: str, out: str, force: bool) -> No
 @click.command("check")
 @click.argument("targets", nargs=-1, type=click.Path())
 @click.option("--recipes", is_flag=True, help="Also every recipe that ships with surefoot.")
-def check_command(targets: tuple[str, ...], recipes: bool) -> None:
+@click.option(
+    "--unit", metavar="COLUMN|folder:N", help="Of data: what says which images hang together."
+)
+def check_command(targets: tuple[str, ...], recipes: bool, unit: str | None) -> None:
     """Check recipes (YAML), data folders or tables, and methods (.py): all errors at once.
 
     Nothing is trained. A file of methods is imported, and what they say about themselves checked;
@@ -244,7 +247,7 @@ def check_command(targets: tuple[str, ...], recipes: bool) -> None:
     checked = 0
     for target in targets:
         found = [(target, _method_problems(target))] if target.endswith(".py") else None
-        for name, problems in found if found is not None else check_target(target):
+        for name, problems in found if found is not None else check_target(target, unit):
             checked += 1
             if problems:
                 bad += 1

@@ -55,7 +55,7 @@ def package(shift: Shift, logits: NDArray[np.float32]) -> Predictions:
         classes=shift.classes,
         groups=shift.groups,
         metadata=split.metadata,
-        cluster=split.cluster,
+        unit=split.unit,
         version=split.version,
         synthetic=split.synthetic,
         identities=split.identities,

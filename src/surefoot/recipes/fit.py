@@ -36,6 +36,7 @@ def fit(
     class_maps: Mapping[str, Spec] | None = None,
     templates: str | Sequence[str] | None = None,
     metric: str | None = None,
+    unit: str | None = None,
     data_root: Spec | None = None,
     skip_bad: bool = False,
     limit: int | None = None,
@@ -76,6 +77,8 @@ def fit(
         class_maps: Name of a shift -> YAML file of ``shift class: task class``.
         templates: Prompt templates, or the name of a set, or a text file.
         metric: Of the ID splits; None: the data set's own, or top1.
+        unit: What says which images hang together: a column of the metadata, or "folder:1", the
+            folder of each file. None: what a set brings, else each image is independent.
         data_root: Holds published data sets; None: the environment variable SUREFOOT_DATA.
         skip_bad: Leave unreadable images out.
         limit: At most so many images per split, stratified, seeded.
@@ -156,6 +159,7 @@ def recipe_of(asked: Mapping[str, Any], *, where: str) -> Recipe:
         "class_maps": {k: _text(v) for k, v in (asked["class_maps"] or {}).items()},
         "templates": list(templates) if isinstance(templates, tuple) else templates,
         "metric": asked["metric"],
+        "unit": asked["unit"],
         "root": _text(asked["data_root"]),
         "skip_bad": asked["skip_bad"],
         "limit_train": asked["limit"],
