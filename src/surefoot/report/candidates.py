@@ -157,9 +157,10 @@ def _judged(
 
 
 def _limits(ranked: Ranking | None, best: str) -> tuple[str, ...]:
-    """What the tests cannot tell, seeds and units."""
+    """What no test of the best can tell: of seeds, of units."""
     pairs = ranked.pairs.items() if ranked is not None else ()
-    return next((found.says[2:] for key, found in pairs if best in key), ())
+    said = [found.says[2:] for key, found in pairs if best in key]
+    return tuple(s for s in (said[0] if said else ()) if all(s in other for other in said))
 
 
 def _metric(view: View) -> str:
@@ -175,7 +176,7 @@ def _between(ranked: Ranking, a: str, b: str) -> Gap | None:
     found = ranked.pairs[key]
     low, high = (found.interval.low, found.interval.high)[::turn]
     interval = replace(found.interval, low=turn * low, high=turn * high)
-    return Gap(turn * found.difference, interval, ranked.p[key])
+    return Gap(turn * found.difference + 0.0, interval, ranked.p[key])
 
 
 def _seed_to_ship(e: Entry, turn: int) -> tuple[Run, float | None]:

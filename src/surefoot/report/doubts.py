@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..records import read_jsonl
 from ..runs import Run
 from .candidates import Choice
 from .gains import Gain, lost
@@ -27,7 +28,8 @@ def doubts(
     out = [*_warnings(choice.run), *caveats, *_ties(view, choice), *_ends(choice)]
     out += [f"{name} did not compete: {why}." for name, why in choice.strangers]
     one_seed = any(c.startswith("One seed") for c in caveats)
-    out += [said for said in choice.limits if not (one_seed and said.startswith("One seed"))]
+    limits = [s for s in choice.limits if not (one_seed and s.startswith("One seed"))]
+    out += [f"On ID validation: {said[0].lower()}{said[1:]}" for said in limits]
     for gain in found:
         worse = lost(gain)
         if worse:
@@ -71,6 +73,9 @@ def _ends(choice: Choice) -> list[str]:
         which = "the tuned model" if choice.alpha else "the pretrained model"
         out.append(f"α = {choice.alpha:g} is an end of the grid ({which} as it is): mixing was not "
                    "found to help on ID validation.")  # fmt: skip
+    log = choice.run.path / "log.jsonl"
+    notes = [str(row.get("note") or "") for row in read_jsonl(log)] if log.is_file() else []
+    out += [f"{n[0].upper()}{n[1:]}." for n in notes if n.endswith("might do better")]
     table = choice.run.read_json("tuning.json")
     tried = sorted(t["lr"] for t in table["trials"]) if isinstance(table, dict) else []
     if len(tried) > 1 and table["lr"] in (tried[0], tried[-1]):

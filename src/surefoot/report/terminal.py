@@ -21,7 +21,7 @@ from .gather import gather
 from .paired import Pairing
 from .table import Column, Row, Shown, Table, build_table
 
-__all__ = ["render_terminal"]
+__all__ = ["legend", "render_terminal"]
 
 _WIDTHS = {"interval": 16, "half": 10, "bare": 5}
 _GAP = 2
@@ -85,7 +85,7 @@ def render_terminal(study: Study, width: int | None = None, *, colour: bool | No
             console.print()
     console.print()
     decision = decided(study, view, told.caveats)
-    for line in (*_legend(table), *(told.caveats if decision is None else ())):
+    for line in (*legend(table), *(told.caveats if decision is None else ())):
         console.print(Text(line, style="dim"))
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     shipping = UNDECIDED if decision is None else decision.text(width)
@@ -165,7 +165,7 @@ def _cell(c: Shown, form: str) -> Text:
     return out.append(f"{c.reach.replace(chr(0x2009), ''):>10}", style="not bold dim")
 
 
-def _legend(table: Table) -> list[str]:
+def legend(table: Table) -> list[str]:
     """What the marks mean, of those that occur."""
     if not table.rows:
         return ["No scores yet."]
