@@ -21,6 +21,7 @@ __all__ = [
     "device_options",
     "main_process",
     "pairs",
+    "run_options",
     "say",
     "seeds_of",
     "show",
@@ -140,6 +141,30 @@ def data_options(*, train: bool) -> Callable[[F], F]:
                 "--limit",
                 type=click.IntRange(1),
                 help="At most so many images per split, stratified, seeded.",
+            ),
+        ]
+    )
+
+
+def run_options() -> Callable[[F], F]:
+    """--alpha, --run, --chosen-on-test: which model of a run or study folder is meant."""
+    return _stack(
+        [
+            click.option(
+                "--alpha",
+                help="Of a run or a study: a number in [0, 1], a rule (fixed, id_val, one_se), or "
+                "end.  [end of a run; what was decided of a study]",
+            ),
+            click.option(
+                "--run",
+                "member",
+                metavar="NAME",
+                help="Of a study: this run, at the alpha that ID validation chose on its path.",
+            ),
+            click.option(
+                "--chosen-on-test",
+                is_flag=True,
+                help="Allow --alpha oracle, which looked at a test set; every output says so.",
             ),
         ]
     )

@@ -25,7 +25,7 @@ from ..records import Curve, Origin, Score
 from ..runs import Clock, Run, Selection
 from ..select import RULES, select_all
 from .auto_lr import tune_lr
-from .ends import save_ends
+from .ends import save_ends, save_start
 from .few_shot import start_or_end
 from .recipe import RecipeSpec, TuneSpec
 from .tasks import task_facts
@@ -240,7 +240,9 @@ def _alone(job: Job, tuned: Model, run: Run, clock: Clock, by_head: bool) -> lis
     for said, _ in pairs:
         run.save_predictions(said, None, kind)
     rows = [row for _, row in pairs]
-    if isinstance(job.method, ZeroShot):  # it is the start, and can be had again
+    if isinstance(job.method, ZeroShot):  # it is the start: no end of its own
+        if processes.is_main():
+            save_start(run, tuned, job.task)
         return rows
     if job.few_shot and by_head:
         rows += start_or_end(job.start, job.task, run, rows, job.origin, job.options())
