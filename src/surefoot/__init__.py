@@ -65,6 +65,8 @@ _WHERE = {
     "parse_recipe": "recipes.recipe",
     "render": "report",
     "run_recipe": "recipes.experiment",
+    "Inventory": "inventory",
+    "take_inventory": "recipes.inventory",
 }
 
 _RENAMED = {"carry_out": "run_recipe", "wise_path": "Path.between"}
@@ -99,6 +101,7 @@ if TYPE_CHECKING:
     from .evals.evaluate import evaluate as evaluate
     from .evals.predict import predict as predict
     from .evals.score import score as score
+    from .inventory import Inventory as Inventory
     from .methods.base import Method as Method
     from .methods.film import FiLM as FiLM
     from .methods.flyp import FLYP as FLYP
@@ -122,6 +125,7 @@ if TYPE_CHECKING:
     from .paths import sweep as sweep
     from .recipes.experiment import run_recipe as run_recipe
     from .recipes.fit import fit as fit
+    from .recipes.inventory import take_inventory as take_inventory
     from .recipes.recipe import load_recipe as load_recipe
     from .recipes.recipe import parse_recipe as parse_recipe
     from .records import Curve as Curve

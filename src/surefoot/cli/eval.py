@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .common import data_options, device_options, task_of_options, val_is_test
+from .common import data_options, device_options, task_of_options, told, val_is_test
 
 __all__ = ["eval_command"]
 
@@ -45,11 +45,14 @@ def eval_command(
     from ..context import pick_device
     from ..evals.evaluate import evaluate
     from ..recipes.ends import resolve_model
+    from ..recipes.inventory import head_of
 
     if evaluator in ("knn", "linear") and not options["train"]:
         raise click.UsageError(f"--train is missing: --evaluator {evaluator} learns from it")
     found = resolve_model(model, alpha)
     task = task_of_options(options, found.head if evaluator == "head" else None)
+    text = None if evaluator == "zero_shot" or (evaluator == "head" and found.head is None) else ()
+    told(options, task, found, head=head_of(found, task, evaluator), prompts=text)
     pairs = evaluate(
         found,
         task,

@@ -1,4 +1,4 @@
-"""``merge``, ``export``, ``check``, ``cp``: commands on files."""
+"""``merge``, ``export``, ``cp``: commands on files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import click
 
 from .common import say
 
-__all__ = ["check_command", "cp_command", "export_command", "merge_command"]
+__all__ = ["cp_command", "export_command", "merge_command"]
 
 
 _METHODS = ("lerp", "mean", "task-arithmetic", "ties", "model-stock", "lines", "fisher")
@@ -222,59 +222,6 @@ def export_command(run: str, kind: str, alpha: str, out: str, force: bool) -> No
         f" (the tuned end; --alpha takes a number or {rules})" if alpha == "end" and rules else ""
     )
     say(f"exported {run} at alpha = {chosen:g}{hint} for {kind}")
-
-
-@click.command("check")
-@click.argument("targets", nargs=-1, type=click.Path())
-@click.option("--recipes", is_flag=True, help="Also every recipe that ships with surefoot.")
-def check_command(targets: tuple[str, ...], recipes: bool) -> None:
-    """Check recipes (YAML), data folders or tables, and methods (.py): all errors at once.
-
-    Nothing is trained. A file of methods is imported, and what they say about themselves checked;
-    surefoot.testing.check_method tries them on a toy task.
-    """
-    from ..recipes.check import check_target
-    from ..recipes.library import recipe_file, recipe_names
-
-    if not targets and not recipes:
-        raise click.UsageError("name a recipe, a data folder or a table, or give --recipes")
-    if recipes:
-        targets = (*targets, *(str(recipe_file(name)) for name in recipe_names()))
-    bad = 0
-    checked = 0
-    for target in targets:
-        found = [(target, _method_problems(target))] if target.endswith(".py") else None
-        for name, problems in found if found is not None else check_target(target):
-            checked += 1
-            if problems:
-                bad += 1
-                click.echo(f"{name}: {len(problems)} problem{'s' * (len(problems) != 1)}")
-                for problem in problems:
-                    click.echo(f"  - {problem}")
-            else:
-                click.echo(f"{name}: good")
-    say(f"{checked} checked, {bad} with problems")
-    if bad:
-        raise click.exceptions.Exit(1)
-
-
-def _method_problems(file: str) -> list[str]:
-    """What is wrong with the methods that a Python file defines."""
-    from ..errors import ModelError
-    from ..methods.own import methods_in
-    from ..testing.declarations import check_declaration
-
-    try:
-        own, _ = methods_in(file)
-    except ModelError as error:
-        return [error.wrong]
-    problems = [] if own else ["it defines no surefoot.Method"]
-    for kind in own:
-        try:
-            check_declaration(kind())
-        except (AssertionError, TypeError, ValueError) as error:
-            problems.append(f"{kind.__name__}: {error}")
-    return problems
 
 
 @click.command("cp")

@@ -6,6 +6,9 @@ import json
 
 import click
 
+from ..inventory import Inventory
+from .common import say
+
 __all__ = ["predict_command"]
 
 
@@ -17,6 +20,7 @@ __all__ = ["predict_command"]
 @click.option("--templates", help="Prompt template set by name, or a text file.")
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
+@click.option("--strict", is_flag=True, help="Refuse whatever would be guessed.")
 @click.option("--device", default="auto", show_default=True)
 def predict_command(
     model: str,
@@ -27,10 +31,18 @@ def predict_command(
     top: int,
     as_json: bool,
     device: str,
+    strict: bool,
 ) -> None:
     """Classify IMAGES with MODEL (a name with --classes, a file, or a run)."""
     from ..recipes.classify import classify
     from ..recipes.ends import resolve_model
+    from ..recipes.inventory import refused
+
+    def tell(found: Inventory) -> None:
+        for line in found.lines():
+            say(line)
+        for wrong in refused(found, strict=strict):
+            raise wrong
 
     names = [c.strip() for c in classes.split(",")] if classes else None
     for row in classify(
@@ -40,6 +52,7 @@ def predict_command(
         templates=templates,
         top=top,
         device=device,
+        tell=tell,
     ):
         if as_json:
             click.echo(json.dumps(row))

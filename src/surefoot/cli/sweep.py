@@ -14,6 +14,7 @@ from .common import (
     device_options,
     say,
     task_of_options,
+    told,
     typed,
     val_is_test,
 )
@@ -61,10 +62,13 @@ def sweep_command(
     """
     from ..context import RunContext
     from ..recipes.ends import resolve_model
+    from ..recipes.inventory import head_of
     from ..recipes.sweep import sweep_models
 
     first, last = resolve_model(start), resolve_model(end)
     task = task_of_options(options, last.head, first.head)
+    text = None if last.head is None or first.head is None else ()
+    found = told(options, task, first, last, head=head_of(last, task), prompts=text)
     validated = not val_is_test(options, task)
     if not validated:
         if adaptive:
@@ -82,6 +86,7 @@ def sweep_command(
         out=out,
         batch_size=options["batch_size"],
         command=typed(),
+        inventory=found,
         context=RunContext(device=options["device"], workers=options["workers"],
                            progress=sys.stderr.isatty(), tell=say),
     )  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError
+from ..inventory import Note
 from .dataset import Domain, Split, Use
 from .grouping import ROLES, class_order
 from .images import NOT_DECODED, FileImages
@@ -187,11 +188,13 @@ def _notes(name: str, beside: list[str], other: _Ignored) -> tuple[str, ...]:
             if len(beside) == 1
             else ("images beside the class folders are")
         )
-        notes.append(f"{name}: {len(beside)} {what} ignored")
+        said = f"{name}: {len(beside)} {what} ignored"
+        notes.append(Note(said, "left out", rows=len(beside)))
     if other.count:
         shown = ", ".join(other.first)
         what = "file that is no image is" if other.count == 1 else "files that are no images are"
-        notes.append(f"{name}: {other.count} {what} ignored ({shown})")
+        said = f"{name}: {other.count} {what} ignored ({shown})"
+        notes.append(Note(said, "left out", rows=other.count))
     return tuple(notes)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..hub import endpoint, silence
+from ..inventory import Note
 from ..registry import import_optional, nearest
 from .dataset import Domain, Split, Use
 from .grouping import label_names, metadata_column, parts_for
@@ -69,7 +70,8 @@ def from_hf(
         labels, classes = _labelled(rows, label, class_names, source)
     texts, notes = (None, ()) if caption is None else _captions(rows, caption)
     if split is None and use == "test" and part and part.lower() != "test":
-        notes = (*notes, f"{source} has no split test: {part} serves as {name}")
+        said = f"{source} has no split test: {part} serves as {name}"
+        notes = (*notes, Note(said, "guessed", say=f"hf:{source}:{part}"))
     return Split(
         name=name,
         images=_HFImages(

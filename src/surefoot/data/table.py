@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BadImages, DataError
+from ..inventory import Note
 from ..registry import nearest
 from .dataset import Domain, Split, Use
 from .embedded import parquet_images
@@ -207,8 +208,10 @@ def _selected(
 
 def _taken(file: Path, condition: str, kept: Any, whole: Any) -> str:
     """How many rows a condition takes, and what becomes of the others."""
-    rest = "; the others are left out" if kept.num_rows < whole.num_rows else ""
-    return f"rows of {file.name} with {condition}: {kept.num_rows} of {whole.num_rows}{rest}"
+    gone = whole.num_rows - kept.num_rows
+    rest = "; the others are left out" if gone else ""
+    said = f"rows of {file.name} with {condition}: {kept.num_rows} of {whole.num_rows}{rest}"
+    return Note(said, "left out", rows=gone, short=f"rows with {condition}")
 
 
 def _images(
@@ -232,7 +235,8 @@ def _images(
     if not skip_missing or len(gone) == len(images):
         raise BadImages(listed, where=f"{file} (paths start from {base.absolute()})")
     kept = np.delete(np.arange(len(images), dtype=np.int64), gone)
-    note = f"{len(gone)} of {len(images)} files named in {file.name} are missing and left out"
+    said = f"{len(gone)} of {len(images)} files named in {file.name} are missing and left out"
+    note = Note(said, "left out", rows=len(gone))
     return FileImages(base, Strings(paths[int(i)] for i in kept)), kept, (note,)
 
 
