@@ -136,7 +136,9 @@ class SplitFacts:
             return ""
         low, high = self.balance
         each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-        return f"{each} a class" + f" of {self.classes} of {classes}" * (self.classes < classes)
+        if self.classes == classes:
+            return f"{each} a class"
+        return f"{self.classes} of {classes} classes, {each} each"
 
 
 @dataclass(frozen=True)
@@ -191,15 +193,16 @@ class Inventory:
 
     def lines(self) -> list[str]:
         """The block for a terminal or a page: a mark, a name and facts a line."""
-        what = ", ".join(
-            filter(None, [f"{self.classes} classes" * bool(self.classes), self.metric])
-        )
+        masked = ", all count" if self.metric and not any(s.counted for s in self.splits) else ""
+        classes = f"{self.classes} classes{masked}" if self.classes else ""
+        what = ", ".join(filter(None, (classes, self.metric)))
         top = [("", "data", f"{self.name}: {what}" if what else self.name)]
         end = [
             ("", "model", f"{name}: {_shown(record)}") for name, record in self.model.items()
         ] + [("", "head", self.head), ("", "prompts", "; ".join(self.prompts))]
         end = [row for row in end if row[2]]
-        none = f"no image is in two splits ({self.compared} pairs compared)"
+        pairs = f"{self.compared} pair{'s' * (self.compared != 1)}"
+        none = f"no image is in two splits ({pairs} compared)"
         shared = [(MARKS.get(n.kind, ""), "shared", str(n)) for n in self.shared]
         shared = shared or [("", "shared", none)] * bool(self.compared)
         room = _MOST - len(top) - len(end) - len(shared)

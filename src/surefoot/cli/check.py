@@ -24,7 +24,7 @@ def check_command(targets: tuple[str, ...], recipes: bool, **options: Any) -> No
     and model, or why it would refuse. Nothing is trained. A file of methods is imported, and what
     they say about themselves checked; surefoot.testing.check_method tries them on a toy task.
     """
-    from ..recipes.check import Checked, check_target
+    from ..recipes.check import Checked, look_at
     from ..recipes.library import recipe_file, recipe_names
 
     asked = bool(options["train"] or options["model"] or options["methods"])
@@ -41,7 +41,7 @@ def check_command(targets: tuple[str, ...], recipes: bool, **options: Any) -> No
             if target.endswith(".py"):
                 yield Checked(target, tuple(_method_problems(target)))
             else:
-                yield from check_target(target)
+                yield from look_at(target)
 
     checked = [_told(one) for one in every()]
     bad = sum(not good for good in checked)

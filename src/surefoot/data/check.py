@@ -148,12 +148,13 @@ _SAMPLE = 64
 def pictures(split: Split) -> Pictures | None:
     """What the images look like: those that were decoded, else a seeded sample of them.
 
-    A published set is not decoded before a run, and one from Python need not have been.
+    A published set is not decoded before a run. Nothing is known of images from Python that were
+    not decoded either: to ask for them may cost anything.
     """
     found = looks(split.images)
     seen = np.flatnonzero(found["mode"] != b"")
-    if not len(seen):
-        source, rows = underlying(split.images, np.arange(len(split), dtype=np.int64))
+    source, rows = underlying(split.images, np.arange(len(split), dtype=np.int64))
+    if not len(seen) and isinstance(source, EncodedImages):
         draw = np.random.default_rng(0).permutation(len(split))[:_SAMPLE]
         for row in rows[draw].tolist():
             with suppress(*BROKEN):

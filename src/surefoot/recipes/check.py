@@ -33,7 +33,7 @@ from .prepare import prepare
 from .recipe import DataSpec, Recipe, load_recipe
 from .tasks import task_of
 
-__all__ = ["Checked", "check_parts_of", "check_recipe", "check_target"]
+__all__ = ["Checked", "check_parts_of", "check_recipe", "check_target", "look_at"]
 
 
 _SHIPPED = Path(__file__).resolve().parent / "files"
@@ -54,7 +54,12 @@ class Checked(NamedTuple):
     lines: tuple[str, ...] = ()
 
 
-def check_target(target: str | Path) -> Iterator[Checked]:
+def check_target(target: str | Path) -> Iterator[tuple[str, list[str]]]:
+    """(name, problems) of what :func:`look_at` looks at."""
+    yield from ((one.name, list(one.problems)) for one in look_at(target))
+
+
+def look_at(target: str | Path) -> Iterator[Checked]:
     """What is wrong with a recipe, with every recipe in a folder, or with a data folder or table.
 
     A folder that holds YAML files, at any depth, is taken for recipes; any other for data.

@@ -136,7 +136,7 @@ def _split_facts(task: Task, unused: Collection[str], pairs: Split | None) -> It
 def _facts(split: Split, name: str = "", shift: Shift | None = None) -> SplitFacts:
     """One split; ``shift`` says which answers count."""
     notes = tuple(n for n in map(Note.of, split.notes) if n.short or n.kind != "fact")
-    kept, seen = len(split), pictures(split)
+    kept, seen = len(split), None if split.synthetic else pictures(split)
     counts = np.array([0]) if split.labels is None else np.bincount(split.labels)
     counts = counts[counts > 0]
     return SplitFacts(
