@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from ..errors import CheckpointError
-from .dtypes import COMPUTED_KINDS, KINDS, Bytes, Stored, kind_of
-from .layout import TensorLayout, kind_name
+from .dtypes import COMPUTED_KINDS, KINDS, Bytes, Stored, TensorLayout, kind_of
+from .layout import kind_name
 from .mapped import CAN_MAP, MappedFile
 
 if TYPE_CHECKING:
