@@ -49,8 +49,10 @@ class Note(str):
 
     @classmethod
     def of(cls, text: str) -> Note:
-        """A plain string is a fact."""
-        return text if isinstance(text, cls) else cls(text)
+        """A plain string is a fact, unless it begins with WARNING."""
+        if isinstance(text, cls):
+            return text
+        return cls(text, "warning" if text.startswith("WARNING") else "fact")
 
     @property
     def told(self) -> str:

@@ -10,11 +10,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import say
+
+if TYPE_CHECKING:
+    from ..weights import Merged
 
 __all__ = ["cp_command", "export_command", "merge_command"]
 
@@ -159,9 +162,7 @@ def _merge(
         return
     with progress_bar("merge", shown=sys.stderr.isatty(), unit="B") as tick:
         done = merge(checkpoints, out, rule, dtype=dtype, progress=tick, **running)
-    if done.accuracy.compared:
-        say(str(done.accuracy))
-    click.echo(out)
+    _told(done)
 
 
 def _materialise(checkpoint: str, out: str, running: dict[str, Any]) -> None:
@@ -170,9 +171,16 @@ def _materialise(checkpoint: str, out: str, running: dict[str, Any]) -> None:
 
     with progress_bar("merge", shown=sys.stderr.isatty(), unit="B") as tick:
         done = materialise(checkpoint, out, progress=tick, **running)
+    _told(done)
+
+
+def _told(done: Merged) -> None:
+    """What was merged, how exactly, and where it lies."""
+    for note in done.notes:
+        say(note)
     if done.accuracy.compared:
         say(str(done.accuracy))
-    click.echo(out)
+    click.echo(done.path)
 
 
 @contextmanager

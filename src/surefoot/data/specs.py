@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ..errors import DataError, UnknownName
 from ..inventory import Note
 from ..registry import nearest
@@ -112,6 +114,7 @@ def make_task(
                 ends[role] = replace(part_cut, notes=(notes[-1],))
         asked = {name: Source.parse(s, root) for name, s in (shifts or {}).items()} or own.shifts
         found = tuple(_shifts(reader, asked, class_maps or {}, classes, metric))
+        _require_choice(whole, train, every=stand_in)
         if not found:
             found = tuple(Shift(s.name, s, metric) for s in corruptions(ends["test"], seed=seed))
             notes.append(_NO_SHIFT)
@@ -155,6 +158,25 @@ def _require_labels(train: Split, spec: Spec) -> None:
             f"the training set {os.fspath(spec)} has captions but no labels",
             expected="a label per image, from which the classes of the task are taken",
             fix="add a column label, or build a Task in Python for training on captions alone",
+        )
+
+
+def _require_choice(train: Split, spec: Spec, *, every: bool) -> None:
+    """Raise where there are not two classes to tell apart: any answer would be right.
+
+    Args:
+        train: With labels.
+        spec: As the user wrote it.
+        every: Classes without an image count: they are answers that a model may give.
+    """
+    labels = train.require_labels()
+    names = train.class_names if every else [train.class_names[i] for i in np.unique(labels)]
+    if len(names) < 2:
+        raise DataError(
+            f"all {len(train)} images of {os.fspath(spec)} are of one class, {names[0]!r}",
+            expected="two classes or more to tell apart",
+            fix="give a folder with a folder for each class (is it one folder higher or lower?), "
+            "or a table whose column label has several values",
         )
 
 
