@@ -29,7 +29,7 @@ _COMMANDS = {
     "report": ("report", "Render report.html of a run or a study again."),
     "merge": ("files", "Checkpoints into one file: lerp, means, TIES, Model Stock ..."),
     "export": ("files", "Write a run's model for open_clip, timm or transformers."),
-    "check": ("files", "Check recipes or data folders; nothing is run."),
+    "check": ("check", "What fit would say of data, models, recipes; nothing is run."),
     "data": ("data", "Check a copy of a published data set, or make a miniature."),
     "cache": ("cache", "Cached features: list them, remove what is old."),
     "cp": ("files", "Copy a method or a recipe into a file, to edit."),
