@@ -155,7 +155,7 @@ def data_options(*, train: bool) -> Callable[[F], F]:
             click.option(
                 "--chosen-on-test",
                 is_flag=True,
-                help="Allow choosing on test images (--val, --alpha oracle); every output names it.",
+                help="Allow choosing on test images (--val, --alpha oracle); outputs name it.",
             ),
             click.option("--strict", is_flag=True, help="Refuse whatever would be guessed."),
             click.option(
