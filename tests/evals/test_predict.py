@@ -48,7 +48,7 @@ def test_predict_equals_one_image_at_a_time(model: Model, task: Task) -> None:
     )
     assert found.ids[1] == "two/1.png"
     assert found.labels.tolist() == shift.split.require_labels().tolist()
-    assert found.cluster == "set"
+    assert found.unit == "set"
     assert set(found.top1().tolist()) <= {0, 1}
 
 
@@ -101,7 +101,7 @@ def test_no_labels_and_logits_that_are_not_finite(model: Model, task: Task) -> N
 
 def test_score_of_top1_is_exact_over_images_and_wider_over_units(model: Model, task: Task) -> None:
     p = predict(model, task.test)
-    s, plain = score(p), score(replace(p, cluster=None))
+    s, plain = score(p), score(replace(p, unit=None))
     right = int(p.correct().sum())
     assert (s.metric, s.value, s.n) == ("top1", right / 40, 40)
     exact = clopper_pearson(right, 40)
@@ -111,16 +111,6 @@ def test_score_of_top1_is_exact_over_images_and_wider_over_units(model: Model, t
     assert (s.low, s.high, s.interval) == (over.low, over.high, "korn-graubard")
     assert s.extra["unit"] == "set"
     assert (s.split, s.domain, s.version, s.synthetic) == ("test", "ID", "1", False)
-
-
-def test_units_are_the_same_in_two_splits_where_they_are(model: Model, task: Task) -> None:
-    p = predict(model, task.test)
-    assert set(p.units()) == {f"set/{name}" for name in p.metadata["set"]}
-    one = replace(p, metadata={"set": np.full(40, "quickdraw")})  # the split's name, no units
-    assert one.unit_column == ""
-    assert one.units().tolist() == [f"test/{name}" for name in p.ids]
-    made = replace(one, synthetic=True)  # what a program made of one image is one unit
-    assert made.units().tolist() == replace(made, split="noise").units().tolist()
 
 
 def test_a_score_can_be_had_again_from_stored_predictions(

@@ -16,16 +16,18 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ..data.dataset import Task
+from ..data.dataset import Split, Task
 from ..errors import DataError
 from ..features import extract
+from ..inventory import Note
 from ..metrics import log_softmax
 from ..models.heads import Head
 from ..models.model import Model
 from ..threads import cores
 from .logistic import Logistic
 
-__all__ = ["C_PATH", "LinearFit", "fit_linear", "head_inputs", "linear", "linear_head"]
+__all__ = ["C_PATH", "LinearFit", "fit_linear", "head_inputs", "linear", "linear_head",
+           "require_every_class"]  # fmt: skip
 
 Floats = NDArray[np.float32]
 
@@ -135,6 +137,27 @@ def _validate(
         right += int((logits.argmax(axis=1) == y).sum())
         loss -= float(log_softmax(logits)[np.arange(len(y)), y].sum())
     return right / len(labels), loss / len(labels)
+
+
+def require_every_class(train: Split) -> None:
+    """Raise where a probe cannot be fitted: a class without an image is named.
+
+    Raises:
+        DataError: There are no labels, one class, or a class without a training image.
+    """
+    there = set(train.require_labels().tolist())
+    missing = [name for i, name in enumerate(train.class_names) if i not in there]
+    if not missing and len(train.class_names) > 1:
+        return
+    first = ", ".join(missing[:6]) + ", ..." * (len(missing) > 6)
+    limits = [n.say for n in map(Note.of, train.notes) if n.short == "limit"]
+    raise DataError(
+        f"{len(missing)} of {len(train.class_names)} classes have no training image: {first}"
+        if missing
+        else f"the training set has one class only, {train.class_names[0]}",
+        expected="at least two classes, at least one training image of each",
+        fix=" or ".join([*limits, "add images, or leave the class out of the task"]),
+    )
 
 
 def _check(

@@ -50,7 +50,7 @@ def score(
     """
     origin = origin or Origin()
     chosen, columns, n, value = _reduced(predictions, metric)
-    found, unit = interval(chosen, [columns], predictions.units()), predictions.unit_column
+    found, unit = interval(chosen, [columns], predictions.units()), predictions.unit
     extra = {} if chosen.details is None else chosen.details(predictions, chosen.argument)
     extra |= _beside(chosen, predictions)
     extra |= {"unit": unit} if unit else {}

@@ -144,7 +144,7 @@ def _one(
                          found.images, found.seeds, found.says)  # fmt: skip
 
 
-def _units(fit: Fitted, split: str) -> NDArray[np.str_] | None:
+def _units(fit: Fitted, split: str) -> NDArray[Any] | None:
     """What hangs together among the images of a split."""
     return next((p.units() for (_, name), p in fit.predictions.items() if name == split), None)
 

@@ -91,7 +91,8 @@ def _splits(study: Study, rows: Rows) -> tuple[SplitView, ...]:
         metric = next(m for m in wanted if m in there)
         own = [s for s in seen[name] if s.metric == metric] or seen[name]
         domain, n = own[0].domain, max(s.n for s in own)
-        unit = next((str(s.extra["unit"]) for s in own if "unit" in s.extra), "")
+        told = (s.extra.get("unit") for s in own)
+        unit = str(next(filter(None, told), facts.get("unit") or facts.get("cluster") or ""))
         made = any(s.synthetic for s in own)
         out.append(SplitView(name, domain, n, own[0].metric, made, unit, own[0].version))
     return tuple(sorted(out, key=lambda s: s.domain == "OOD"))

@@ -33,8 +33,8 @@ class Answers:
         ids: Names of the images.
         identities: Who they are, where that was kept.
         labels: Their classes, by name.
-        units: What would be drawn anew, per image: a number that is the same in every split.
-        unit: The column that says so; "" where images stand for themselves.
+        units: What would be drawn anew, per image: a number that is the same in every split;
+            None where images stand for themselves.
     """
 
     metric: Metric
@@ -42,8 +42,7 @@ class Answers:
     ids: tuple[str, ...]
     identities: NDArray[np.uint8] | None
     labels: NDArray[np.str_]
-    units: NDArray[np.int64]
-    unit: str
+    units: NDArray[np.int64] | None
 
     @cached_property
     def numbers(self) -> Floats | None:
@@ -54,11 +53,9 @@ class Answers:
             return None
 
     @property
-    def line_units(self) -> NDArray[np.int64]:
+    def line_units(self) -> NDArray[np.int64] | None:
         """The unit of every line."""
-        found = units_of_lines(self.columns, self.units)
-        assert found is not None
-        return found
+        return units_of_lines(self.columns, self.units)
 
     def as_in(self, other: Answers) -> Answers | None:
         """The same images in the order of another; None where they or their labels are others."""
@@ -118,11 +115,14 @@ class Kept:
             return None
 
     def _reduced(self, p: Predictions, metric: Metric) -> Answers:
-        labels, at = np.unique(p.units(), return_inverse=True)
+        names, units = np.array(p.class_names, dtype=np.str_)[p.labels], p.units()
+        codes = None if units is None else self._numbered(units)
+        return Answers(metric, metric.of(p), p.ids, p.identities, names, codes)
+
+    def _numbered(self, units: NDArray[np.generic]) -> NDArray[np.int64]:
+        labels, at = np.unique(units.astype(np.str_), return_inverse=True)
         codes = [self._units.setdefault(label, len(self._units)) for label in labels.tolist()]
-        names = np.array(p.class_names, dtype=np.str_)[p.labels]
-        units = np.array(codes, dtype=np.int64)[at]
-        return Answers(metric, metric.of(p), p.ids, p.identities, names, units, p.unit_column)
+        return np.array(codes, dtype=np.int64)[at]
 
     def seeds(self, sources: Sequence[Source], split: str) -> dict[object, Answers]:
         """Seed -> answers, images in one order; {} where any seed's were not kept."""
