@@ -70,9 +70,8 @@ def said(d: Comparison, unit: str = "") -> str:
     words = f"{signed(d.difference)} points (no interval: {d.interval.reason}"
     if d.interval:
         ends = f"{signed(d.interval.low)} to {signed(d.interval.high)}"
-        words = f"{signed(d.difference)} points (95 % CI {ends}"
-    if not d.images_are_units and unit:
-        words += f" over {d.units} {unit}s"
+        over = f" over {d.units} {unit}s" if unit and not d.images_are_units else ""
+        words = f"{signed(d.difference)} points (95 % CI {ends}{over}"
     if d.seeds > 1:
         words += f"; {d.seeds} seeds {signed(min(d.per_seed))} to {signed(max(d.per_seed))}"
     return words + (")" if d.better else "; not significant)")
