@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..data.known.base import KnownDataset, miniature_mark
+from ..data.known.base import KnownDataset
+from ..data.known.facts import miniature_mark
 from ..data.known.find import parse_known
 from ..errors import RecipeError
 from .recipe import Recipe, parse_recipe

@@ -56,7 +56,7 @@ def make_miniature(name: str, dir: str | os.PathLike[str], seed: int = 0) -> Pat
 
 def _shared(known: KnownDataset, folder: Path) -> bool:
     """Is it the miniature of another data set that lies in the same folder (fmow-continents)?"""
-    from ..data.known.base import miniature_mark
+    from ..data.known.facts import miniature_mark
 
     mark = miniature_mark(folder)
     return mark is not None and known.name not in mark

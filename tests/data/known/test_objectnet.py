@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from surefoot.data.known.base import MARK
-from surefoot.data.known.cropped import Cropped
+from surefoot.data.known.facts import MARK
 from surefoot.data.known.imagenet import miniature_wnids
-from surefoot.data.known.objectnet import BORDER, OBJECTNET
+from surefoot.data.known.objectnet import BORDER, OBJECTNET, Cropped
 from surefoot.data.known.objectnet_maps import MAPPINGS, read_maps
 from surefoot.data.known.wordnet import imagenet_wnids
 from surefoot.errors import ClassMismatch, DataError

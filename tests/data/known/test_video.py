@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from surefoot.data.known.base import MARK
+from surefoot.data.known.facts import MARK
 from surefoot.data.known.find import known_dataset
 from surefoot.errors import DataError
 from surefoot.evals.predict import package

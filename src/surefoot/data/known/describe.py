@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .base import Expected, KnownDataset
+from .base import KnownDataset
+from .facts import Expected
 from .find import CONTROL, known_dataset, known_names
 
 __all__ = ["describe", "table"]
