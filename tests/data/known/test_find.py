@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,11 @@ def test_the_packaged_names_are_those_of_the_entries() -> None:
     assert not set(aliases()) & set(known_names())
     for alias, name in entries:
         assert known_dataset(alias.upper()).name == name
+
+
+def test_every_data_set_has_one_file_of_facts() -> None:
+    place = files("surefoot.data.known") / "sets"
+    assert sorted(file.name.removesuffix(".yaml") for file in place.iterdir()) == known_names()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 
 from surefoot.data.images import FileImages
 from surefoot.data.known.base import KnownDataset
+from surefoot.data.known.captions import COCO_CAPTIONS, CONCEPTUAL_CAPTIONS
+from surefoot.data.known.cifar_new import CIFAR10_2
 from surefoot.data.known.facts import MARK
+from surefoot.data.known.stl import STL10
 from surefoot.data.sequence import underlying
 from surefoot.errors import DataError
 from surefoot.metrics import get_metric
@@ -111,6 +115,24 @@ def test_the_facts_are_whole(known: KnownDataset) -> None:
 @by_name
 def test_the_registry_gives_this_very_object(known: KnownDataset) -> None:
     assert DATASETS.get(known.name) is known
+
+
+@pytest.mark.parametrize(
+    ("known", "file", "split"),
+    [(STL10, "unlabeled_X.bin", "unlabeled"), (CIFAR10_2, "cifar102_train.npz", "train"),
+     (COCO_CAPTIONS, "annotations/captions_val2017.json", "val"),
+     (CONCEPTUAL_CAPTIONS, "val.csv", "val")],
+    ids=lambda value: getattr(value, "name", None),
+)  # fmt: skip
+def test_a_split_that_may_be_absent_is_checked_where_it_is_there(
+    known: KnownDataset, file: str, split: str, tmp_path: Path
+) -> None:
+    folder = copy(known, tmp_path)
+    (folder / file).write_bytes((folder / file).read_bytes()[:-9])
+    assert split in {p.split for p in known.inspect(folder, False)}
+    (folder / file).unlink()
+    shutil.rmtree(folder / "val2017", ignore_errors=True)
+    assert said(known.inspect(folder, False)) == ""
 
 
 FILES = {"iwildcam": "train/*.jpg", "fmow": "images/*.png", "fmow-continents": "images/*.png",

@@ -189,6 +189,8 @@ def test_mapping_files_that_do_not_belong_together_are_refused(tmp_path: Path) -
     (place / MAPPINGS[1]).write_text(json.dumps(joined))
     with pytest.raises(DataError, match="does not give each of 1,000 labels one number"):
         read_maps(folder)
+    (place / MAPPINGS[3]).write_bytes(b"\xff\xfe")
+    assert f"{MAPPINGS[3]} cannot be read: it is no text" in said("objectnet", folder)
     (place / MAPPINGS[2]).write_text("{")
     with pytest.raises(DataError, match="cannot be read"):
         read_maps(folder)

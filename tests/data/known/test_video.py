@@ -155,6 +155,24 @@ def test_missing_metadata_say_where_they_come_from(name: str, tmp_path: Path) ->
     assert file in said(name, folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("imagenet-vid-robust", "misc/imagenet_vid_class_index.json"),
+     ("imagenet-vid-robust", "metadata/pmsets.json"),
+     ("ytbb-robust", "metadata/anchor_labels.json"),
+     ("ytbb-robust", "metadata/rev_class_idx_map.json"),
+     ("ytbb-robust", "metadata/ytbb_robustness_test_anchors_full.csv")],
+)  # fmt: skip
+def test_metadata_of_another_kind_are_told_and_stop_no_check(
+    name: str, file: str, tmp_path: Path
+) -> None:
+    folder = copy(name, tmp_path)
+    (folder / file).write_bytes(b"[1, 2]" if file.endswith("json") else b"\xff\xfe")
+    with pytest.raises(DataError, match=re.escape(file)):
+        known_dataset(name).read(folder, "test")
+    assert file in said(name, folder)
+
+
 def test_metadata_of_ytbb_are_found_beside_the_folder_too(tmp_path: Path) -> None:
     folder = copy("ytbb-robust", tmp_path)
     (folder / "metadata").rename(folder.parent / "ytbb-robust_metadata")

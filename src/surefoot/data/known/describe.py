@@ -18,8 +18,7 @@ def describe(known: KnownDataset) -> str:
     """Everything that surefoot knows of one data set, line by line."""
     lines = [f"{known.name}: {known.title}", "", known.summary, "", "layout:"]
     lines += [f"  {row}" for row in known.layout]
-    folders = [f for f in known.folders if f != "."]
-    lines += ["", f"looked for below --data-root as: {', '.join(folders) or 'the root itself'}"]
+    lines += ["", f"looked for below --data-root as: {', '.join(known.folders)}"]
     lines += ["", "splits:"]
     for name, expected in known.splits.items():
         first = " (what the bare name means)" if name == known.default else ""

@@ -132,7 +132,7 @@ def data_root(root: str | os.PathLike[str] | None) -> Path | None:
 
 def look(known: KnownDataset, root: Path) -> list[Path]:
     """The places at which a data set is looked for under a folder, in order."""
-    return [root / folder for folder in known.folders if folder != "."] + [root]
+    return [root / folder for folder in known.folders] + [root]
 
 
 def locate(known: KnownDataset, root: Path, *, itself: bool = False) -> Path | None:

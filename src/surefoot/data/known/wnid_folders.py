@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ...errors import DataError
 from ..dataset import Split
-from ..folder import from_folder
 from .base import KnownDataset
 from .checks import (
     Problem,
@@ -122,6 +121,5 @@ class WordNetFolders(OfImageNet):
             labels = {n: index[n] for n in tree.counts if n in index}
             found += order_problems(order, tree.stems, labels, split)
         if full and tree.images and all(tree.counts.values()):
-            read = from_folder(root, name=split, domain=self.domain, use="test")
-            found += bad_image_problems(read, split)
+            found += bad_image_problems(self.sorted_by_class(root, split), split)
         return found
