@@ -96,7 +96,7 @@ class KnownDataset(ABC):
     domain: Domain
     control: str | None = None
     needs: tuple[str, ...] = ()
-    class_source: str = ""
+    class_source: str
     kind: Literal["images", "captions", "frames"] = "images"
     aliases: tuple[str, ...] = ()
     roles: Mapping[Use, str] = field(default_factory=dict)

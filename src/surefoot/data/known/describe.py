@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from .base import KnownDataset
 from .facts import Expected
 from .find import CONTROL, known_dataset, known_names
@@ -31,9 +29,8 @@ def describe(known: KnownDataset) -> str:
     lines += [f"{role} of a task: {split}" for role, split in known.roles.items()]
     if known.shifts:
         lines.append(f"shifts of a task: {', '.join(known.shifts)}")
-    lines += [""] + [f"needs: {need}" for need in known.needs]
-    if known.class_source:
-        lines.append(f"classes: {known.class_source}")
+    lines += ["", *(f"needs: {need}" for need in known.needs)]
+    lines.append(f"classes: {known.class_source}")
     if known.templates:
         lines.append(f"prompt templates: {known.templates}")
     lines += [f"note: {note}" for note in known.notes]
@@ -42,7 +39,7 @@ def describe(known: KnownDataset) -> str:
         f"from: {known.homepage}",
         f"cite: {known.citation}",
     ]
-    return "\n".join(_no_double_blanks(lines))
+    return "\n".join(lines)
 
 
 def counts(expected: Expected) -> str:
@@ -57,14 +54,6 @@ def counts(expected: Expected) -> str:
         if number is not None
     ]
     return ", ".join(parts) or "counts not published"
-
-
-def _no_double_blanks(lines: Iterable[str]) -> list[str]:
-    out: list[str] = []
-    for line in lines:
-        if line or (out and out[-1]):
-            out.append(line)
-    return out
 
 
 def table() -> str:

@@ -10,7 +10,7 @@ is installed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,25 +48,17 @@ class Hierarchy:
 
     def below(self, node: str) -> set[str]:
         """Classes of the data set at or below a node; not looked for below a class."""
-        found = {node} & self.leaves
-        todo = list(self.children.get(node, ()))
-        while todo:
-            at = todo.pop()
-            if at in self.leaves:
-                found.add(at)
-            else:
-                todo.extend(self.children.get(at, ()))
-        return found
+        return self.reached(node, barred=self.leaves) & self.leaves
 
-    def reached(self, node: str) -> set[str]:
-        """The node and every node below it."""
-        seen: set[str] = set()
-        todo = [node]
+    def reached(self, node: str, *, barred: Collection[str] = ()) -> set[str]:
+        """The node and every node below it; no way leads through ``barred``."""
+        seen = {node}
+        todo = list(self.children.get(node, ()))
         while todo:
             at = todo.pop()
             if at not in seen:
                 seen.add(at)
-                todo.extend(self.children.get(at, ()))
+                todo.extend(() if at in barred else self.children.get(at, ()))
         return seen
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from ...errors import DataError
@@ -71,14 +72,12 @@ class _ObjectNet(KnownDataset):
                 expected=f"{expected} class folders that are ImageNet's too",
                 fix=f"`surefoot data check objectnet {folder}` says which are missing",
             )
-        position = {old: new for new, old in enumerate(scored)}
-        labels = whole.require_labels()
-        taken = whole.take([i for i, label in enumerate(labels.tolist()) if label in position])
-        ours = taken.require_labels().copy()
-        for old, new in position.items():
-            ours[taken.require_labels() == old] = new
+        renumbered = np.full(len(whole.class_names), -1, dtype=np.int64)
+        renumbered[scored] = np.arange(len(scored))
+        labels = renumbered[whole.require_labels()]
         names = tuple(whole.class_names[i] for i in scored)
-        return replace(taken, labels=ours, class_names=names)
+        kept = np.flatnonzero(labels >= 0)
+        return replace(whole.take(kept), labels=labels[kept], class_names=names)
 
     def class_map(self, folder: Path, split: Split, task: Sequence[str]) -> ClassMap:
         """ObjectNet class -> all of its ImageNet classes that the task has."""

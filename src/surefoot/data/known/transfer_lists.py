@@ -18,7 +18,7 @@ from ..folder import image_extensions
 from .base import Counts, KnownDataset
 from .checks import AGAIN
 from .facts import facts
-from .files import in_order, one_of, read_json, read_text, reading
+from .files import in_order, one_of, read_text, reading
 from .pictures import write_lines, write_picture
 
 __all__ = ["DTD", "FOOD101", "PETS", "SUN397"]
@@ -105,7 +105,7 @@ class _Food(KnownDataset):
     def _read(self, folder: Path, split: str) -> Split:
         file = folder / f"meta/{split}.json"
         with reading(file, "list of images by class"):
-            lists = read_json(file)
+            lists = json.loads(file.read_text(encoding="utf-8"))
             names = sorted(lists)
             paths = [f"images/{path}.jpg" for name in lists for path in lists[name]]
             labels = np.repeat([names.index(n) for n in lists], [len(lists[n]) for n in lists])
