@@ -21,6 +21,7 @@ __all__ = [
     "device_options",
     "main_process",
     "pairs",
+    "run_options",
     "say",
     "seeds_of",
     "show",
@@ -99,7 +100,7 @@ def _stack(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
 
 
 def data_options(*, train: bool) -> Callable[[F], F]:
-    """--train, --val, --test, --shift, --class-map and what belongs to them."""
+    """--train, --val, --test, --shift, --class-map, --unit and what belongs to them."""
     kinds = (
         "a folder of class folders, a .csv/.parquet table, hf:NAME, wds:SHARDS, or a name "
         "that `surefoot ls datasets` lists"
@@ -125,6 +126,12 @@ def data_options(*, train: bool) -> Callable[[F], F]:
             click.option("--templates", help="Prompt template set by name, or a text file."),
             click.option("--metric", help="Of the ID splits; else the data set's own, or top1."),
             click.option(
+                "--unit",
+                metavar="COLUMN|folder:N",
+                help="Says which images hang together (a patient, a place): a column, or a level "
+                "of folders above each file. None: each image is taken as independent.",
+            ),
+            click.option(
                 "--data-root",
                 type=click.Path(file_okay=False),
                 help="Holds published data sets (imagenet, ...); else SUREFOOT_DATA says where.",
@@ -134,6 +141,30 @@ def data_options(*, train: bool) -> Callable[[F], F]:
                 "--limit",
                 type=click.IntRange(1),
                 help="At most so many images per split, stratified, seeded.",
+            ),
+        ]
+    )
+
+
+def run_options() -> Callable[[F], F]:
+    """--alpha, --run, --chosen-on-test: which model of a run or study folder is meant."""
+    return _stack(
+        [
+            click.option(
+                "--alpha",
+                help="Of a run or a study: a number in [0, 1], a rule (fixed, id_val, one_se), or "
+                "end.  [end of a run; what was decided of a study]",
+            ),
+            click.option(
+                "--run",
+                "member",
+                metavar="NAME",
+                help="Of a study: this run, at the alpha that ID validation chose on its path.",
+            ),
+            click.option(
+                "--chosen-on-test",
+                is_flag=True,
+                help="Allow --alpha oracle, which looked at a test set; every output says so.",
             ),
         ]
     )
@@ -187,9 +218,7 @@ def device_options(*, workers: Literal[0, "auto"] = 0) -> Callable[[F], F]:
                 "--eval-batch-size",
                 "batch_size",
                 type=click.IntRange(1),
-                default=256,
-                show_default=True,
-                help="Images per forward pass in evaluation.",
+                help="Images per forward pass in evaluation; by device and image size.",
             ),
             click.option(
                 "--workers",
@@ -223,7 +252,7 @@ def alphas_option() -> Callable[[F], F]:
 
 def data_of(options: dict[str, Any], **more: Any) -> dict[str, Any]:
     """What the data options say, as a recipe has it."""
-    names = ("train", "val", "test", "templates", "metric", "skip_bad")
+    names = ("train", "val", "test", "templates", "metric", "unit", "skip_bad")
     return {
         **{name: options[name] for name in names},
         "shifts": pairs(options["shift"], "--shift"),

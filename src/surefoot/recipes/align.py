@@ -69,7 +69,7 @@ def align(
     out: str | File | None = None,
     resume: bool = False,
     context: RunContext | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     command: str = "",
     say: Say | None = None,
 ) -> Aligned:
@@ -88,7 +88,7 @@ def align(
         out: A new study folder; None keeps nothing on disk.
         resume: Go on in a folder that is there; finished runs are read, not made again.
         context: Device, precision, progress, workers.
-        batch_size: Images per forward pass in evaluation.
+        batch_size: Images per forward pass in evaluation; None: by device and image size.
         command: As typed, for the record.
         say: Takes lines for people.
 
@@ -129,7 +129,7 @@ def alignment(
     text: TextEncoder | None = None,
     resume: bool = True,
     context: RunContext | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     command: str = "",
     say: Say | None = None,
 ) -> Experiment:

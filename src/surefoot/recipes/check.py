@@ -23,10 +23,11 @@ _SHIPPED = Path(__file__).resolve().parent / "files"
 """Recipes in it may name checkpoints that the user brings."""
 
 
-def check_target(target: str | Path) -> Iterator[tuple[str, list[str]]]:
+def check_target(target: str | Path, unit: str | None = None) -> Iterator[tuple[str, list[str]]]:
     """(name, problems) of a recipe, of every recipe in a folder, or of a data folder or table.
 
-    A folder that holds YAML files, at any depth, is taken for recipes; any other for data.
+    A folder that holds YAML files, at any depth, is taken for recipes; any other for data, of
+    which ``unit`` is to say what hangs together (recipes name their own).
     """
     path = Path(target)
     if path.suffix in (".yaml", ".yml"):
@@ -37,7 +38,7 @@ def check_target(target: str | Path) -> Iterator[tuple[str, list[str]]]:
         for recipe in recipes:
             yield str(recipe), check_recipe(recipe)
         return
-    yield str(path), check_folder(path)
+    yield str(path), check_folder(path, unit=unit)
 
 
 def _recipes_in(folder: Path) -> list[Path]:

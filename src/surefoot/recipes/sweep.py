@@ -31,7 +31,7 @@ def sweep_models(
     out: str | None = None,
     adaptive: bool = False,
     validated: bool = True,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     command: str = "",
     context: RunContext | None = None,
 ) -> tuple[Curve, list[Selection]]:
@@ -49,7 +49,7 @@ def sweep_models(
         adaptive: Score ID validation at contested alphas and the rest at the chosen ones.
         validated: The task has ID validation of its own. If not, nothing is scored or chosen on
             it: no selection but ``fixed`` and the oracle.
-        batch_size: Images per forward pass.
+        batch_size: Images per forward pass; None: by device and image size.
         command: As typed, for the record.
         context: Device, workers, progress.
 

@@ -44,7 +44,7 @@ class _Coco(KnownDataset):
         numbers = np.array([image for image, _ in sentences], dtype=np.int64)
         return self.listed(
             folder, split, paths, None, (), captions=[text for _, text in sentences],
-            metadata={"image_id": numbers}, cluster="image_id", notes=notes,
+            metadata={"image_id": numbers}, unit="image_id", notes=notes,
         )  # fmt: skip
 
     def _problems(self, folder: Path, full: bool) -> list[Problem]:

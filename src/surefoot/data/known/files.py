@@ -115,8 +115,15 @@ def read_mat(file: Path, key: str) -> Any:
     return held[key]
 
 
-def read_columns(file: Path, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+def read_columns(
+    file: Path, columns: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, NDArray[Any]]:
     """Columns (n,) of a CSV table as text, "" where a cell is empty.
+
+    Args:
+        file: The table.
+        columns: All of them have to be there.
+        optional: These are read where they are there.
 
     Raises:
         DataError: The table is missing, cannot be read, or lacks a column.
@@ -126,7 +133,8 @@ def read_columns(file: Path, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
 
     with reading(file, "table", expected=f"a table with the columns {', '.join(columns)}"):
         options = pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
+            column_types=dict.fromkeys((*columns, *optional), pa.string()),
+            strings_can_be_null=False,
         )
         table = pyarrow.csv.read_csv(file, convert_options=options)
     lacking = [c for c in columns if c not in table.column_names]
@@ -136,7 +144,8 @@ def read_columns(file: Path, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
             expected=f"the columns {', '.join(columns)}",
             fix=AGAIN,
         )
-    return {c: np.array(table[c].to_pylist(), dtype=object) for c in columns}
+    there = (*columns, *(c for c in optional if c in table.column_names))
+    return {c: np.array(table[c].to_pylist(), dtype=object) for c in there}
 
 
 def in_order(names: Mapping[int, str], file: Path) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ class _Rows(NamedTuple):
     labels: NDArray[np.int64]
     year: NDArray[np.int64]
     region: NDArray[Any]
+    place: NDArray[Any] | None
 
 
 @lru_cache(maxsize=1)
@@ -62,9 +63,12 @@ class _FMoW(KnownDataset):
             at = at[rows.region[at] == region]
         if not len(at):
             raise DataError(f"{folder / 'rgb_metadata.csv'} has no image of the split {split!r}")
+        metadata = {"region": rows.region[at], "year": rows.year[at]}
+        if rows.place is not None:
+            metadata["place"] = rows.place[at]
         return self.listed(
             folder, split, [f"images/rgb_img_{i}.png" for i in at.tolist()], rows.labels[at],
-            categories(), metadata={"region": rows.region[at], "year": rows.year[at]},
+            categories(), metadata=metadata, unit="place" if "place" in metadata else None,
             notes=self.notes,
         )  # fmt: skip
 
@@ -93,11 +97,12 @@ class _FMoW(KnownDataset):
                 for y in rng.permutation(62)[: 2 if region == "Other" else 4]
             ]
         plan += [("seq", 2015, 0, "Asia"), ("train", 2014, 1, "Asia")]  # in no official split
-        lines = [",".join(_COLUMNS)]
+        lines = ["split,img_path,category,country_code,timestamp"]
         for number, at in enumerate(rng.permutation(len(plan))):
             part, year, y, region = plan[at]
-            code = _COUNTRIES.get(region, "XXX")
-            lines.append(f"{part},{categories()[y]},{code},{year}-08-05T10:03:01Z")
+            code, name = _COUNTRIES.get(region, "XXX"), categories()[y]
+            path = f"{part}/{name}/{name}_{number // 2}/{name}_{number // 2}_{number}_rgb.jpg"
+            lines.append(f"{part},{path},{name},{code},{year}-08-05T10:03:01Z")
             if part != "seq":
                 write_picture(folder / f"images/rgb_img_{number}.png", y, number, seed=seed)
         write_lines(folder / "rgb_metadata.csv", lines)
@@ -122,7 +127,7 @@ _COUNTRIES = {"Americas": "USA", "Africa": "KEN", "Europe": "FRA", "Asia": "IND"
 
 def _rows(folder: Path) -> _Rows:
     file = folder / "rgb_metadata.csv"
-    columns = read_columns(file, _COLUMNS)
+    columns = read_columns(file, _COLUMNS, optional=("img_path",))
     position = {name: i for i, name in enumerate(categories())}
     labels = np.array([position.get(c, -1) for c in columns["category"]], dtype=np.int64)
     if (labels < 0).any():
@@ -132,8 +137,10 @@ def _rows(folder: Path) -> _Rows:
             expected=f"the 62 categories of WILDS-FMoW ({few(categories())})",
             fix=AGAIN,
         )
-    years = _years(columns["timestamp"], file)
-    return _Rows(columns["split"], labels, years, _regions(columns["country_code"], folder))
+    return _Rows(
+        columns["split"], labels, _years(columns["timestamp"], file),
+        _regions(columns["country_code"], folder), _places(columns.get("img_path")),
+    )  # fmt: skip
 
 
 def _years(timestamps: NDArray[Any], file: Path) -> NDArray[np.int64]:
@@ -154,6 +161,16 @@ def _regions(countries: NDArray[Any], folder: Path) -> NDArray[Any]:
     columns = read_columns(folder / "country_code_mapping.csv", ("alpha-3", "region"))
     region = dict(zip(columns["alpha-3"].tolist(), columns["region"].tolist(), strict=True))
     return np.array([region.get(c) or "Other" for c in countries.tolist()], dtype=np.str_)
+
+
+def _places(paths: NDArray[Any] | None) -> NDArray[Any] | None:
+    """Where each image was taken: FMoW's folder, train/airport/airport_0, of its several views.
+
+    None where the copy does not say.
+    """
+    if paths is None or not all(paths):
+        return None
+    return np.array([p.rpartition("/")[0] for p in paths.tolist()], dtype=np.str_)
 
 
 def _chosen(rows: _Rows, split: str) -> NDArray[np.int64]:

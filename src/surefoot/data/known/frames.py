@@ -76,7 +76,7 @@ class Frames(KnownDataset):
         return covering(self.wnids(self.metadata(folder)), split.class_names, task)
 
     def _read(self, folder: Path, split: str) -> Split:
-        """With the metadata that pm_k needs: anchor, offset, accepted (joined by "|")."""
+        """With what pm_k needs, anchor, offset and accepted (joined by "|"), and the video."""
         root, place = folder / self.inside, self.metadata(folder)
         frames, names = self.frames(place), self.classes(place)
         missing = [f.path for f in frames if not (root / f.path).is_file()]
@@ -90,13 +90,14 @@ class Frames(KnownDataset):
         position = {name: i for i, name in enumerate(names)}
         labels = np.array([position[f.accepted[0]] for f in frames], dtype=np.int64)
         columns = {
+            "video": np.array([_video(f.anchor) for f in frames], dtype=np.str_),
             "anchor": np.array([f.anchor for f in frames], dtype=np.str_),
             "offset": np.array([f.offset for f in frames], dtype=np.int64),
             "accepted": np.array(["|".join(f.accepted) for f in frames], dtype=np.str_),
         }
         images = FileImages(root, [f.path for f in frames])
         return self.made(
-            split, images, labels, names, root, metadata=columns, cluster="anchor"
+            split, images, labels, names, root, metadata=columns, unit="video"
         )  # fmt: skip
 
     def _problems(self, folder: Path, full: bool) -> list[Problem]:
@@ -129,6 +130,16 @@ class Frames(KnownDataset):
             images = FileImages(root, there)
             found += bad_image_problems(self.made("test", images, None, (), root), "test")
         return found
+
+
+def _video(anchor: str) -> str:
+    """The video of an anchor: its folder, without the time that YTBB puts behind the video's id.
+
+    VIDEO/NUMBER.JPEG of ImageNet-Vid, VIDEO_MILLISECONDS/frame-N.jpg of YTBB, where a video may
+    have several anchors.
+    """
+    folder, _, frame = anchor.rpartition("/")
+    return folder.rpartition("_")[0] if frame.startswith("frame-") else folder
 
 
 _FILES = (

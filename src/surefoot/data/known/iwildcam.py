@@ -57,7 +57,7 @@ class _IWildCam(KnownDataset):
             )
         return self.listed(
             folder, split, [f"train/{name}" for name in rows["filename"]], labels, names,
-            metadata=_metadata(rows, file), cluster="location", notes=self.notes,
+            metadata=_metadata(rows, file), unit="location", notes=self.notes,
         )  # fmt: skip
 
     def _problems(self, folder: Path, full: bool) -> list[Problem]:

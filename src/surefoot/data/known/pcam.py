@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...registry import import_optional
@@ -14,8 +15,8 @@ from .arrays import H5Images
 from .base import Counts, KnownDataset
 from .checks import AGAIN
 from .facts import facts
-from .files import reading
-from .pictures import stack
+from .files import read_columns, reading
+from .pictures import stack, write_lines
 
 __all__ = ["PCAM"]
 
@@ -35,7 +36,12 @@ class _PatchCamelyon(KnownDataset):
         if len(labels) != len(images):
             what = f"{len(images):,} images and {len(labels):,} labels of {split}"
             raise DataError(f"{folder}: {what}", fix=AGAIN)
-        return self.made(split, images, labels, list(self.prompts), folder)
+        slides = _slides(_file(folder, split, "meta", "csv"), len(labels))
+        return self.made(
+            split, images, labels, list(self.prompts), folder,
+            metadata={} if slides is None else {"wsi": slides},
+            unit=None if slides is None else "wsi",
+        )  # fmt: skip
 
     def _miniature(self, folder: Path, seed: int) -> Counts:
         h5py = _h5py()
@@ -47,6 +53,8 @@ class _PatchCamelyon(KnownDataset):
                 opened["x"] = stack(labels, seed=seed, side=96)
             with h5py.File(_file(folder, split, "y"), "w") as opened:
                 opened["y"] = labels.astype(np.uint8).reshape(-1, 1, 1, 1)
+            rows = [f"{i},camelyon16_{split}_{i // 2:03d}" for i in range(n)]
+            write_lines(_file(folder, split, "meta", "csv"), ["index,wsi", *rows])
         return {split: (n, 2) for split, n in sizes.items()}
 
 
@@ -54,9 +62,21 @@ def _h5py() -> Any:
     return import_optional("h5py", needed_for="PatchCamelyon")
 
 
-def _file(folder: Path, split: str, part: str) -> Path:
+def _slides(file: Path, n: int) -> NDArray[np.str_] | None:
+    """The slide that each patch was cut from, (n,); None where the copy has no such table."""
+    if not file.is_file():
+        return None
+    slides = read_columns(file, (), optional=("wsi",)).get("wsi")
+    if slides is None:
+        return None
+    if len(slides) != n:
+        raise DataError(f"{file} has {len(slides):,} rows for {n:,} images", fix=AGAIN)
+    return slides.astype(np.str_)
+
+
+def _file(folder: Path, split: str, part: str, ending: str = "h5") -> Path:
     called = "valid" if split == "val" else split
-    file = folder / f"camelyonpatch_level_2_split_{called}_{part}.h5"
+    file = folder / f"camelyonpatch_level_2_split_{called}_{part}.{ending}"
     packed = file.with_name(file.name + ".gz")
     if not file.is_file() and packed.is_file():
         raise DataError(f"{packed} is still compressed", fix=f"gunzip {packed}")
