@@ -128,7 +128,8 @@ def test_a_split_that_may_be_absent_is_checked_where_it_is_there(
     known: KnownDataset, file: str, split: str, tmp_path: Path
 ) -> None:
     folder = copy(known, tmp_path)
-    (folder / file).write_bytes((folder / file).read_bytes()[:-9])
+    whole = (folder / file).read_bytes()
+    (folder / file).write_bytes(whole[: len(whole) // 3])
     assert split in {p.split for p in known.inspect(folder, False)}
     (folder / file).unlink()
     shutil.rmtree(folder / "val2017", ignore_errors=True)

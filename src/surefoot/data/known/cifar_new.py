@@ -107,7 +107,9 @@ def _npy(file: Path) -> NDArray[Any]:
 
 def _npz(file: Path) -> dict[str, Any]:
     """What can be read without a pickle; the publisher's lists of names may need one."""
-    with reading(file, ".npz file", fix=_POINTER), np.load(file, allow_pickle=False) as stored:
+    # Opened here: NumPy leaves the file open where it is cut off.
+    with reading(file, ".npz file", fix=_POINTER), file.open("rb") as opened:
+        stored = np.load(opened, allow_pickle=False)
         held = {key: stored[key] for key in {"images", "labels"} & set(stored.files)}
         with suppress(ValueError, KeyError):
             held["label_names"] = stored["label_names"]

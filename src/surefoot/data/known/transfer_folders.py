@@ -51,7 +51,7 @@ class _Caltech(KnownDataset):
         """Also: images are numbered without gaps, so a gap is an image that is missing."""
         found = super()._problems(folder, full)
         gaps = []
-        for inside in sorted((folder / _IMAGES).glob("*/")):
+        for inside in sorted(p for p in (folder / _IMAGES).glob("*") if p.is_dir()):
             names = {p.name for p in inside.glob("image_*.jpg")}
             wanted = {f"image_{i:04d}.jpg" for i in range(1, len(names) + 1)}
             gaps += [f"{inside.name}/{name}" for name in sorted(wanted - names)]
