@@ -14,6 +14,7 @@ from surefoot.data.dataset import Shift
 from surefoot.data.known.base import KnownDataset
 from surefoot.data.known.cifar import CIFAR10, CIFAR100, to_cifar_or_stl
 from surefoot.data.known.cifar_new import CIFAR10_1_V6, CIFAR10_2
+from surefoot.data.known.find import locate
 from surefoot.data.known.pickled import dump_python2, load_arrays, load_object_npy
 from surefoot.data.known.stl import STL10
 from surefoot.errors import ClassMismatch, DataError, UnsafePickle
@@ -47,6 +48,13 @@ def test_torchvision_reads_the_same(known: KnownDataset, theirs: type, split: st
     assert list(ours.class_names) == peer.classes
     assert ours.require_labels().tolist() == peer.targets
     assert all(np.array_equal(pixels(ours, i), peer.data[i]) for i in range(len(peer)))
+
+
+def test_folders_that_are_called_like_its_files_are_not_taken_for_it(tmp_path: Path) -> None:
+    for name in ("meta", "train"):  # of somebody's own data
+        (tmp_path / name).mkdir()
+    assert locate(CIFAR100, tmp_path) is None
+    assert locate(CIFAR100, miniature(CIFAR100)) == miniature(CIFAR100)
 
 
 @pytest.mark.parametrize("encoding", ["latin1", "bytes"])

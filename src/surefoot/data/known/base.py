@@ -53,11 +53,11 @@ class KnownDataset(ABC):
         layout: Lines that draw the folder, for errors and `surefoot show`.
         folders: Names under a data root at which it is looked for, first match wins; the root
             itself is tried as well.
-        contains: Files or folders that every copy has, by which it is known under a root; none:
-            it cannot be told, and every folder of ``folders`` that exists is taken.
+        contains: Files and folders ("images/") that every copy has, by which it is known under a
+            root; none: it cannot be told, and every folder of ``folders`` that exists is taken.
         splits: Name -> published counts.
-        optional: Splits that a copy need not have, and files (patterns) of them: where none is
-            there, the split is not missed.
+        optional: Splits that a copy need not have, and what there is of them where it has them
+            (patterns of files and folders).
         ood: Splits that are shifted, where others of the data set are not.
         default: The split that the bare name means.
         metric: Of surefoot.metrics: "top1", "per_class", "macro_f1", "worst_group:region", "pm10".
@@ -133,7 +133,12 @@ class KnownDataset(ABC):
 
     def present(self, folder: Path) -> bool | None:
         """Is this folder such a data set, as far as a glance tells? None where none can."""
-        return all((folder / name).exists() for name in self.contains) if self.contains else None
+        if not self.contains:
+            return None
+        return all(
+            (folder / name).is_dir() if name.endswith("/") else (folder / name).is_file()
+            for name in self.contains
+        )
 
     def expected(self, folder: Path) -> Mapping[str, Expected]:
         """The counts that this copy should have: the published ones, or a miniature's own.
