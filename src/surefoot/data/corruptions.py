@@ -147,7 +147,7 @@ def _strength(kind: str, severity: int, side: int) -> float:
 
 
 def _noise(pixels: Tensor, deviation: float) -> Tensor:
-    noisy = tvf.gaussian_noise(pixels.float() / 255, sigma=deviation, clip=True)
+    noisy: Tensor = tvf.gaussian_noise(pixels.float() / 255, sigma=deviation, clip=True)
     return (noisy * 255).round().to(torch.uint8)
 
 
