@@ -21,10 +21,9 @@ from ...registry import import_optional
 from ..errors import BoardError
 from ..store.rows import ImportRecord
 from ..store.store import Store
-from .catalogue import DatasetHandler, MethodHandler
 from .fields import Rejected
 from .format import LICENCE
-from .papers import LinkHandler, PaperHandler
+from .handlers import DatasetHandler, LinkHandler, MethodHandler, PaperHandler
 from .records import Handler, relink
 from .tables import TableHandler
 
@@ -119,7 +118,7 @@ def import_file(
     kind = kind or kind_of(file) or _kind_by_content(file)
     if kind not in HANDLERS:
         raise BoardError(f"{kind!r} is no kind of archive file", expected=", ".join(HANDLERS))
-    before = store.imports.of_file(sha256, kind)
+    before = store.imports.find(sha256=sha256, kind=kind)
     if before is not None and before.complete:
         return ImportReport(before, 0, store.imports.reasons(before.id), 0.0, skipped=True)
     record = store.imports.begin(file.name, sha256, kind, licence)
