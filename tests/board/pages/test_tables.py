@@ -17,7 +17,7 @@ from surefoot.board.pages.page_context import PageContext
 from surefoot.board.pages.ranked import Cache
 from surefoot.board.pages.table import Query, make_rows, select
 from surefoot.board.pages.views import board_html
-from surefoot.board.pages.words import detail
+from surefoot.board.pages.words import detail, signed
 from surefoot.board.store.ranking import in_time
 from surefoot.board.store.results import Brief
 from surefoot.board.store.submit import submit
@@ -80,8 +80,9 @@ def test_published_and_reproduced_numbers_stand_side_by_side(context):
     items = {r["entry"].id: r for r in rows(context, "objectnet-113-top1")}
     for name in ("headline", "again"):
         check = items[RICH[name]]["check"]
-        assert (check["published"], check["reproduced"]) == ("72.1", "72.2")
-        assert (check["difference"], check["verdict"]) == ("+0.10", "matches")
+        assert (check["published"].raw, check["reproduced"].raw) == ("72.1", "72.2")
+        assert signed(check["told"].difference, 2) == "+0.10"
+        assert check["told"].verdict == "matches"
     assert items[RICH["headline"]]["check"]["href"] == f"/rows/{RICH['again']}"
     assert items[RICH["again"]]["check"]["href"] == f"/rows/{RICH['headline']}"
     assert items[RICH["again"]]["entry"].kind == "reproduced"

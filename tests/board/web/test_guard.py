@@ -135,7 +135,7 @@ def test_a_mistake_of_ours_says_nothing_of_itself(serve, monkeypatch, caplog):
     def broken(*args, **more):
         raise RuntimeError("secret /path")
 
-    monkeypatch.setattr("surefoot.board.web.api.TaskOut.of", broken)
+    monkeypatch.setattr("surefoot.board.web.shapes.TaskOut.of", broken)
     answer = serve().get("/api/tasks")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"

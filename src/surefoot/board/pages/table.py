@@ -13,7 +13,7 @@ from ..store.results import Brief, Entry, Result
 from ..store.text import fold
 from .links import links_of, web
 from .page_context import PageContext, cut
-from .words import alpha_words, signed, source_label, tidy
+from .words import alpha_words, source_label
 
 __all__ = ["PAGE", "SORTS", "Query", "Rows", "make_rows", "select"]
 
@@ -210,13 +210,6 @@ def check_of(
         for one in other.results:
             if one.id == result.reproduces_id if again else one.reproduces_id == result.id:
                 first, second = (one, result) if again else (result, one)
-                apart = verdict.difference
-                return {
-                    "published": tidy(first.raw, 40),
-                    "reproduced": tidy(second.raw, 40),
-                    "verdict": verdict.verdict,
-                    "difference": "" if apart is None else signed(apart, 2),
-                    "reason": verdict.reason,
-                    "href": context.links("rows", other.id),
-                }
+                href = context.links("rows", other.id)
+                return {"published": first, "reproduced": second, "told": verdict, "href": href}
     return None

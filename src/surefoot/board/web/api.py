@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request
 
 from ..pages.page_context import PageContext
-from ..pages.queries import board_names
 from ..pages.table import Query as TableQuery
 from ..pages.table import select
 from ..store.ranking import Standing
@@ -135,8 +134,7 @@ def boards(
     """Boards, in the order in which they came."""
     with state(request).context() as context:
         table = context.store.boards
-        names = board_names(context.store.db)
-        rows = [b for b in table.all(limit=limit, offset=offset) if b.id in names]
+        rows = [b for b in table.all(limit=limit, offset=offset) if b.id in context.names()]
         items = [_board(context, b) for b in rows]
         return shapes.PartOut(total=table.count(), offset=offset, items=items)
 
