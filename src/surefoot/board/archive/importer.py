@@ -190,7 +190,7 @@ def records(raw: io.BufferedReader) -> Iterator[Any]:
     """
     ijson = import_optional("ijson", needed_for="importing archive files")
     zipped = raw.peek(2).startswith(b"\x1f\x8b")
-    stream = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if zipped else raw  # type: ignore[arg-type]
+    stream = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if zipped else raw
     try:
         start = stream.peek(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     except _BROKEN as error:

@@ -94,9 +94,10 @@ def method_name(name: str) -> MethodName:
     """
     known = _method_names()
     if name not in known:
+        near = ", ".join(nearest(name, list(known)))
         raise BoardError(
             f"the published method {name!r} is not known",
-            expected=f"a name of method_names.yaml, such as {', '.join(nearest(name, known))}",
+            expected=f"a name of method_names.yaml, such as {near}",
         )
     return known[name]
 
