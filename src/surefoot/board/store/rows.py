@@ -1,13 +1,22 @@
-"""What results are about: tasks, data sets, papers, methods, code."""
+"""What the board holds, as frozen dataclasses: one field per column. Results: ``results.py``.
+
+Identifiers are the database's integers; ``slug`` is what pages use in addresses. Lists and
+dictionaries are JSON columns. ``deleted`` is the time of a tombstone, None for what is alive.
+Texts are as their source gave them and are **not** safe for HTML: escape them where they are
+shown.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from .types import Json
+__all__ = ["CodeLink", "Dataset", "Entity", "Hit", "ImportRecord", "Json", "Method", "Paper",
+           "Quarantined", "Revision", "Submission", "Task"]  # fmt: skip
 
-__all__ = ["CodeLink", "Dataset", "Method", "Paper", "Task"]
+Json = Mapping[str, Any]
+"""A JSON object."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,3 +127,86 @@ class CodeLink:
     id: int = 0
     import_id: int | None = None
     deleted: str | None = None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One submission in the queue; ``payload`` is what was sent, validated."""
+
+    payload: Json
+    who: str
+    status: Literal["queued", "verified", "differs", "rejected"] = "queued"
+    payload_key: str = ""
+    note: str = ""
+    entry_id: int | None = None
+    created: str = ""
+    id: int = 0
+    deleted: str | None = None
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One line of history: who changed what, when, from what to what."""
+
+    id: int
+    at: str
+    who: str
+    action: str
+    entity: str
+    entity_id: int
+    old: Json | None
+    new: Json | None
+    note: str
+
+
+@dataclass(frozen=True)
+class ImportRecord:
+    """One file that was imported, or begun: ``complete`` says which."""
+
+    id: int
+    file: str
+    sha256: str
+    kind: str
+    licence: str
+    started: str
+    finished: str | None
+    complete: bool
+    added: int
+    updated: int
+    unchanged: int
+    quarantined: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A record that could not be taken in, with the reason."""
+
+    id: int
+    import_id: int
+    json_path: str
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One search result, or what could be one.
+
+    Attributes:
+        kind: "task", "paper", "dataset", "method", "model" or "board".
+        id: Of its row; of a model the first row that it has on a board.
+        slug: Its address; of a model that of a board.
+        title: Its name.
+        excerpt: More about it.
+        score: 0: the title holds every word of the query; 1: other texts of it are needed.
+        size: Letters and digits of the title: of equal hits the shorter goes first.
+    """
+
+    kind: str
+    id: int
+    slug: str
+    title: str
+    excerpt: str
+    score: int = 0
+    size: int = 0

@@ -1,14 +1,15 @@
-"""The book of imported files and quarantined records."""
+"""What comes from outside: the queue of submissions, imported files, quarantined records."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .rows import ImportRecord, Quarantined
+from ..errors import BoardError
+from .rows import ImportRecord, Quarantined, Submission
 from .tables import Table
-from .text import canonical, now
+from .text import canonical, digest, now
 
-__all__ = ["Imports"]
+__all__ = ["Imports", "Submissions"]
 
 _KEEP = 20_000  # characters of a quarantined record
 
@@ -22,7 +23,7 @@ class Imports(Table[ImportRecord]):
 
     def begin(self, file: str, sha256: str, kind: str, licence: str) -> ImportRecord:
         """Note that an import begins; one that was cut off goes on under its old number."""
-        found = self.of_file(sha256, kind)
+        found = self.find(sha256=sha256, kind=kind)
         if found is not None:
             return found
         with self.db.transaction():
@@ -46,15 +47,6 @@ class Imports(Table[ImportRecord]):
             self.db.record("import", "import", number, None, {**counted, "complete": complete},
                            note)  # fmt: skip
         return self.by_id(number)
-
-    def of_file(self, sha256: str, kind: str) -> ImportRecord | None:
-        """The import of a file with this hash."""
-        found = self.select("WHERE sha256 = ? AND kind = ?", sha256, kind)
-        return found[0] if found else None
-
-    def every(self) -> list[ImportRecord]:
-        """Every import, oldest first."""
-        return self.select("ORDER BY id")
 
     def quarantine(self, number: int, json_path: str, reason: str, record: Any) -> None:
         """Set a record aside, with the reason."""
@@ -85,3 +77,35 @@ class Imports(Table[ImportRecord]):
             number,
         )
         return {r["reason"]: int(r["n"]) for r in rows}
+
+
+class Submissions(Table[Submission]):
+    """The queue."""
+
+    name = "submission"
+    row = Submission
+    label = "who"
+
+    def send(self, payload: dict[str, Any], who: str, entry_id: int | None = None) -> Submission:
+        """Put a validated payload into the queue.
+
+        Raises:
+            BoardError: The same was sent before.
+        """
+        key = digest(payload)
+        before = self.find(payload_key=key)
+        if before is not None:
+            raise BoardError(
+                f"the same submission is there already, number {before.id} ({before.status})",
+                fix="change what differs, or leave it",
+            )
+        return self.add(Submission(payload, who, payload_key=key, entry_id=entry_id, created=now()))
+
+    def queue(self, status: str | None = "queued") -> list[Submission]:
+        """Submissions of a status, oldest first; None: of any."""
+        rest = "WHERE deleted IS NULL AND status IS coalesce(?, status) ORDER BY id"
+        return self.select(rest, status)
+
+    def decide(self, submission_id: int, status: str, *, note: str) -> bool:
+        """Set a submission's status: "verified", "differs", "rejected" or back to "queued"."""
+        return self.update(submission_id, status=status, note=note, why=note)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal, NamedTuple, get_args
 
-from .types import ExtraData, Kind
+__all__ = ["KINDS", "Board", "Brief", "Curve", "CurvePoint", "Entry", "ExtraData", "Kind",
+           "Protocol", "Result", "Source", "read_source", "write_source"]  # fmt: skip
 
-__all__ = ["Board", "Curve", "CurvePoint", "Entry", "Protocol", "Result", "Source", "read_source",
-           "write_source"]  # fmt: skip
+Kind = Literal["published", "reproduced", "measured", "submitted"]
+ExtraData = Literal["yes", "no", "unknown"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Kinds of result, in the order in which pages name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,3 +225,42 @@ class Curve:
     created: str = ""
     id: int = 0
     deleted: str | None = None
+
+
+class Brief(NamedTuple):
+    """What ranks, filters, sorting and charts ask of a row and of one of its results.
+
+    A page shows 50 rows of 10,000: only those are read whole. Fields are as in
+    :class:`Entry` and :class:`Result`, except these:
+
+    Attributes:
+        result_id: Of the result; ``id`` is the entry's.
+        dated: As :attr:`Entry.dated`.
+        code_links: JSON text.
+        run: Of its source.
+        recipe: Of its source.
+    """
+
+    id: int
+    result_id: int
+    kind: Kind
+    model_name: str
+    backbone: str
+    setting: str
+    method_id: int | None
+    paper_id: int | None
+    paper_title: str | None
+    extra_data: ExtraData
+    toy: int
+    dated: str
+    code_links: str
+    run: str
+    recipe: str
+    raw: str
+    value: float | None
+    bound: str
+    selection: str
+    alpha: float | None
+    stderr: float | None
+    low: float | None
+    high: float | None
