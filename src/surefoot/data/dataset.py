@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClassMismatch, DataError
+from ..inventory import Note
 from .class_map import ClassMap, check_groups
 from .sequence import Images, Taken, identities
 
@@ -160,8 +161,10 @@ class Split:
         return self.labels
 
     def take(self, indices: NDArray[np.int64] | Sequence[int], *, note: str = "") -> Split:
-        """The images at ``indices``, in that order."""
+        """The images at ``indices``, in that order; a plain note says why others are left out."""
         at = np.asarray(indices, dtype=np.int64)
+        if note and not isinstance(note, Note):
+            note = Note(note, "left out", rows=len(self) - len(at))
         return replace(
             self,
             images=Taken(self.images, at),
@@ -199,7 +202,9 @@ class Split:
             n = max(n, len(present)) if every_class else n
             order = order[np.argsort(rank, kind="stable")]
         kept = np.sort(order[:n])
-        return self.take(kept, note=f"{len(kept)} of {len(self)} images, stratified, seed {seed}")
+        note = Note(f"{len(kept)} of {len(self)} images, stratified, seed {seed}", "left out",
+                    rows=len(self) - len(kept), say="a larger --limit", short="limit")  # fmt: skip
+        return self.take(kept, note=note)
 
     def manifest(self) -> Manifest:
         """Counts and hashes of names and labels, and of the images themselves."""
@@ -236,6 +241,7 @@ class Shift:
         groups: Indices (ascending) of task classes that count as one, so that the largest logit
             of a group speaks for it and its labels are its first index (ObjectNet: one class is
             several of ImageNet's). Groups share no class. None: every class is its own.
+        masked_by: By whose word ``classes`` is what it is.
 
     Example:
         >>> sf.Shift.of(task.test, task.class_names)
@@ -247,6 +253,7 @@ class Shift:
     metric: str = "top1"
     classes: tuple[int, ...] | None = None
     groups: tuple[tuple[int, ...], ...] | None = None
+    masked_by: str = ""
 
     def __repr__(self) -> str:
         classes = len(self.split.class_names if self.classes is None else self.classes)
@@ -286,6 +293,7 @@ class Shift:
         """
         labels = split.require_labels()
         names = list(task_classes)
+        by = "its class map" if class_map is not None else "its published protocol"
         masked = class_map is not None if masked is None else masked
         if class_map is None:
             foreign = [c for c in split.class_names if c not in names]
@@ -314,7 +322,9 @@ class Shift:
         taken = split.take(kept, note=note) if out else split
         ours = replace(taken, labels=translated[kept], class_names=tuple(names), domain="OOD")
         every = not masked or len(joined.present) == len(names)
-        return cls(split.name, ours, metric, None if every else joined.present, joined.groups)
+        if every:
+            return cls(split.name, ours, metric, None, joined.groups)
+        return cls(split.name, ours, metric, joined.present, joined.groups, by)
 
 
 @dataclass(frozen=True, eq=False)

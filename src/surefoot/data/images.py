@@ -8,7 +8,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -41,8 +41,12 @@ _MARKS = (
 )
 
 
-def decode(data: bytes) -> Image.Image:
+def decode(data: bytes, seen: Callable[[Image.Image], None] | None = None) -> Image.Image:
     """Encoded bytes -> RGB image, upright.
+
+    Args:
+        data: A whole file.
+        seen: Shown the image as it is stored, before it is brought to eight bits of RGB.
 
     Raises:
         OSError: Empty, truncated, or no image (see :func:`reason`).
@@ -51,6 +55,8 @@ def decode(data: bytes) -> Image.Image:
         raise OSError("the file is empty")
     image = opened(data)
     image.load()
+    if seen is not None:
+        seen(image)
     return to_rgb(image)
 
 

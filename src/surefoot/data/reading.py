@@ -42,7 +42,7 @@ class SplitReader:
         self._bad: dict[str, tuple[str, list[tuple[str, str]]]] = {}
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> Iterator[SplitReader]:
         """Inside, splits are read; at its end their images are looked at, all of them.
 
         What costs nothing comes first: a class that does not exist ends it before any image is
@@ -53,7 +53,7 @@ class SplitReader:
                 split.
         """
         try:
-            yield
+            yield self
         except BadImages as error:  # of a set that cannot be read without the missing files
             if not self._bad:
                 raise

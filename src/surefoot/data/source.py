@@ -15,11 +15,12 @@ from .builtin import HOME, PICTOGRAM_NOTE, pictograms_split, shifted_domains
 from .class_map import ClassMap
 from .dataset import Domain, Shift, Split, Use
 from .folder import LAYOUT, from_folder
-from .grouping import ROLES, relabelled
+from .grouping import relabelled, role_of
 from .huggingface import from_hf, saved_by_hf
 from .known.find import KnownSpec, as_known, known_names, read_known
 from .known.targets import known_shift
-from .table import TABLE, from_table
+from .table import from_table
+from .table_file import TABLE
 from .webdataset import from_webdataset
 
 __all__ = ["ACCEPTED", "Brought", "Kind", "Source", "Spec", "read_split"]
@@ -35,7 +36,9 @@ ACCEPTED = (
     "    - a published data set (`surefoot ls datasets`): NAME, NAME:SPLIT, NAME@DIR, below "
     "--data-root or SUREFOOT_DATA"
 )
-_TABLE = re.compile(r"^(?P<place>.+\.(?:csv|parquet))(?::(?P<part>[^:/\\]+=.+))?$", re.IGNORECASE)
+_TABLE = re.compile(
+    r"^(?P<place>.+\.(?:csv|tsv|parquet))(?::(?P<part>[^:/\\]+=.+))?$", re.IGNORECASE
+)
 _HF = re.compile(r"^(?P<place>.+?)(?::(?P<part>[\w.\[\]%+:-]+))?$")
 _BUILT_IN = re.compile(r"^pictograms(?::(?P<place>[^:]*)(?::(?P<part>[^:]*))?)?$")
 
@@ -249,7 +252,7 @@ def read_split(
 def _short(place: str) -> str:
     """The last part of a path without its extension; photos/train is a set of photos."""
     path = Path(place.split(":")[0])
-    if path.stem.lower() in ROLES:
+    if role_of(path.stem):
         path = path.absolute().parent
     return path.stem or "task"
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..inventory import Note
 from .dataset import Split, Task, Use
 
 __all__ = ["cut", "few_shot"]
@@ -62,9 +63,13 @@ def cut(
     how = f"stratified, {fraction:.4g} of each class, seed {seed}{whole}"
     counts = f"{int(off.sum())} of {len(split)} images"
     rest = split.take(
-        np.flatnonzero(~off), note=f"{counts} were cut off {split.name} as {name} ({how})"
-    )
-    part = split.take(np.flatnonzero(off), note=f"{counts} of {where} cut off {split.name} ({how})")
+        np.flatnonzero(~off),
+        note=Note(f"{counts} were cut off {split.name} as {name} ({how})", "left out",
+                  rows=int(off.sum()), short=f"{int(off.sum()):,} cut off as {name}"),
+    )  # fmt: skip
+    told = Note(f"{counts} of {where} cut off {split.name} ({how})",
+                short=f"{fraction:.4g} of each class of {split.name}, seed {seed}")  # fmt: skip
+    part = replace(split.take(np.flatnonzero(off)), notes=(told,))
     return rest, replace(part, name=name, use=use)
 
 

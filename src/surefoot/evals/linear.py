@@ -19,16 +19,18 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ..data.dataset import Task
+from ..data.dataset import Split, Task
 from ..errors import DataError
 from ..features import extract
+from ..inventory import Note
 from ..metrics import log_softmax
 from ..models.heads import Head
 from ..models.model import Model
 from ..threads import cores
 from .logistic import Logistic
 
-__all__ = ["C_PATH", "LinearFit", "fit_linear", "head_inputs", "linear", "linear_head", "unseen"]
+__all__ = ["C_PATH", "LinearFit", "fit_linear", "head_inputs", "linear", "linear_head",
+           "require_classes", "unseen"]  # fmt: skip
 
 Floats = NDArray[np.float32]
 
@@ -164,6 +166,23 @@ def _validate(
         right += int((logits.argmax(axis=1) == y).sum())
         loss -= float(log_softmax(logits)[np.arange(len(y)), y].sum())
     return right / len(labels), loss / len(labels)
+
+
+def require_classes(train: Split) -> None:
+    """Raise where a probe cannot be fitted: fewer than two classes have an image.
+
+    Raises:
+        DataError: There are no labels, or of one class only.
+    """
+    there = set(train.require_labels().tolist())
+    if len(there) > 1:
+        return
+    limits = [n.say for n in map(Note.of, train.notes) if n.short == "limit"]
+    raise DataError(
+        f"the training set has images of one class only, {train.class_names[there.pop()]}",
+        expected="training images of two classes or more",
+        fix=" or ".join([*limits, "add images of other classes"]),
+    )
 
 
 def _check(

@@ -9,7 +9,14 @@ import numpy as np
 
 from ..context import RunContext, pick_device
 from ..data.dataset import Task
-from ..evals.linear import LinearFit, fit_linear, head_inputs, linear_head, unseen
+from ..evals.linear import (
+    LinearFit,
+    fit_linear,
+    head_inputs,
+    linear_head,
+    require_classes,
+    unseen,
+)
 from ..features import extract
 from ..models.model import Model
 from ..weights.weights import Weights
@@ -51,6 +58,11 @@ class LinearProbe(Method):
     c_path: tuple[float, ...] = logspace(-7, 2, 50)
     max_iter: int = 1000
     patience: int | None = None
+
+    def check(self, start: Model, task: Task) -> None:
+        """Training images of two classes or more; labels in ID validation."""
+        task.val.require_labels()
+        require_classes(task.train)
 
     def fit(
         self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None

@@ -46,6 +46,7 @@ def miniature(recipe: Recipe, root: str | Path) -> Recipe:
     few = plain["data"].get("few_shot")
     plain["data"] |= {
         "root": str(root), "templates": "single", "val_fraction": 0.5, "repeats": None,
+        "chosen_on_test": True,  # generated pictures repeat
         "few_shot": None if few is None else 1,
         "limit_train": None if few is not None or _probes(recipe) else _IMAGES,
     }  # fmt: skip

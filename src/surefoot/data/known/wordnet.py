@@ -14,7 +14,8 @@ from pathlib import Path
 from ...errors import DataError
 from ...registry import import_optional
 
-__all__ = ["imagenet_index", "imagenet_names", "imagenet_wnids", "subset_wnids", "synset_lemmas"]
+__all__ = ["imagenet_index", "imagenet_names", "imagenet_wnids", "lemmas",
+           "subset_wnids", "synset_lemmas"]  # fmt: skip
 
 
 def _timm_lines(name: str) -> list[str] | None:
@@ -90,8 +91,7 @@ def synset_lemmas() -> Mapping[str, str]:
     Raises:
         DataError: This version of timm has no such list.
     """
-    rows = (row.split("\t", 1) for row in _timm_lines("imagenet_synset_to_lemma.txt") or ())
-    table = {row[0]: row[1] for row in rows if len(row) == 2}
+    table = lemmas()
     missing = [w for w in imagenet_wnids() if w not in table]
     if missing:
         raise DataError(
@@ -100,6 +100,13 @@ def synset_lemmas() -> Mapping[str, str]:
             fix="install a released version of timm",
         )
     return {w: table[w] for w in imagenet_wnids()}
+
+
+@lru_cache(maxsize=1)
+def lemmas() -> Mapping[str, str]:
+    """WordNet id -> its words, of every noun that timm lists; {} where it lists none."""
+    rows = (row.split("\t", 1) for row in _timm_lines("imagenet_synset_to_lemma.txt") or ())
+    return {row[0]: row[1] for row in rows if len(row) == 2}
 
 
 @lru_cache(maxsize=4)
