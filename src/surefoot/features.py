@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from . import processes
 from .cache import cache_folder, used, wrote
+from .context import InParts
 from .data.dataset import Split
 from .data.loading import make_loader
 from .errors import DataError, ModelError
@@ -221,7 +222,7 @@ class _Plan:
 
     def blocks(self, function: Callable[[Tensor], Features]) -> Iterator[Features]:
         """Whole blocks, in order, in every process."""
-        loader = iter(self.loader)
+        loader, function = iter(self.loader), InParts(function, np.concatenate)
         for (at, stop), rows in zip(self.ends, self.mine, strict=True):
             own = np.empty((0, self.width), dtype=np.float32)
             if len(rows):

@@ -21,7 +21,17 @@ from ..drawing import stylesheet
 from ..records import write_atomic
 from ..runs import Study
 from .charts import difference_bar
-from .details import choices, command, environment, examples, facts_strip, metrics, notes, recipes
+from .details import (
+    choices,
+    command,
+    environment,
+    examples,
+    facts_strip,
+    inventory,
+    metrics,
+    notes,
+    recipes,
+)
 from .figures import (
     alpha_figures,
     off_the_plane,
@@ -117,6 +127,7 @@ def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
         recipes=recipes(view),
         environment=environment(view),
         notes=notes(view),
+        inventory=inventory(view),
         command=command(view),
         metrics=metrics(view),
         links=links,
