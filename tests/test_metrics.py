@@ -254,7 +254,7 @@ def test_pm_k_against_the_papers_words(seed: int, k: int) -> None:
         accepted=np.array(accepted),
     )
     value, count = slow_pm(p, k)
-    got = score(replace(p, cluster="anchor"), f"pm{k}", samples=20)
+    got = score(replace(p, unit="anchor"), f"pm{k}", samples=20)
     assert got.value == pytest.approx(value)
     assert (got.n, got.interval, got.cluster_low) == (count, "clopper-pearson", None)
     assert get_metric("pm0")(p) >= get_metric("pm10")(p)
@@ -280,7 +280,7 @@ def test_pm_k_over_videos_that_hold_several_anchors() -> None:
         offset=np.zeros(6, dtype=int),
         video=np.array([1, 1, 2, 2, 3, 3]),
     )
-    got = score(replace(p, cluster="video"), "pm0", samples=200)
+    got = score(replace(p, unit="video"), "pm0", samples=200)
     assert got.value == 0.5
     assert got.cluster_low is not None
     assert got.cluster_low <= got.low

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from torch import Tensor
+from torch import Tensor, nn
 
 from .errors import TrainingError
 from .threads import MOST, cores
@@ -26,6 +26,7 @@ __all__ = [
     "Precision",
     "RunContext",
     "cap_threads",
+    "convolutional",
     "halved",
     "jsonl_log",
     "pick_device",
@@ -122,7 +123,8 @@ class RunContext:
         compile: Compile what trains (torch.compile): a minute or so at the start, then faster
             steps. "auto" does nothing: whether it pays depends on the length of the run.
         compile_backend: Of torch.compile.
-        channels_last: Memory layout of images and convolutions; "auto": on CUDA devices.
+        channels_last: Memory layout of images and convolutions; "auto": on CUDA devices, and for
+            networks of convolutions on a CPU.
         shard: Cut weights and optimiser state up over the processes (FSDP); "auto": where the
             launcher asks for it (``accelerate launch --use_fsdp``).
         validate: Ask ID validation after every epoch, for the log; nothing is chosen there.
@@ -151,10 +153,10 @@ class RunContext:
     stage: str = ""
     memo: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def channels_last_on(self, accelerator: Accelerator) -> bool:
+    def channels_last_on(self, device: torch.device, network: nn.Module) -> bool:
         """Whether convolutions get their images channel by channel or pixel by pixel (True)."""
         if self.channels_last == "auto":
-            return bool(accelerator.device.type == "cuda")
+            return device.type == "cuda" or (device.type == "cpu" and convolutional(network))
         return self.channels_last
 
     def shards(self) -> bool:
@@ -196,6 +198,15 @@ class RunContext:
         if accelerator.num_processes == 1 and device.type != "cpu":
             accelerator.state.device = device
         return accelerator
+
+
+def convolutional(network: nn.Module) -> bool:
+    """Is it built of convolutions? A transformer has one, which cuts its patches."""
+    return sum(isinstance(layer, nn.Conv2d) for layer in network.modules()) > _PATCHES
+
+
+_PATCHES = 3
+"""Convolutions that a transformer may have: one, or a short stem (LeViT's is longer)."""
 
 
 def _mixed_precision(precision: Precision, device: torch.device) -> str:

@@ -48,7 +48,7 @@ def test_predict_equals_one_image_at_a_time(model: Model, task: Task) -> None:
     )
     assert found.ids[1] == "two/1.png"
     assert found.labels.tolist() == shift.split.require_labels().tolist()
-    assert found.cluster == "set"
+    assert found.unit == "set"
     assert set(found.top1().tolist()) <= {0, 1}
 
 
@@ -108,7 +108,7 @@ def test_score_of_top1_is_exact_and_has_a_cluster_interval(model: Model, task: T
     assert (s.low, s.high, s.interval) == (exact.low, exact.high, "clopper-pearson")
     around = cluster_bootstrap(p.correct(), p.metadata["set"])
     assert (s.cluster_low, s.cluster_high) == (around.low, around.high)
-    assert score(replace(p, cluster=None)).cluster_low is None
+    assert score(replace(p, unit=None)).cluster_low is None
     assert (s.split, s.domain, s.version, s.synthetic) == ("test", "ID", "1", False)
 
 

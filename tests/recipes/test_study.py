@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from surefoot.data.dataset import Task
+from surefoot.data.loading import images_at_once
 from surefoot.errors import AlphaError, RunError
 from surefoot.evals.predict import predict
 from surefoot.evals.zero_shot import pretrained_end
@@ -165,6 +166,31 @@ def test_a_killed_study_goes_on_where_it_stopped(
     log = (again.runs[1].path / "log.jsonl").read_text().splitlines()
     notes = [json.loads(line).get("note") for line in log]
     assert "resumed after epoch 2 of 2" in notes
+
+
+def test_a_resumed_run_looks_at_as_many_images_at_once_as_it_began_with(
+    clip: Model, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default that depends on the device, and logits repeat only in equal batches."""
+    monkeypatch.setattr(job_module, "sweep", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(recipe(), tmp_path, task=task, start=clip)
+    monkeypatch.undo()
+    begun = Run.open(tmp_path)
+    size = clip.spec.transform.size
+    assert begun.facts["eval_batch_size"] == images_at_once(size, "cpu")
+    begun.write_json("run.json", {**begun.facts, "eval_batch_size": 7})
+    asked: list[int] = []
+    real = job_module.sweep
+
+    def seen(*arguments: Any, **options: Any) -> Any:
+        asked.append(options["batch_size"])
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(job_module, "sweep", seen)
+    run_recipe(recipe(), tmp_path, task=task, start=clip, resume=True)
+    assert asked == [7]
+    assert Run.open(tmp_path).facts["eval_batch_size"] == 7
 
 
 def _killed(*arguments: Any, **options: Any) -> None:

@@ -177,7 +177,7 @@ def _predict(plan: Plan, split: tuple[str, str], accuracy: float, seed: int) -> 
         ids,
         names,
         metadata={"set": sets},
-        cluster="set",
+        unit="set",
         version="1.0",
         synthetic=name in plan.synthetic,
     )

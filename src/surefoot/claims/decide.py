@@ -107,10 +107,8 @@ def _difference(a: Predictions, b: Predictions) -> NDArray[np.float64]:
 
 def _clusters(predictions: Predictions) -> NDArray[Any] | None:
     """Labels of what hangs together, unless everything does."""
-    if predictions.cluster is None:
-        return None
-    labels = predictions.metadata[predictions.cluster]
-    return labels if len(np.unique(labels)) > 1 else None
+    labels = predictions.units() if predictions.unit else None
+    return labels if labels is not None and len(np.unique(labels)) > 1 else None
 
 
 def decide(

@@ -112,9 +112,10 @@ def _on_disk(name: str) -> bool:
 
 def _record(name: str) -> str:
     """What the weights of a model want, a line for each fact, and where it was read."""
-    from ..recipes.ends import resolve_model
+    from ..recipes.members import resolve_model
+    from .common import say
 
-    spec = resolve_model(name).spec
+    spec = resolve_model(name, say=say).spec
     if spec.record is None:
         return "\n".join((spec.name, *spec.notes, "no record of what the weights want"))
     return "\n".join(spec.record.lines())

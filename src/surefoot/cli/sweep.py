@@ -61,11 +61,11 @@ def sweep_command(
     replaced: classes are matched by name, and a class that END's head does not know is refused.
     """
     from ..context import RunContext
-    from ..recipes.ends import resolve_model
     from ..recipes.inventory import head_of
+    from ..recipes.members import resolve_model
     from ..recipes.sweep import sweep_models
 
-    first, last = resolve_model(start), resolve_model(end)
+    first, last = (resolve_model(name, say=say) for name in (start, end))
     task = task_of_options(options, last.head, first.head)
     text = None if last.head is None or first.head is None else ()
     found = told(options, task, first, last, head=head_of(last, task), prompts=text)

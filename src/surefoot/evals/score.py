@@ -30,7 +30,7 @@ def score(
     """One number with its interval; pure, so it can be had again from stored predictions.
 
     Clopper-Pearson for proportions (top-1, top-5, pm_k), the percentile bootstrap for everything
-    else; where the predictions name a cluster column, also an interval resampled over clusters.
+    else; where the predictions name a unit, also an interval resampled over units.
 
     Args:
         predictions: Of one split.
@@ -129,9 +129,10 @@ def _cluster_interval(
     samples: int,
     seed: int,
 ) -> Interval:
-    if predictions.cluster is None or predictions.cluster not in predictions.metadata:
+    labels = predictions.units() if predictions.unit else None
+    if labels is None:
         return Interval.none()
-    clusters = np.asarray(predictions.metadata[predictions.cluster]).astype(str)
+    clusters = np.asarray(labels).astype(str)
     clusters = clusters[columns["row"]] if "row" in columns else clusters
     codes, counts = np.unique(clusters, return_inverse=True, return_counts=True)[1:]
     if "row" in columns and (counts == 1).all():

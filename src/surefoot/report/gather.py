@@ -89,7 +89,7 @@ def _splits(study: Study, rows: Rows) -> tuple[SplitView, ...]:
         metric = next(m for m in wanted if m in there)
         own = [s for s in seen[name] if s.metric == metric] or seen[name]
         domain, n = own[0].domain, max(s.n for s in own)
-        cluster = facts.get("cluster") or own[0].extra.get("cluster")
+        cluster = facts.get("unit") or facts.get("cluster") or own[0].extra.get("cluster")
         made = any(s.synthetic for s in own)
         out.append(SplitView(name, domain, n, own[0].metric, made, cluster, own[0].version))
     return tuple(sorted(out, key=lambda s: s.domain == "OOD"))

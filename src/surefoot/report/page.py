@@ -21,6 +21,7 @@ from ..drawing import stylesheet
 from ..records import write_atomic
 from ..runs import Study
 from .charts import difference_bar
+from .decision import UNDECIDED, decided
 from .details import (
     choices,
     command,
@@ -44,6 +45,7 @@ from .names import signed
 from .paired import Difference, Pairing
 from .run_figures import log_figures, seed_figures
 from .table import build_table
+from .weighed import weighed
 
 __all__ = ["BoardLink", "page", "page_policy", "render"]
 
@@ -96,6 +98,7 @@ def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
     pairing = Pairing(view)
     told = findings(view, pairing)
     table = build_table(view, pairing)
+    decision = decided(study, view, told.caveats)
     planes, logs = plane_figures(view), log_figures(view)
     style = stylesheet() + (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     script = shared_script() + (_TEMPLATES / "script.js").read_text(encoding="utf-8")
@@ -119,6 +122,9 @@ def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
         shifts=shift_figures(view),
         table=table,
         choices=choices(view),
+        decision=decision,
+        weighed=weighed(decision),
+        undecided=UNDECIDED,
         seeds=seed_figures(view),
         examples=examples(study),
         example_rule=study.facts.get("examples_rule"),

@@ -179,10 +179,10 @@ def _find(run: Run, split: str, alpha: float | None) -> Predictions | None:
 
 def _reduce(p: Predictions) -> _Results:
     """Keep only what tests need; logits of many classes are large."""
-    labels = p.metadata.get(p.cluster) if p.cluster else None
+    labels = p.units() if p.unit else None
     clusters = None if labels is None else np.asarray(labels).astype(np.str_)
     right, names = p.correct().astype(np.float64), np.array(p.class_names, dtype=np.str_)
-    return _Results(p.ids, right, clusters, p.cluster, p.identities, names[p.labels])
+    return _Results(p.ids, right, clusters, p.unit, p.identities, names[p.labels])
 
 
 def _seeds(a: Entry, b: Entry, column: str) -> tuple[float, ...]:

@@ -164,6 +164,20 @@ def test_flowers_of_two_versions_are_refused(tmp_path: Path) -> None:
     assert "no MATLAB file" in said(FLOWERS102.inspect(folder, False))
 
 
+def test_patches_of_one_slide_are_a_unit(tmp_path: Path) -> None:
+    folder = copy(PCAM, tmp_path)
+    split = PCAM.read(folder, "test")
+    assert split.unit == "wsi"
+    assert split.metadata["wsi"].tolist() == ["camelyon16_test_000"] * 2 + [
+        "camelyon16_test_001"] * 2  # fmt: skip
+    table = folder / "camelyonpatch_level_2_split_test_meta.csv"
+    table.write_text("index,wsi\n0,a\n")
+    with pytest.raises(DataError, match="1 rows for 4 images"):
+        PCAM.read(folder, "test")
+    table.unlink()
+    assert PCAM.read(folder, "test").unit is None
+
+
 def test_a_compressed_and_a_cut_off_pcam_are_told_apart(tmp_path: Path) -> None:
     folder = copy(PCAM, tmp_path)
     file = folder / "camelyonpatch_level_2_split_test_x.h5"

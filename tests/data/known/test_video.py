@@ -179,3 +179,13 @@ def test_metadata_that_do_not_belong_together_are_refused(tmp_path: Path) -> Non
     table.write_text("\n".join(table.read_text().splitlines()[:1]))
     with pytest.raises(DataError, match="has no class for the anchor"):
         known_dataset("ytbb-robust").read(other, "test")
+
+
+def test_the_video_is_the_unit() -> None:
+    """A video may have several anchors; YTBB puts the anchor's time behind the video's name."""
+    vid = shift("imagenet-vid-robust").split
+    assert vid.unit == "video"
+    assert vid.metadata["video"][0] == vid.images.id(0).rpartition("/")[0]
+    ytbb = shift("ytbb-robust").split
+    who = dict(zip(ytbb.metadata["anchor"].tolist(), ytbb.metadata["video"].tolist(), strict=True))
+    assert who["aVid_one-Q_1000/frame-50.jpg"] == "aVid_one-Q"

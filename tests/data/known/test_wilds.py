@@ -230,3 +230,21 @@ def test_id_splits_of_fmow_are_scored_by_accuracy() -> None:
     worst = "worst_group:region!Other"
     assert scored == {"train": "top1", "id_val": "top1", "id_test": "top1", "val": worst,
                       "test": worst}  # fmt: skip
+
+
+def test_places_and_traps_are_units(tmp_path: Path) -> None:
+    split = FMOW.read(miniature(FMOW), "test")
+    assert split.unit == "place"
+    kept = split.metadata["place"][0].split("/")
+    name = split.class_names[split.require_labels()[0]]
+    assert (kept[:2], kept[2].rpartition("_")[0]) == (["test", name], name)
+    assert IWILDCAM.read(miniature(IWILDCAM), "test").unit == "location"
+    folder = copy(FMOW, tmp_path)  # as a copy of which img_path was dropped
+    rows = list(csv.DictReader((folder / "rgb_metadata.csv").read_text().splitlines()))
+    left = [c for c in rows[0] if c != "img_path"]
+    with open(folder / "rgb_metadata.csv", "w", newline="") as opened:
+        writer = csv.DictWriter(opened, left, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    without = FMOW.read(folder, "test")
+    assert (without.unit, set(without.metadata)) == (None, {"region", "year"})

@@ -43,7 +43,7 @@ def _read_coco(folder: Path, split: str) -> Split:
         captions=[text for _, text in sentences],
     )
     return split_of(
-        COCO_CAPTIONS, folder, split, listing, domain="ID", cluster="image_id", version="COCO 2017",
+        COCO_CAPTIONS, folder, split, listing, domain="ID", unit="image_id", version="COCO 2017",
         notes=note,
     )  # fmt: skip
 

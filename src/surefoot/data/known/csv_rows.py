@@ -16,8 +16,15 @@ from .parts import AGAIN
 __all__ = ["integers", "read_columns"]
 
 
-def read_columns(file: Path, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+def read_columns(
+    file: Path, columns: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, NDArray[Any]]:
     """Columns (n,) of a CSV table as text, "" where a cell is empty.
+
+    Args:
+        file: The table.
+        columns: All of them have to be there.
+        optional: These are read where they are there.
 
     Raises:
         DataError: The table is missing, cannot be read, or lacks a column.
@@ -35,7 +42,8 @@ def read_columns(file: Path, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
         table = pyarrow.csv.read_csv(
             file,
             convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
+                column_types=dict.fromkeys((*columns, *optional), pa.string()),
+                strings_can_be_null=False,
             ),
         )
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -49,7 +57,8 @@ def read_columns(file: Path, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
             expected=f"the columns {', '.join(columns)}",
             fix=AGAIN,
         )
-    return {c: np.array(table[c].to_pylist(), dtype=object) for c in columns}
+    there = (*columns, *(c for c in optional if c in table.column_names))
+    return {c: np.array(table[c].to_pylist(), dtype=object) for c in there}
 
 
 def integers(values: NDArray[Any], column: str, file: Path) -> NDArray[np.int64]:

@@ -43,6 +43,7 @@ class _Rows(NamedTuple):
     labels: NDArray[np.int64]
     year: NDArray[np.int64]
     region: NDArray[Any]
+    place: NDArray[Any] | None
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +55,7 @@ def categories() -> tuple[str, ...]:
 
 def _rows(folder: Path) -> _Rows:
     file = folder / "rgb_metadata.csv"
-    columns = read_columns(file, _COLUMNS)
+    columns = read_columns(file, _COLUMNS, optional=("img_path",))
     position = {name: i for i, name in enumerate(categories())}
     labels = np.array([position.get(c, -1) for c in columns["category"]], dtype=np.int64)
     if (labels < 0).any():
@@ -65,7 +66,8 @@ def _rows(folder: Path) -> _Rows:
             fix=AGAIN,
         )
     return _Rows(columns["split"], labels, _years(columns["timestamp"], file),
-                 _regions(columns["country_code"], folder))  # fmt: skip
+                 _regions(columns["country_code"], folder),
+                 _places(columns.get("img_path")))  # fmt: skip
 
 
 def _years(timestamps: NDArray[Any], file: Path) -> NDArray[np.int64]:
@@ -88,6 +90,16 @@ def _regions(countries: NDArray[Any], folder: Path) -> NDArray[Any]:
     return np.array([region.get(c) or "Other" for c in countries.tolist()], dtype=np.str_)
 
 
+def _places(paths: NDArray[Any] | None) -> NDArray[Any] | None:
+    """Where each image was taken: FMoW's folder, train/airport/airport_0, of its several views.
+
+    None where the copy does not say.
+    """
+    if paths is None or not all(paths):
+        return None
+    return np.array([p.rpartition("/")[0] for p in paths.tolist()], dtype=np.str_)
+
+
 def _chosen(rows: _Rows, split: str) -> NDArray[np.int64]:
     """Numbers of the images of an official split: until 2012, 2013 to 2015, from 2016 on."""
     period = {"val": (rows.year >= 2013) & (rows.year < 2016), "test": rows.year >= 2016}
@@ -105,15 +117,18 @@ def _made(known: KnownDataset, folder: Path, split: str, region: str, official: 
     domain: Domain = (
         "OOD" if official in ("val", "test") or region not in ("", "Americas") else "ID"
     )
+    columns = {"region": rows.region[at], "year": rows.year[at]}
+    if rows.place is not None:
+        columns["place"] = rows.place[at]
     listing = Listing(
         [f"images/rgb_img_{i}.png" for i in at.tolist()],
         rows.labels[at],
         categories(),
-        {"region": rows.region[at], "year": rows.year[at]},
+        columns,
     )
-    return split_of(
-        known, folder, split, listing, domain=domain, version="fmow_v1.1", notes=known.notes
-    )
+    unit = "place" if "place" in columns else None
+    return split_of(known, folder, split, listing, domain=domain, unit=unit, version="fmow_v1.1",
+                    notes=known.notes)  # fmt: skip
 
 
 def _read(folder: Path, split: str) -> Split:
@@ -157,10 +172,11 @@ def _miniature(known: KnownDataset, folder: Path, seed: int) -> None:
         ]
     plan += [("seq", 2015, 0, "Asia"), ("train", 2014, 1, "Asia")]  # in no official split
     order = rng.permutation(len(plan))
-    lines = ["split,category,country_code,timestamp"]
+    lines = ["split,img_path,category,country_code,timestamp"]
     for number, (part, year, y, region) in enumerate(plan[i] for i in order):
-        code = _COUNTRIES.get(region, "XXX")
-        lines.append(f"{part},{categories()[y]},{code},{year}-08-05T10:03:01Z")
+        code, name = _COUNTRIES.get(region, "XXX"), categories()[y]
+        path = f"{part}/{name}/{name}_{number // 2}/{name}_{number // 2}_{number}_rgb.jpg"
+        lines.append(f"{part},{path},{name},{code},{year}-08-05T10:03:01Z")
         if part != "seq":
             write_picture(folder / f"images/rgb_img_{number}.png", y, number, seed=seed)
     write_atomic(folder / "rgb_metadata.csv", "\n".join(lines) + "\n")
@@ -176,7 +192,7 @@ def _miniature(known: KnownDataset, folder: Path, seed: int) -> None:
 
 _LAYOUT = (
     "fmow_v1.1/",
-    "  rgb_metadata.csv           split, category, country_code, timestamp, ...",
+    "  rgb_metadata.csv           split, img_path, category, country_code, timestamp, ...",
     "  country_code_mapping.csv   alpha-3, region, ...",
     "  images/rgb_img_<row>.png   row of rgb_metadata.csv, from 0",
 )

@@ -37,7 +37,7 @@ class Frame:
 def frames_split(
     known: KnownDataset, root: Path, frames: Sequence[Frame], class_names: Sequence[str]
 ) -> Split:
-    """A split with the metadata that pm_k needs: anchor, offset, accepted (joined by "|").
+    """A split with what pm_k needs, anchor, offset and accepted (joined by "|"), and the video.
 
     Args:
         known: The data set.
@@ -65,14 +65,25 @@ def frames_split(
         domain=known.domain,
         use="test",
         metadata={
+            "video": np.array([_video(f.anchor) for f in frames], dtype=np.str_),
             "anchor": np.array([f.anchor for f in frames], dtype=np.str_),
             "offset": np.array([f.offset for f in frames], dtype=np.int64),
             "accepted": np.array(["|".join(f.accepted) for f in frames], dtype=np.str_),
         },
-        cluster="anchor",
+        unit="video",
         licence=known.licence,
         source=str(root),
     )
+
+
+def _video(anchor: str) -> str:
+    """The video of an anchor: its folder, without the time that YTBB puts behind the video's id.
+
+    VIDEO/NUMBER.JPEG of ImageNet-Vid, VIDEO_MILLISECONDS/frame-N.jpg of YTBB, where a video may
+    have several anchors.
+    """
+    folder, _, frame = anchor.rpartition("/")
+    return folder.rpartition("_")[0] if frame.startswith("frame-") else folder
 
 
 def frames_map(

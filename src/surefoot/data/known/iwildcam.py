@@ -60,7 +60,7 @@ def _read(folder: Path, split: str) -> Split:
         split,
         listing,
         domain="ID" if split in _IN_DOMAIN else "OOD",
-        cluster="location",
+        unit="location",
         version="iwildcam_v2.0",
         notes=IWILDCAM.notes,
     )

@@ -77,7 +77,7 @@ def split_of(
     listing: Listing,
     *,
     domain: Domain,
-    cluster: str | None = None,
+    unit: str | None = None,
     version: str = "unversioned",
     notes: tuple[str, ...] = (),
 ) -> Split:
@@ -101,7 +101,7 @@ def split_of(
         use=use_of(split),
         captions=listing.captions,
         metadata=listing.metadata,
-        cluster=cluster,
+        unit=unit,
         version=version,
         licence=known.licence,
         source=str(folder),

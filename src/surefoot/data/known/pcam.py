@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
+from ...records import write_atomic
 from ...registry import import_optional
 from ..dataset import Split
 from .arrays import H5Images
 from .base import Expected, KnownDataset, Problem, mark_miniature
+from .csv_rows import read_columns
 from .miniatures import stack
 from .parts import AGAIN, inspect_splits, unknown_split, use_of
 
@@ -18,7 +20,7 @@ __all__ = ["PCAM"]
 
 _CLASSES = ("normal", "tumor")
 _PROMPTS = ("lymph node", "lymph node containing metastatic tumor tissue")
-_STEM = "camelyonpatch_level_2_split_{}_{}.h5"
+_STEM = "camelyonpatch_level_2_split_{}_{}.{}"
 _NAMES = {"train": "train", "val": "valid", "test": "test"}
 
 
@@ -31,10 +33,13 @@ def _read(folder: Path, split: str) -> Split:
         raise DataError(
             f"{folder}: {len(images):,} images and {len(labels):,} labels of {split}", fix=AGAIN
         )
+    slides = _slides(_file(folder, split, "meta", "csv"), len(labels))
     return Split(
         name=f"pcam:{split}",
         images=images,
         labels=labels,
+        metadata={} if slides is None else {"wsi": slides},
+        unit=None if slides is None else "wsi",
         class_names=_CLASSES,
         domain="ID",
         use=use_of(split),
@@ -43,8 +48,20 @@ def _read(folder: Path, split: str) -> Split:
     )
 
 
-def _file(folder: Path, split: str, part: str) -> Path:
-    file = folder / _STEM.format(_NAMES[split], part)
+def _slides(file: Path, n: int) -> np.ndarray[tuple[int], np.dtype[np.str_]] | None:
+    """The slide that each patch was cut from, (n,); None where the copy has no such table."""
+    if not file.is_file():
+        return None
+    slides = read_columns(file, (), optional=("wsi",)).get("wsi")
+    if slides is None:
+        return None
+    if len(slides) != n:
+        raise DataError(f"{file} has {len(slides):,} rows for {n:,} images", fix=AGAIN)
+    return slides.astype(np.str_)
+
+
+def _file(folder: Path, split: str, part: str, ending: str = "h5") -> Path:
+    file = folder / _STEM.format(_NAMES[split], part, ending)
     packed = file.with_name(file.name + ".gz")
     if not file.is_file() and packed.is_file():
         raise DataError(f"{packed} is still compressed", fix=f"gunzip {packed}")
@@ -80,6 +97,8 @@ def _miniature(folder: Path, seed: int) -> None:
             opened["x"] = stack(labels, seed=seed, side=96)
         with h5py.File(_file(folder, split, "y"), "w") as opened:
             opened["y"] = labels.astype(np.uint8).reshape(-1, 1, 1, 1)
+        rows = [f"{i},camelyon16_{split}_{i // 2:03d}" for i in range(n)]
+        write_atomic(_file(folder, split, "meta", "csv"), "\n".join(["index,wsi", *rows]) + "\n")
         counts[split] = Expected(n, 2, source="miniature")
     mark_miniature(folder, "pcam", counts, seed)
 
@@ -99,6 +118,7 @@ PCAM: KnownDataset = KnownDataset(
         "pcam/",
         "  camelyonpatch_level_2_split_{train,valid,test}_x.h5   x (n, 96, 96, 3)",
         "  camelyonpatch_level_2_split_{train,valid,test}_y.h5   y (n, 1, 1, 1)",
+        "  camelyonpatch_level_2_split_{train,valid,test}_meta.csv   wsi, if there: whose patch",
     ),
     folders=("pcam", "patchcamelyon", "PCam"),
     splits={
