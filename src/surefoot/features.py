@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from . import processes
 from .cache import cache_folder, used, wrote
-from .context import convolutional
+from .context import InParts, convolutional
 from .data.dataset import Split
 from .data.loading import images_at_once, make_loader
 from .errors import DataError, ModelError
@@ -229,7 +229,7 @@ class _Plan:
 
     def blocks(self, function: Callable[[Tensor], Features]) -> Iterator[Features]:
         """Whole blocks, in order, in every process."""
-        loader = iter(self.loader)
+        loader, function = iter(self.loader), InParts(function, np.concatenate)
         for (at, stop), rows in zip(self.ends, self.mine, strict=True):
             own = np.empty((0, self.width), dtype=np.float32)
             if len(rows):
