@@ -88,6 +88,7 @@ def _checked_data(target: str | Path) -> Checked:
     try:
         with SplitReader(workers=threads).together() as reader:
             split = reader.read(Source.parse(target), "train", "ID", "train")
+        split = replace(split, notes=(*split.notes, *reader.notes))
         make_task(train=target, check=False)
     except SurefootError as error:
         return Checked(name, tuple(check_folder(target)) or (str(error),))
