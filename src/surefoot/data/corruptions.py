@@ -24,6 +24,7 @@ from torchvision.transforms.v2 import functional as tvf
 
 from ..errors import DataError, UnknownName
 from ..registry import nearest
+from .brightness import white_of
 from .dataset import Split
 from .rng import kept_rng, mix
 from .sequence import Images, content
@@ -116,7 +117,8 @@ class _Corrupted:
 
     def content(self, index: int) -> bytes:
         """The image's own, and all that its corruption depends on."""
-        how = f"{self._kind} {self._severity} {self._keys} {index} ".encode()
+        light = "".join(f"{k}{v} " for k, v in white_of(self._images).items())
+        how = f"{self._kind} {self._severity} {self._keys} {index} {light}".encode()
         return hashlib.sha256(how + content(self._images, index)).digest()
 
     def id(self, index: int) -> str:
