@@ -202,7 +202,7 @@ def _caveats(view: View, items: Sequence[Finding]) -> list[str]:
             "One seed: how much another training would differ is not known; the intervals, and "
             "what is called better, are about these trained models on other images."
         )
-    out += _few_to_choose_on(view)
+    out += _chosen_on_test(view) + _failed(view) + _few_to_choose_on(view)
     shown = [d for f in items for d in (f.shift, f.inside) if d is not None]
     told = dict.fromkeys(words for d in shown for words in d.limits)
     out += [words for words in told if not words.startswith("One seed")]
@@ -220,6 +220,22 @@ def _caveats(view: View, items: Sequence[Finding]) -> list[str]:
     if view.entries and not view.shifts:
         out.append("No shifted test set: nothing is said about robustness.")
     return out
+
+
+def _chosen_on_test(view: View) -> list[str]:
+    """Validation that is made of test images: no choice on it is worth anything."""
+    facts = [view.facts, *(run.facts for run in view.runs)]
+    kept = [f["inventory"] for f in facts if isinstance(f.get("inventory"), dict)]
+    notes = [note for one in kept[:1] for note in one.get("shared", [])]
+    said = [str(n["text"]) for n in notes if n["kind"] == "chosen on test"]
+    return [f"{note.removeprefix('WARNING: ')}." for note in said]
+
+
+def _failed(view: View) -> list[str]:
+    """Members of a study that failed while the others went on."""
+    failed = view.facts.get("failed")
+    rows = failed.items() if isinstance(failed, dict) else ()
+    return [f"FAILED, and not in the table: {name} ({why})." for name, why in rows]
 
 
 _FEW = 100

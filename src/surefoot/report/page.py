@@ -23,7 +23,17 @@ from ..runs import Study
 from ..stats import Comparison
 from .charts import difference_bar
 from .decision import UNDECIDED, decided
-from .details import choices, command, environment, examples, facts_strip, metrics, notes, recipes
+from .details import (
+    choices,
+    command,
+    environment,
+    examples,
+    facts_strip,
+    inventory,
+    metrics,
+    notes,
+    recipes,
+)
 from .figures import (
     alpha_figures,
     off_the_plane,
@@ -124,6 +134,7 @@ def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
         recipes=recipes(view),
         environment=environment(view),
         notes=notes(view),
+        inventory=inventory(view),
         command=command(view),
         metrics=metrics(view),
         links=links,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..records import write_atomic
@@ -125,8 +125,8 @@ def _markdown(view: View, table: Table, notes: Sequence[str]) -> str:
     return "\n".join([f"**{_md(notes[0])}**", "", *lines, "", *told, ""])
 
 
-def _pipes(cells: object) -> str:
-    return "| " + " | ".join(cells) + " |"  # type: ignore[call-overload]
+def _pipes(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def _markdown_cell(c: Shown) -> str:

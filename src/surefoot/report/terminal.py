@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any, Literal
 
 from rich.console import Console
@@ -88,7 +89,7 @@ def render_terminal(study: Study, width: int | None = None, *, colour: bool | No
     for line in (*legend(table), *(told.caveats if decision is None else ())):
         console.print(Text(line, style="dim"))
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
-    shipping = UNDECIDED if decision is None else decision.text(width)
+    shipping = fill(UNDECIDED, width) if decision is None else decision.text(width)
     return "\n".join([*lines, "", shipping] if table.rows else lines)
 
 

@@ -13,7 +13,6 @@ from surefoot.board.runs.add import add_results
 from surefoot.board.runs.curves import curves_of
 from surefoot.board.runs.files import read_rows
 from surefoot.board.runs.scores import Placing
-from surefoot.board.store.ranking import rank
 from surefoot.errors import RunError
 from surefoot.records import Score, write_jsonl
 from surefoot.runs import Run
@@ -108,7 +107,7 @@ def test_scores_at_the_chosen_alphas_alone_are_no_curve(own, tmp_path):
 
 def test_the_curve_has_every_split_but_the_one_that_chose(own, tmp_path):
     add_results(own, make_run(tmp_path / "mine", FULL))
-    curve = own.curves.of_method(own.methods.get("wise-ft").id)[-1]
+    curve = own.curves.of(method_id=own.methods.get("wise-ft").id)[-1]
     assert curve.kind == "measured"
     assert {p.dataset for p in curve.points} == {"pictograms: test", "pictograms: sketch"}
     assert [p.alpha for p in curve.points if p.dataset.endswith("test")] == [0.0, 0.5, 1.0]
@@ -237,8 +236,7 @@ def test_a_repeated_number_is_reproduced_and_compared(own, tmp_path):
     assert found.id == entry.id
     assert verdict.verdict == "matches"
     assert verdict.difference == pytest.approx(-0.05)
-    assert any(r.entry.id == entry.id for r in rank(own.entries.of_board(board.id),
-                                                   own.metrics.get("Top-1 Accuracy")))  # fmt: skip
+    assert any(r.row.id == entry.id for r in own.ranking(board, "Top-1 Accuracy"))
 
 
 def test_a_difference_is_shown(own, tmp_path):
