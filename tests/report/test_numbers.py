@@ -20,7 +20,7 @@ from surefoot.report.paired import Pairing
 from surefoot.report.table import build_table
 from surefoot.report.view import MEAN, SplitView
 from surefoot.runs import Run, Study, open_study
-from surefoot.stats import Comparison, Interval, clopper_pearson, compare, interval_of_mean
+from surefoot.stats import Comparison, Interval, clopper_pearson, compare, holm, interval_of_mean
 
 
 def score(split: str, value: float, **more: object) -> Score:
@@ -352,6 +352,10 @@ def compared(difference: float, low: float, high: float, **more: Any) -> Compari
             "+2.0 points (95 % CI +1.0 to +3.0; 2 seeds +1.0 to +3.0)",
         ),
         (
+            replace(compared(0.02, 0.01, 0.03), p=0.06),  # after Holm
+            "+2.0 points (95 % CI +1.0 to +3.0; not significant among all that are shown)",
+        ),
+        (
             replace(compared(0.02, 0.01, 0.03), interval=Interval.none("one unit")),
             "+2.0 points (no interval: one unit; not significant)",
         ),
@@ -359,6 +363,16 @@ def compared(difference: float, low: float, high: float, **more: Any) -> Compari
 )
 def test_sentences(d: Comparison, words: str) -> None:
     assert said(d, "set") == words
+
+
+def test_findings_are_adjusted_for_all_that_are_shown(studies: dict[str, Study]) -> None:
+    view = gather(studies["usual"])
+    pairing = Pairing(view)
+    items = findings(view, pairing).items
+    shown = [d for f in items for d in (f.shift, f.inside) if d is not None]
+    raw = list(pairing._found.values())
+    assert len(shown) == len(raw) > 4
+    assert sorted(d.p for d in shown) == pytest.approx(sorted(holm([d.p for d in raw if d])))
 
 
 def test_headline_follows_the_intervals(studies: dict[str, Study]) -> None:
