@@ -51,11 +51,11 @@ def board_page(
     there = {r.row.kind for r in found.rows}
     return {
         "board": context.heading(board),
-        "description": tidy(board.description, 600),
+        "description": board.description,
         "protocol": {"name": protocol.name, "title": protocol.title, "text": protocol.description},
         "metric": metric_facts(found.metric),
         "metrics": [_choice(context, board, m, name) for m in board.metrics],
-        "others": [metric_facts(context.store.metrics.get(m)) for m in others],
+        "others": [metric_facts(context.store.metric(board, m)) for m in others],
         "rows": rows,
         "all": len(found.rows),
         "query": query,
@@ -146,6 +146,7 @@ def _course(context: PageContext, found: BoardRows) -> Node | None:
 _SOURCE_WORDS = {
     "citation": "Paper", "table": "Table", "row": "Row", "quality": "Read from", "file": "File",
     "sha256": "SHA-256", "json_path": "Place in the file", "run": "Run", "recipe": "Recipe hash",
+    "printed_by": "Printed by",
     "note": "Note",
 }  # fmt: skip
 _QUALITY = {
@@ -181,7 +182,7 @@ def _result(
 ) -> tuple[Result, dict[str, Any], str]:
     """A number, its metric, and where it stands."""
     place = "" if entry.deleted else context.places(board, result.metric).words(entry.id)
-    return result, metric_facts(context.store.metrics.get(result.metric)), place
+    return result, metric_facts(context.store.metric(board, result.metric)), place
 
 
 def _source(source: Source) -> list[tuple[str, str]]:

@@ -53,9 +53,14 @@ class RunRow:
         return known
 
     @property
+    def trial(self) -> bool:
+        """From a run with limits on its data."""
+        return self.facts.get("status") == "trial"
+
+    @property
     def toy(self) -> bool:
         """From a trial, or from images that a program made."""
-        return self.facts.get("status") == "trial" or self.score.synthetic
+        return self.trial or self.score.synthetic
 
 
 def read_rows(path: Path) -> list[RunRow]:

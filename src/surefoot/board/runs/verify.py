@@ -14,7 +14,7 @@ from ..store.store import Store
 from ..store.submit import SubmissionForm
 from ..store.text import digest, fold
 from .files import read_rows
-from .scores import Placing, RunEntry, run_entries
+from .scores import START, Placing, RunEntry, run_entries
 
 __all__ = ["Checked", "Rerun", "judge", "verify"]
 
@@ -139,13 +139,14 @@ def _meant(store: Store, form: SubmissionForm, run: str | Path, whole: bool) -> 
     split = form.run_split or form.split
     placing = Placing(backbone=form.backbone or None, whole=(split,) if whole else ())
     entries = run_entries(store, read_rows(Path(run)), placing)
+    methods = {e.row.score.method for e in entries} - {START}
     found = [
         one
         for one in entries
         if one.row.score.split == split
         and fold(one.entry.results[0].metric) == fold(form.metric)
         and one.entry.results[0].selection == form.run_selection
-        and (not form.run_method or one.row.score.method == form.run_method)
+        and one.row.score.method in ((form.run_method,) if form.run_method else methods)
     ]
     if len(found) != 1:
         there = sorted(

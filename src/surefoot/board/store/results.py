@@ -31,6 +31,7 @@ class Source:
         recipe: Hash of the run's recipe.
         date: Day of the run, ISO; "" unknown.
         note: Anything else that a reader must know.
+        printed_by: Who prints it, where that is not the paper that the row is of.
         also: Other places that print the same number.
     """
 
@@ -46,6 +47,7 @@ class Source:
     recipe: str = ""
     date: str = ""
     note: str = ""
+    printed_by: str = ""
     also: tuple[str, ...] = ()
 
 
@@ -192,6 +194,11 @@ class Entry:
             return self.paper_date or ""
         return self.source.date or self.created[:10]
 
+    @property
+    def printed_by(self) -> str:
+        """As its source says."""
+        return self.source.printed_by
+
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
@@ -239,6 +246,7 @@ class Brief(NamedTuple):
         code_links: JSON text.
         run: Of its source.
         recipe: Of its source.
+        printed_by: Of its source.
     """
 
     id: int
@@ -264,3 +272,4 @@ class Brief(NamedTuple):
     stderr: float | None
     low: float | None
     high: float | None
+    printed_by: str = ""
