@@ -7,15 +7,18 @@ import json
 import pytest
 
 from surefoot.board import SubmissionError, import_file
+from surefoot.board.archive import importer
+from surefoot.board.archive.export import export
 from surefoot.board.pages.links import Links, prose
 from surefoot.board.pages.page_context import PageContext
 from surefoot.board.pages.views import board_html, entity_html, row_html
 from surefoot.board.runs.add import add_results
+from surefoot.board.runs.verify import verify
 from surefoot.board.seed import fill
 from surefoot.board.store.submit import submit
 from surefoot.board.store.values import parse_value
 
-from .archive_files import row, table, write
+from .archive_files import paper, row, table, write
 from .pages.make import add
 from .runs.test_add import make_run, path_scores, results, score
 from .store.test_submit import form
@@ -198,3 +201,83 @@ def test_descriptions_show_links_and_emphasis_and_nothing_else():
 def test_counts_with_a_letter_are_read(raw, value):
     assert parse_value(raw).value == (pytest.approx(value) if value else None)
     assert parse_value(raw).decimals is None
+
+
+# what the archive says
+
+
+def test_a_seeded_paper_takes_the_abstract_of_the_archive_and_keeps_our_summary(own, tmp_path):
+    ours = own.papers.match(arxiv="2109.01903")
+    theirs = paper(1, arxiv_id="2109.01903", title=ours.title, abstract="As its authors say.")
+    file = write(tmp_path, "papers-with-abstracts", [theirs])
+    assert import_file(own, file).record.updated == 1
+    now = own.papers.by_id(ours.id)
+    assert (now.abstract, now.extra["summary"]) == ("As its authors say.", ours.abstract)
+    assert now.licence == "Apache-2.0 AND CC-BY-SA-4.0"
+    html = entity_html(PageContext(own, Links(True)), "papers", now.slug)
+    assert 'id="abstract">Abstract<' in html
+    assert "In our own words: " in html
+    fill(own)
+    assert own.papers.by_id(ours.id) == now
+
+
+@pytest.mark.parametrize("name", ["", None])
+def test_a_row_without_a_model_name_is_kept(store, tmp_path, name):
+    rows = [row(model_name=name), row(model_name="Named", metrics={"Top-1 Accuracy": "70"})]
+    report = import_file(store, write(tmp_path, "evaluation-tables", [table(rows)]))
+    assert (report.record.added, report.record.quarantined) == (2, 0)
+    board = store.boards.get("image-classification-on-objectnet")
+    assert [s.row.shown for s in store.ranking(board)] == ["unnamed model", "Named"]
+    context = PageContext(store, Links(True))
+    for html in (board_html(context, board.slug)[0], row_html(context, 1)):
+        assert "unnamed model" in html
+    export(store, tmp_path / "out")
+    again = import_file(store, tmp_path / "out" / "evaluation-tables.json")
+    assert (again.record.added, again.record.unchanged) == (0, 2)
+
+
+def test_a_file_is_read_again_after_an_upgrade(store, tmp_path, monkeypatch):
+    file = write(tmp_path, "evaluation-tables", [table([row()])])
+    monkeypatch.setattr(importer, "READER", 1)
+    first = import_file(store, file)
+    assert import_file(store, file).skipped
+    monkeypatch.undo()
+    again = import_file(store, file)
+    assert not again.skipped
+    assert (again.record.id, again.record.complete) == (first.record.id, True)
+    assert again.record.unchanged == 1
+    assert import_file(store, file).skipped
+
+
+# where a measured number was made
+
+
+def test_a_measured_number_leads_to_what_made_it(own, tmp_path):
+    run = make_run(tmp_path / "mine", [score()])
+    (run / "report.html").write_text("<!doctype html>")
+    env = {"platform": "Linux", "machine": "x86_64", "gpu": None, "versions": {"surefoot": "9.9"}}
+    (run / "env.json").write_text(json.dumps(env))
+    add_results(own, run)
+    [entry] = results(own).values()
+    html = row_html(PageContext(own, Links(True)), entry.id)
+    for words in ("mine/report.html", "9.9", "Linux, x86_64", "abc"):
+        assert f"<dd>{words}</dd>" in html
+
+
+# verification
+
+
+@pytest.mark.parametrize(
+    ("changes", "recipe", "why"),
+    [({"protocol": "unspecified"}, "model: tiny-clip", "names no protocol"),
+     ({}, "data: {limit_eval: 60}", "the recipe is a trial (limit_eval)")],
+)  # fmt: skip
+def test_what_no_run_could_settle_is_said_before_one(own, changes, recipe, why):
+    def never(_):
+        raise AssertionError("it ran")
+
+    sent = submit(own, form(recipe=recipe, **changes), who="eve")
+    verdict = verify(own, sent.id, never)
+    assert verdict.verdict == "not comparable"
+    assert why in verdict.reason
+    assert own.submissions.by_id(sent.id).note == verdict.reason

@@ -129,7 +129,7 @@ def _course(context: PageContext, found: BoardRows) -> Node | None:
     for i, (one, best) in enumerate(dated):
         if best or i % step == 0:
             entry, value = one.row, one.row.value or 0.0
-            words = f"{tidy(entry.model_name, 80)}, {tidy(entry.backbone, 60)}".rstrip(", ")
+            words = f"{tidy(entry.shown, 80)}, {tidy(entry.backbone, 60)}".rstrip(", ")
             tip = f"{words}: {value:g} ({day(entry.dated)})" + (", best so far" if best else "")
             when = date.fromisoformat(entry.dated[:10]).toordinal()
             href = context.links("rows", entry.id)
@@ -147,6 +147,7 @@ _SOURCE_WORDS = {
     "citation": "Paper", "table": "Table", "row": "Row", "quality": "Read from", "file": "File",
     "sha256": "SHA-256", "json_path": "Place in the file", "run": "Run", "recipe": "Recipe hash",
     "printed_by": "Printed by",
+    "version": "surefoot version", "machine": "Machine", "report": "Report",
     "note": "Note",
 }  # fmt: skip
 _QUALITY = {
@@ -162,7 +163,7 @@ def row_page(context: PageContext, entry: Entry) -> dict[str, Any]:
     head = context.heading(board)
     cited = context.paper(entry.paper_id)
     return {
-        "title": f"{tidy(entry.model_name, 160)} on {head['dataset']}",
+        "title": f"{tidy(entry.shown, 160)} on {head['dataset']}",
         "board": head,
         "entry": entry,
         "cited": cited.title if cited else entry.paper_title,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import yaml
+
 from ..errors import BoardError
 from ..store.ranking import Agreement, agreement
 from ..store.results import Entry, write_source
@@ -17,6 +19,8 @@ from .files import read_rows
 from .scores import START, Placing, RunEntry, run_entries
 
 __all__ = ["Checked", "Rerun", "judge", "verify"]
+
+_LIMITS = ("limit_train", "limit_eval")
 
 Rerun = Callable[[Submission], Path]
 """Carries a submission's recipe out and gives the folder of the finished run."""
@@ -38,7 +42,7 @@ class Checked:
 def verify(
     store: Store, submission_id: int, rerun: Rerun, checked: Checked | None = None
 ) -> Agreement:
-    """Run a submission's recipe again and judge what comes out.
+    """Run a submission's recipe again and judge what comes out, unless that is known before.
 
     Args:
         store: The board.
@@ -57,9 +61,26 @@ def verify(
             expected="a recipe to run again",
             fix="give a finished run of it with --run",
         )
+    if why := _known_before(store, submission):
+        store.submissions.update(submission_id, note=why, why="verification")
+        return Agreement("not comparable", reason=why)
     run = rerun(submission)
     _same_recipe(store, submission, run)
     return judge(store, submission_id, run, checked)
+
+
+def _known_before(store: Store, submission: Submission) -> str:
+    """Why no run of a submission's recipe could be compared with it; "" where one might."""
+    form = SubmissionForm.model_validate(dict(submission.payload))
+    data = yaml.safe_load(form.recipe)
+    parts = [data, *data.values()] if isinstance(data, dict) else []
+    limits = [k for part in parts if isinstance(part, dict) for k in _LIMITS if part.get(k)]
+    dataset = store.datasets.named(form.dataset)
+    if form.protocol == "unspecified":
+        return "the submission names no protocol, so its number can be compared with none"
+    if limits:
+        return f"the recipe is a trial ({', '.join(limits)}): its number is not of the whole data"
+    return "toy data" if dataset is not None and dataset.toy else ""
 
 
 def _same_recipe(store: Store, submission: Submission, run: Path) -> None:

@@ -185,7 +185,7 @@ class Entries(Table[Entry]):
         boards = {i: table.by_id(i) for i in {e.board_id for e in entries}}
         names = {i: table.names(board) for i, board in boards.items()}
         return [
-            PaperResult(*names[e.board_id], r.metric, r.raw, e.model_name, boards[e.board_id], e, r)
+            PaperResult(*names[e.board_id], r.metric, r.raw, e.shown, boards[e.board_id], e, r)
             for e in entries
             for r in e.results
             if r.headline or not headline

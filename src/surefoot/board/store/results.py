@@ -10,6 +10,7 @@ __all__ = ["KINDS", "Board", "Brief", "Curve", "CurvePoint", "Entry", "ExtraData
 
 Kind = Literal["published", "reproduced", "measured", "submitted"]
 ExtraData = Literal["yes", "no", "unknown"]
+UNNAMED = "unnamed model"
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """Kinds of result, in the order in which pages name them."""
 
@@ -32,6 +33,9 @@ class Source:
         date: Day of the run, ISO; "" unknown.
         note: Anything else that a reader must know.
         printed_by: Who prints it, where that is not the paper that the row is of.
+        version: Of surefoot that ran it.
+        machine: On which it ran, as the run says.
+        report: The run's report, from the folder on in which the run lies.
         also: Other places that print the same number.
     """
 
@@ -48,6 +52,9 @@ class Source:
     date: str = ""
     note: str = ""
     printed_by: str = ""
+    version: str = ""
+    machine: str = ""
+    report: str = ""
     also: tuple[str, ...] = ()
 
 
@@ -199,6 +206,11 @@ class Entry:
         """As its source says."""
         return self.source.printed_by
 
+    @property
+    def shown(self) -> str:
+        """Its model's name; an archive has rows without one."""
+        return self.model_name or UNNAMED
+
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
@@ -273,3 +285,8 @@ class Brief(NamedTuple):
     low: float | None
     high: float | None
     printed_by: str = ""
+
+    @property
+    def shown(self) -> str:
+        """As :attr:`Entry.shown`."""
+        return self.model_name or UNNAMED
