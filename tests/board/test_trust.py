@@ -221,7 +221,7 @@ def test_a_seeded_paper_takes_the_abstract_of_the_archive_and_keeps_our_summary(
     assert own.papers.by_id(ours.id) == now
 
 
-@pytest.mark.parametrize("name", ["", None])
+@pytest.mark.parametrize("name", ["", " ", None])
 def test_a_row_without_a_model_name_is_kept(store, tmp_path, name):
     rows = [row(model_name=name), row(model_name="Named", metrics={"Top-1 Accuracy": "70"})]
     report = import_file(store, write(tmp_path, "evaluation-tables", [table(rows)]))

@@ -209,7 +209,7 @@ class Entry:
     @property
     def shown(self) -> str:
         """Its model's name; an archive has rows without one."""
-        return self.model_name or UNNAMED
+        return self.model_name.strip() or UNNAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,4 +289,4 @@ class Brief(NamedTuple):
     @property
     def shown(self) -> str:
         """As :attr:`Entry.shown`."""
-        return self.model_name or UNNAMED
+        return self.model_name.strip() or UNNAMED
