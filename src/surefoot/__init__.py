@@ -59,12 +59,16 @@ _WHERE = {
     "Score": "records",
     "open_study": "runs",
     # recipes and the report
+    "classify": "recipes.classify",
     "fit": "recipes.fit",
     "SurefootError": "errors",
     "load_recipe": "recipes.recipe",
     "parse_recipe": "recipes.recipe",
+    "decide": "report.decision",
     "render": "report",
     "run_recipe": "recipes.experiment",
+    "Inventory": "inventory",
+    "take_inventory": "recipes.inventory",
 }
 
 _RENAMED = {"carry_out": "run_recipe", "wise_path": "Path.between"}
@@ -99,6 +103,7 @@ if TYPE_CHECKING:
     from .evals.evaluate import evaluate as evaluate
     from .evals.predict import predict as predict
     from .evals.score import score as score
+    from .inventory import Inventory as Inventory
     from .methods.base import Method as Method
     from .methods.film import FiLM as FiLM
     from .methods.flyp import FLYP as FLYP
@@ -120,13 +125,16 @@ if TYPE_CHECKING:
     from .models.model import Model as Model
     from .paths import Path as Path
     from .paths import sweep as sweep
+    from .recipes.classify import classify as classify
     from .recipes.experiment import run_recipe as run_recipe
     from .recipes.fit import fit as fit
+    from .recipes.inventory import take_inventory as take_inventory
     from .recipes.recipe import load_recipe as load_recipe
     from .recipes.recipe import parse_recipe as parse_recipe
     from .records import Curve as Curve
     from .records import Score as Score
     from .report import render as render
+    from .report.decision import decide as decide
     from .runs import Run as Run
     from .runs import open_study as open_study
     from .select import select as select

@@ -1,4 +1,4 @@
-"""``merge``, ``export``, ``check``, ``cp``: commands on files."""
+"""``merge``, ``export``, ``cp``: commands on files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import say
+from .common import run_options, say
 
-__all__ = ["check_command", "cp_command", "export_command", "merge_command"]
+if TYPE_CHECKING:
+    from ..weights import Merged
+
+__all__ = ["cp_command", "export_command", "merge_command"]
 
 
 _METHODS = ("lerp", "mean", "task-arithmetic", "ties", "model-stock", "lines", "fisher")
@@ -159,9 +162,7 @@ def _merge(
         return
     with progress_bar("merge", shown=sys.stderr.isatty(), unit="B") as tick:
         done = merge(checkpoints, out, rule, dtype=dtype, progress=tick, **running)
-    if done.accuracy.compared:
-        say(str(done.accuracy))
-    click.echo(out)
+    _told(done)
 
 
 def _materialise(checkpoint: str, out: str, running: dict[str, Any]) -> None:
@@ -170,9 +171,16 @@ def _materialise(checkpoint: str, out: str, running: dict[str, Any]) -> None:
 
     with progress_bar("merge", shown=sys.stderr.isatty(), unit="B") as tick:
         done = materialise(checkpoint, out, progress=tick, **running)
+    _told(done)
+
+
+def _told(done: Merged) -> None:
+    """What was merged, how exactly, and where it lies."""
+    for note in done.notes:
+        say(note)
     if done.accuracy.compared:
         say(str(done.accuracy))
-    click.echo(out)
+    click.echo(done.path)
 
 
 @contextmanager
@@ -194,87 +202,50 @@ def _interruptible() -> Iterator[None]:
 
 @click.command("export")
 @click.argument("run", type=click.Path(exists=True))
+@click.argument("place", metavar="[OUT]", required=False, type=click.Path())
 @click.option(
-    "--to", "kind", required=True, type=click.Choice(["open_clip", "timm", "hf", "safetensors"])
-)
-@click.option(
-    "--alpha",
-    default="end",
+    "--to",
+    "kind",
+    type=click.Choice(["open_clip", "timm", "hf", "safetensors"]),
+    default="safetensors",
     show_default=True,
-    help="A number in [0, 1], a rule (fixed, id_val, one_se), or end.",
+    help="Whose files: safetensors is one file that surefoot.load rebuilds alone.",
 )
-@click.option("-o", "--out", required=True, type=click.Path(), help="A new file or folder.")
+@run_options()
+@click.option("-o", "--out", type=click.Path(), help="A new file or folder, OUT by another name.")
 @click.option("--force", is_flag=True, help="Write over what is in OUT.")
-def export_command(run: str, kind: str, alpha: str, out: str, force: bool) -> None:
-    """Write the chosen model of a RUN so that another library loads it."""
-    place = Path(out)
-    if not force and (place.is_file() or (place.is_dir() and any(place.iterdir()))):
-        raise click.UsageError(f"{out} exists already; give another name or --force")
+def export_command(
+    run: str,
+    place: str | None,
+    kind: str,
+    alpha: str | None,
+    member: str | None,
+    chosen_on_test: bool,
+    out: str | None,
+    force: bool,
+) -> None:
+    """Write the model of a RUN, or the one to ship of a study, so that a library loads it."""
+    if (place is None) == (out is None):
+        raise click.UsageError("OUT is missing" if place is None else "OUT is given twice")
+    target = Path(out or place or "")
+    if not force and (target.is_file() or (target.is_dir() and any(target.iterdir()))):
+        raise click.UsageError(f"{target} exists already; give another name or --force")
     from ..models.export import export
-    from ..recipes.ends import model_of_run
-    from ..runs import Run
+    from ..recipes.ends import ON_TEST, model_of_run
+    from ..recipes.members import run_and_alpha
 
-    model, chosen = model_of_run(run, alpha)
-    for path in export(model, out, kind):  # type: ignore[arg-type]
+    opened, at, why = run_and_alpha(run, member, alpha)
+    model, chosen = model_of_run(opened.path, at, chosen_on_test=chosen_on_test)
+    for path in export(model, target, kind):  # type: ignore[arg-type]
         click.echo(path)
-    rules = ", ".join(s.rule for s in Run.open(run).selections() if s.rule != "oracle")
-    hint = (
-        f" (the tuned end; --alpha takes a number or {rules})" if alpha == "end" and rules else ""
-    )
-    say(f"exported {run} at alpha = {chosen:g}{hint} for {kind}")
-
-
-@click.command("check")
-@click.argument("targets", nargs=-1, type=click.Path())
-@click.option("--recipes", is_flag=True, help="Also every recipe that ships with surefoot.")
-def check_command(targets: tuple[str, ...], recipes: bool) -> None:
-    """Check recipes (YAML), data folders or tables, and methods (.py): all errors at once.
-
-    Nothing is trained. A file of methods is imported, and what they say about themselves checked;
-    surefoot.testing.check_method tries them on a toy task.
-    """
-    from ..recipes.check import check_target
-    from ..recipes.library import recipe_file, recipe_names
-
-    if not targets and not recipes:
-        raise click.UsageError("name a recipe, a data folder or a table, or give --recipes")
-    if recipes:
-        targets = (*targets, *(str(recipe_file(name)) for name in recipe_names()))
-    bad = 0
-    checked = 0
-    for target in targets:
-        found = [(target, _method_problems(target))] if target.endswith(".py") else None
-        for name, problems in found if found is not None else check_target(target):
-            checked += 1
-            if problems:
-                bad += 1
-                click.echo(f"{name}: {len(problems)} problem{'s' * (len(problems) != 1)}")
-                for problem in problems:
-                    click.echo(f"  - {problem}")
-            else:
-                click.echo(f"{name}: good")
-    say(f"{checked} checked, {bad} with problems")
-    if bad:
-        raise click.exceptions.Exit(1)
-
-
-def _method_problems(file: str) -> list[str]:
-    """What is wrong with the methods that a Python file defines."""
-    from ..errors import ModelError
-    from ..methods.own import methods_in
-    from ..testing.declarations import check_declaration
-
-    try:
-        own, _ = methods_in(file)
-    except ModelError as error:
-        return [error.wrong]
-    problems = [] if own else ["it defines no surefoot.Method"]
-    for kind in own:
-        try:
-            check_declaration(kind())
-        except (AssertionError, TypeError, ValueError) as error:
-            problems.append(f"{kind.__name__}: {error}")
-    return problems
+    rules = ", ".join(s.rule for s in opened.selections() if s.rule != "oracle")
+    hint = f" (the tuned end; --alpha takes a number or {rules})" if at == "end" and rules else ""
+    if why:
+        say(why)
+    say(f"exported {opened.path} at alpha = {chosen:g}{hint} for {kind}")
+    for note in model.spec.notes:
+        if ON_TEST in note:
+            say(note)
 
 
 @click.command("cp")

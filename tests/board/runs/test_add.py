@@ -134,21 +134,32 @@ def test_seeds_are_one_entry_with_the_interval_over_them(own, tmp_path):
     [result] = entry.results
     assert (result.seeds, result.raw) == (3, "73.00")
     deviation = math.sqrt(sum((100 * v - 73) ** 2 for v in values) / 2)
-    assert result.stderr == pytest.approx(deviation / math.sqrt(3))
-    # Student's t with two degrees of freedom
-    assert result.high - result.value == pytest.approx(4.302653 * result.stderr, rel=1e-5)
-    assert result.interval == "t over seeds"
+    # Student's t with two degrees of freedom for other seeds, and the images' own reach
+    seeds, images = 4.302653 * deviation / math.sqrt(3), 100 * (score().high - score().value)
+    assert result.high - result.value == pytest.approx(math.hypot(seeds, images), rel=1e-5)
+    assert result.stderr == pytest.approx((result.high - result.low) / (2 * 1.959964))
+    assert result.interval == "bound"
     assert entry.source.run == "study/ft-s0, study/ft-s1, study/ft-s2"
 
 
 def test_images_that_hang_together_give_the_wider_interval(own, tmp_path):
-    one = score(cluster_low=0.65, cluster_high=0.79)
-    add_results(own, make_run(tmp_path / "mine", [one]))
+    """Rows of before have two intervals; the wider one is theirs."""
+    run = make_run(tmp_path / "mine", [score()])
+    row = score().to_json() | {"cluster_low": 0.65, "cluster_high": 0.79}
+    (run / "scores.jsonl").write_text(json.dumps(row) + "\n")
+    add_results(own, run)
     [entry] = results(own).values()
     assert (entry.results[0].low, entry.results[0].interval) == (
         pytest.approx(65.0),
         "cluster-bootstrap",
     )
+
+
+def test_a_number_without_an_interval_goes_on_the_board_without(own, tmp_path):
+    one = score(interval="none", extra={"no_interval": "one unit"})
+    add_results(own, make_run(tmp_path / "mine", [one]))
+    [entry] = results(own).values()
+    assert (entry.results[0].low, entry.results[0].interval) == (None, "none")
 
 
 def test_trials_and_made_images_are_toy(own, tmp_path):

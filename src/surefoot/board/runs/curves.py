@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from ..store.results import Curve, CurvePoint, Source
@@ -47,8 +46,8 @@ def _curve(store: Store, run: str, name: str, rows: list[RunRow], placing: Placi
                 metric_name(s.metric),
                 f"{scale * s.value:.2f}",
                 scale * s.value,
-                scale * s.low if math.isfinite(s.low) else None,
-                scale * s.high if math.isfinite(s.high) else None,
+                scale * s.low if s.reach else None,
+                scale * s.high if s.reach else None,
                 s.n,
             )
         )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ...records import Score
-from ...stats import mean_interval_over_seeds
+from ...stats import bound_of_mean
 from ..store.entries import make_result
 from ..store.results import Entry, Result, Source
 from ..store.rows import Dataset, Method
@@ -85,6 +84,8 @@ def group_rows(rows: Iterable[RunRow]) -> list[list[RunRow]]:
 def one_result(group: Sequence[RunRow], manifest: str) -> Result:
     """One number: of the only seed with its own interval, or the mean over seeds.
 
+    The interval of that mean allows for the choice of seeds and of images, and is rather too wide.
+
     Args:
         group: From :func:`group_rows`.
         manifest: Of the split: "whole", "partial" or "unknown".
@@ -100,20 +101,13 @@ def one_result(group: Sequence[RunRow], manifest: str) -> Result:
         "seeds": len(group),
         "manifest": manifest,
     }
-    if len(group) > 1:
-        mean = mean_interval_over_seeds(values)
-        value, low, high = mean.mean, mean.interval.low, mean.interval.high
-        kind: str = "t over seeds" if math.isfinite(low) else "none"
-        stderr: float | None = mean.standard_deviation / math.sqrt(mean.n)
-    else:
-        value, kind = values[0], str(first.interval)
-        low, high = scale * first.low, scale * first.high
-        if first.cluster_low is not None and first.cluster_high is not None:
-            low, high = scale * first.cluster_low, scale * first.cluster_high
-            kind = "cluster-bootstrap"
-        stderr = (high - low) / (2 * _Z)
-    if math.isfinite(low) and math.isfinite(high) and kind != "none":
-        known |= {"low": low, "high": high, "interval": kind, "stderr": stderr}
+    found = bound_of_mean([[r.score.value] for r in group], [[r.score.reach] for r in group])
+    found = first.reach if len(group) == 1 else found
+    if found:
+        low, high = scale * found.low, scale * found.high
+        known |= {"low": low, "high": high, "interval": found.kind,
+                  "stderr": (high - low) / (2 * _Z)}  # fmt: skip
+    value = sum(values) / len(values)
     raw = f"{value:.4f}" if first.metric == "nll" else f"{value:.2f}"
     return make_result(metric_name(first.metric), raw, **{**known, "value": value})
 
