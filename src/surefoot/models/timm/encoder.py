@@ -10,11 +10,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...transforms import Interpolation, ResizeMode, TransformSpec
+from ..build import Parts
 from ..foreign import timm as library
 from ..foreign import timm_model
 from ..model import Model, ModelSpec
 from ..names import Source
-from ..parts import Parts
 from ..record import Fact, make_record
 from ..states import Checked, check_state, common_prefix, strip_prefix
 from .records import text_fact
