@@ -1,4 +1,4 @@
-"""Style sheet and script of pages with charts; charts as an SVG file of their own. No torch here."""
+"""Style sheet and script of pages with charts; charts as SVG files of their own. No torch here."""
 
 from __future__ import annotations
 
