@@ -106,7 +106,7 @@ def sweep_command(
                     said = f"{score.masked[1]}: {100 * score.masked[0]:.1f}"
                     click.echo(f"{name}, {said} at alpha {alpha:.2f}")
         for chosen in selections:
-            click.echo(f"{chosen.rule}: alpha = {chosen.alpha:g} ({chosen.reason})")
+            click.echo(f"{chosen.rule}: alpha = {chosen.alpha:g} ({chosen.told})")
     if out:
         from ..report import render
         from ..runs import open_study

@@ -18,11 +18,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..context import RunContext, cap_threads
+from ..context import RunContext, cap_threads, halved
 from ..data.dataset import Split
 from ..data.loading import make_loader
 from ..data.rng import mix
-from ..errors import TrainingError
 from ..gradient_cache import WholeBatch, cached_backward, slices
 from ..transforms import Transform
 from .checkpoint import Training, identity, keep, own_seed, restore
@@ -178,13 +177,6 @@ def _epoch(
     }
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
-    text = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        sign in text for sign in ("can't allocate memory", "not enough memory", "out of memory")
-    )
-
-
 def backward(loop: Training, batch: Batch, size: int, host: Batch | None = None) -> Any:
     """Accumulate the gradient of the mean loss over a global batch of ``size`` images.
 
@@ -204,15 +196,9 @@ def backward(loop: Training, batch: Batch, size: int, host: Batch | None = None)
         try:
             return _gradient(loop, batch, size, host)
         except RuntimeError as error:
-            if not _out_of_memory(error) or loop.accelerator.num_processes > 1:
+            if loop.accelerator.num_processes > 1:
                 raise
-            share = min(loop.micro, len(batch["index"]))
-            if share <= 1:
-                raise TrainingError(
-                    "memory ran out at one image per forward pass",
-                    fix="use a smaller model or image size, or a device with more memory",
-                ) from error
-            loop.micro = math.ceil(share / 2)
+            loop.micro = halved(error, min(loop.micro, len(batch["index"])))
         # Outside the handler, so that the failed pass's tensors are free to go.
         loop.distributed.optimizer.zero_grad(set_to_none=True)
         if torch.cuda.is_available():
