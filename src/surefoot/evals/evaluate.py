@@ -169,7 +169,7 @@ def answers(
         bank = _whole(task, evaluator)
         wanted = sorted({k, *(q for q in ks if q <= len(bank.train))})
         way = protocol_transform(model, protocol, options.get("device"))
-        dino = (way.size, way.resize) == (DINO_KNN.size, DINO_KNN.resize)
+        dino = way == replace(DINO_KNN, mean=way.mean, std=way.std)
         beside: dict[str, Any] = {"k": k, "protocol": "dino" if dino else "model"}
         for by_k in knn_predictions(model, bank, chosen, ks=wanted, protocol=protocol, **options):
             if ks:
