@@ -93,6 +93,9 @@ def choose(view: View) -> Choice | None:
     found = [e for e in _entries(view) if "val" in e.cells and e.sources.get("val")]
     strangers = [(name_of(view, e), "its run is not finished") for e in found if not _done(e)]
     found = [e for e in found if _done(e)]
+    starts = [e for e in found if e.alphas() == (0.0,) and view.start_of(e.group) in found]
+    strangers += [(name_of(view, e), "that is the pretrained model itself") for e in starts]
+    found = [e for e in found if e not in starts]
     read = {e.key: a for e in found if (a := answers_of(e, "val")) is not None}
     same = pairable(read)
     others = [e for e in found if e.key in read and read[e.key].rows and e.key not in same.rights]
