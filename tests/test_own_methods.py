@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner
 
 import surefoot as sf
-from surefoot.cli.files import check_command
+from surefoot.cli.check import check_command
 from surefoot.cli.runs import fit_command
 from surefoot.errors import ModelError, RecipeError
 from surefoot.methods.own import OWN, register_class, register_file

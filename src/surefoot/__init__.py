@@ -67,6 +67,8 @@ _WHERE = {
     "decide": "report.decision",
     "render": "report",
     "run_recipe": "recipes.experiment",
+    "Inventory": "inventory",
+    "take_inventory": "recipes.inventory",
 }
 
 _RENAMED = {"carry_out": "run_recipe", "wise_path": "Path.between"}
@@ -101,6 +103,7 @@ if TYPE_CHECKING:
     from .evals.evaluate import evaluate as evaluate
     from .evals.predict import predict as predict
     from .evals.score import score as score
+    from .inventory import Inventory as Inventory
     from .methods.base import Method as Method
     from .methods.film import FiLM as FiLM
     from .methods.flyp import FLYP as FLYP
@@ -125,6 +128,7 @@ if TYPE_CHECKING:
     from .recipes.classify import classify as classify
     from .recipes.experiment import run_recipe as run_recipe
     from .recipes.fit import fit as fit
+    from .recipes.inventory import take_inventory as take_inventory
     from .recipes.recipe import load_recipe as load_recipe
     from .recipes.recipe import parse_recipe as parse_recipe
     from .records import Curve as Curve

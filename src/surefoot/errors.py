@@ -36,6 +36,7 @@ __all__ = [
     "MissingDependency",
     "ModelError",
     "RecipeError",
+    "Refused",
     "RunError",
     "SurefootError",
     "TrainingError",
@@ -238,6 +239,24 @@ class RecipeError(SurefootError, ValueError):
             if is_recipe
             else "correct the options (--help describes them)",
         )
+
+
+class Refused(SurefootError):
+    """Several things are wrong, and nothing was begun.
+
+    Attributes:
+        problems: Each as an error of its own.
+    """
+
+    def __init__(self, problems: Sequence[SurefootError]) -> None:
+        self.problems = tuple(problems)
+        listed = "".join("\n  - " + str(p).replace("\n", "\n    ") for p in self.problems)
+        super().__init__(f"{len(self.problems)} problems, and nothing was begun:{listed}")
+
+    @classmethod
+    def of(cls, problems: Sequence[SurefootError]) -> SurefootError:
+        """One problem as it is, several in one list."""
+        return problems[0] if len(problems) == 1 else cls(problems)
 
 
 class RunError(SurefootError):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from surefoot.cli.files import check_command
+from surefoot.cli.check import check_command
 from surefoot.cli.info import ls_command
 from surefoot.data.known.find import parse_known
 from surefoot.recipes.auto_lr import schedules

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from surefoot.data.dataset import Task
+from surefoot.data.loading import images_at_once
 from surefoot.errors import AlphaError, RunError
 from surefoot.evals.predict import predict
 from surefoot.evals.zero_shot import pretrained_end
+from surefoot.inventory import Inventory
 from surefoot.methods.ft import FineTune
 from surefoot.methods.lp_ft import LPFT
 from surefoot.models.load import load
@@ -155,16 +157,40 @@ def test_a_killed_study_goes_on_where_it_stopped(
     assert Run.open(tmp_path / "cut" / "ft").status == "interrupted"
     said: list[str] = []
     again = run_recipe(asked, tmp_path / "cut", task=task, start=clip, resume=True, say=said.append)
-    assert said[0] == (
-        "data: shapes, 3 classes; 45 images to train on, 30 for ID validation, 30 for the ID test; "
-        "shifts: recoloured 30"
-    )
-    assert said[1] == "zero-shot: finished already"
+    told = Inventory.from_json(whole.facts["inventory"]).lines()
+    assert said[: len(told)] == told
+    assert "  train       45; 15 a class" in told
+    assert said[len(told)] == "zero-shot: finished already"
     values = [[(r.split, r.alpha, r.value) for r in s.runs[1].scores()] for s in (whole, again)]
     assert values[0] == values[1]
     log = (again.runs[1].path / "log.jsonl").read_text().splitlines()
     notes = [json.loads(line).get("note") for line in log]
     assert "resumed after epoch 2 of 2" in notes
+
+
+def test_a_resumed_run_looks_at_as_many_images_at_once_as_it_began_with(
+    clip: Model, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default that depends on the device, and logits repeat only in equal batches."""
+    monkeypatch.setattr(job_module, "sweep", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(recipe(), tmp_path, task=task, start=clip)
+    monkeypatch.undo()
+    begun = Run.open(tmp_path)
+    size = clip.spec.transform.size
+    assert begun.facts["eval_batch_size"] == images_at_once(size, "cpu")
+    begun.write_json("run.json", {**begun.facts, "eval_batch_size": 7})
+    asked: list[int] = []
+    real = job_module.sweep
+
+    def seen(*arguments: Any, **options: Any) -> Any:
+        asked.append(options["batch_size"])
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(job_module, "sweep", seen)
+    run_recipe(recipe(), tmp_path, task=task, start=clip, resume=True)
+    assert asked == [7]
+    assert Run.open(tmp_path).facts["eval_batch_size"] == 7
 
 
 def _killed(*arguments: Any, **options: Any) -> None:
@@ -196,11 +222,11 @@ def test_the_learning_rate_is_chosen_on_id_validation(
     said: list[str] = []
     asked = recipe(tune={"lr": [1e-5, 1e-3], "epochs": 1})
     run_recipe(asked, tmp_path / "run", task=task, start=clip, say=said.append)
-    assert "2 values" in said[1]
-    assert "1 epochs of 45 images" in said[1]
+    [line] = [line for line in said if "2 values" in line]
+    assert "1 epochs of 45 images" in line
     table = json.loads((tmp_path / "run" / "tuning.json").read_text())
     assert table["chosen_on"] == "val"
-    best = max(table["trials"], key=lambda t: (t["val"], -t["lr"]))
+    best = max(table["trials"], key=lambda t: (t["val"], -t["val_nll"], -t["lr"]))
     assert table["lr"] == best["lr"]
     assert task.scored()["test"].split.images.decoded == 30 + examples(tmp_path)  # type: ignore[attr-defined]
 
@@ -216,7 +242,7 @@ def test_a_resumed_run_does_not_choose_its_learning_rate_again(
     table = (tmp_path / "run" / "tuning.json").read_text()
     said: list[str] = []
     run_recipe(asked, tmp_path / "run", task=task, start=clip, resume=True, say=said.append)
-    assert "chosen before" in said[1]
+    assert any("chosen before" in line for line in said)
     assert (tmp_path / "run" / "tuning.json").read_text() == table
     assert not any("2 values" in line for line in said)
     assert any("resumed after epoch" in line for line in said)

@@ -29,7 +29,7 @@ def test_content(studies: dict[str, Study]) -> None:
         "sketch",
         "n=160",
         "oracle: α chosen on the test set",
-        "paired test, Holm",
+        "paired tests of all pairs, Holm",
         "One seed",
     ):
         assert words in text, words

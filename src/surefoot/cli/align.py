@@ -16,6 +16,7 @@ from .common import (
     seeds_of,
     show,
     task_of_options,
+    told,
     typed,
     typed_here,
 )
@@ -108,12 +109,18 @@ def align_command(model: str, out: str | None, resume: bool, **options: Any) -> 
     began = time.perf_counter()
     options = _filled(options)
     spec = _spec(options)
+    start = load(model)
     task, given = _data(options)
+    apart = None if given is task.train else given
+    classes = len(task.class_names)
+    head = f"none: {options['k']} nearest neighbours in train, all {classes} classes"
+    methods = [m for _, m, _ in spec.members().values()][:1]
+    found = told(options, task, start, head=head, pairs=apart, prompts=(), methods=methods)
     context = RunContext(
         device=options["device"], progress=sys.stderr.isatty(), workers=options["workers"]
     )
     done = align(
-        load(model),
+        start,
         given,
         task,
         spec,
@@ -123,6 +130,7 @@ def align_command(model: str, out: str | None, resume: bool, **options: Any) -> 
         batch_size=options["batch_size"],
         command=typed(),
         say=say,
+        inventory=found,
     )
     notes = [f"note: {note}" for note in done.facts["notes"]]
     show(done.study, began, "", *_compared(done, options["k"]), *notes)
@@ -172,17 +180,12 @@ def _spec(options: dict[str, Any]) -> Any:
 def _data(options: dict[str, Any]) -> tuple[Any, Any]:
     """The task, and the pairs."""
     from ..data.captions import read_pairs
-    from ..data.overlap import overlap_notes
 
     task = task_of_options({**options, "limit": None})
     given, spec = task.train, options["pairs_spec"]
     if spec is not None:
         given = read_pairs(spec, templates=task.templates, skip_missing=options["skip_bad"])
     limit = options["limit"]
-    pairs_too = {"pairs": given} | {n: s.split for n, s in task.scored().items()}
-    shared = () if given is task.train else overlap_notes(pairs_too, only="pairs")
-    for note in shared:
-        say(f"note: {note}")
     return task.subset(train=limit if options["cut_bank"] else None, evaluation=limit), given
 
 
@@ -197,8 +200,9 @@ def _compared(done: Any, k: int) -> list[str]:
         alpha = "1" if c.rule == "end" else "fixed"
         what = f"{labels[c.method]}, α {alpha}, against {other}, {c.split}"
         mark = "" if c.significant else "  not significant"
-        lines.append(
-            f"  {100 * c.difference:+6.1f} ({100 * c.low:+.1f} to {100 * c.high:+.1f})  "
-            f"{what}{mark}"
-        )
-    return lines
+        reach = "no interval"
+        if c.low is not None and c.high is not None:
+            reach = f"{100 * c.low:+.1f} to {100 * c.high:+.1f}"
+        lines.append(f"  {100 * c.difference:+6.1f} ({reach})  {what}{mark}")
+    limits = dict.fromkeys(words for c in done.comparisons for words in c.says[2:])
+    return [*lines, *limits]

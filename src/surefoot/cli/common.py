@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 import click
 
 __all__ = [
+    "F",
     "alphas_option",
     "data_of",
     "data_options",
@@ -25,8 +26,10 @@ __all__ = [
     "say",
     "seeds_of",
     "show",
+    "stack",
     "stoppable",
     "task_of_options",
+    "told",
     "typed",
     "typed_here",
     "val_is_test",
@@ -90,7 +93,9 @@ def pairs(values: Sequence[str], option: str) -> dict[str, str]:
     return found
 
 
-def _stack(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+def stack(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+    """Several options as one decorator, in their order."""
+
     def decorate(function: F) -> F:
         for option in reversed(options):
             function = option(function)
@@ -100,12 +105,12 @@ def _stack(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
 
 
 def data_options(*, train: bool) -> Callable[[F], F]:
-    """--train, --val, --test, --shift, --class-map and what belongs to them."""
+    """--train, --val, --test, --shift, --class-map, --unit and what belongs to them."""
     kinds = (
         "a folder of class folders, a .csv/.parquet table, hf:NAME, wds:SHARDS, or a name "
         "that `surefoot ls datasets` lists"
     )
-    return _stack(
+    return stack(
         [
             click.option("--train", required=train, help=f"Training images: {kinds}."),
             click.option("--val", help="ID validation; without it a stratified cut of --train."),
@@ -124,13 +129,35 @@ def data_options(*, train: bool) -> Callable[[F], F]:
                 help="YAML of `shift class: task class` for a shift.",
             ),
             click.option("--templates", help="Prompt template set by name, or a text file."),
+            click.option(
+                "--names",
+                type=click.Path(exists=True, dir_okay=False),
+                help="What prompts call the classes: a file of lines `class: name`, or of names.",
+            ),
             click.option("--metric", help="Of the ID splits; else the data set's own, or top1."),
+            click.option(
+                "--unit",
+                metavar="COLUMN|folder:N",
+                help="Says which images hang together (a patient, a place): a column, or a level "
+                "of folders above each file. None: each image is taken as independent.",
+            ),
             click.option(
                 "--data-root",
                 type=click.Path(file_okay=False),
                 help="Holds published data sets (imagenet, ...); else SUREFOOT_DATA says where.",
             ),
+            click.option(
+                "--val-fraction",
+                type=click.FloatRange(0, 1, min_open=True, max_open=True),
+                help="Share of each class that --val or --test is cut from.  [0.1]",
+            ),
             click.option("--skip-bad", is_flag=True, help="Leave unreadable images out."),
+            click.option(
+                "--chosen-on-test",
+                is_flag=True,
+                help="Allow choosing on test images (--val, --alpha oracle); outputs name it.",
+            ),
+            click.option("--strict", is_flag=True, help="Refuse whatever would be guessed."),
             click.option(
                 "--limit",
                 type=click.IntRange(1),
@@ -140,9 +167,18 @@ def data_options(*, train: bool) -> Callable[[F], F]:
     )
 
 
-def run_options() -> Callable[[F], F]:
-    """--alpha, --run, --chosen-on-test: which model of a run or study folder is meant."""
-    return _stack(
+def run_options(*, with_data: bool = False) -> Callable[[F], F]:
+    """--alpha, --run, --chosen-on-test: which model of a run or study folder is meant.
+
+    Args:
+        with_data: The command has the data options too, which bring --chosen-on-test.
+    """
+    allowed = click.option(
+        "--chosen-on-test",
+        is_flag=True,
+        help="Allow --alpha oracle, which looked at a test set; every output says so.",
+    )
+    return stack(
         [
             click.option(
                 "--alpha",
@@ -155,11 +191,7 @@ def run_options() -> Callable[[F], F]:
                 metavar="NAME",
                 help="Of a study: this run, at the alpha that ID validation chose on its path.",
             ),
-            click.option(
-                "--chosen-on-test",
-                is_flag=True,
-                help="Allow --alpha oracle, which looked at a test set; every output says so.",
-            ),
+            *([] if with_data else [allowed]),
         ]
     )
 
@@ -200,7 +232,7 @@ def device_options(*, workers: Literal[0, "auto"] = 0) -> Callable[[F], F]:
     Args:
         workers: The default; "auto" for commands that settle it (fit).
     """
-    return _stack(
+    return stack(
         [
             click.option(
                 "--device",
@@ -212,9 +244,7 @@ def device_options(*, workers: Literal[0, "auto"] = 0) -> Callable[[F], F]:
                 "--eval-batch-size",
                 "batch_size",
                 type=click.IntRange(1),
-                default=256,
-                show_default=True,
-                help="Images per forward pass in evaluation.",
+                help="Images per forward pass in evaluation; by device and image size.",
             ),
             click.option(
                 "--workers",
@@ -248,9 +278,14 @@ def alphas_option() -> Callable[[F], F]:
 
 def data_of(options: dict[str, Any], **more: Any) -> dict[str, Any]:
     """What the data options say, as a recipe has it."""
-    names = ("train", "val", "test", "templates", "metric", "skip_bad")
+    from ..data.prompts import read_names
+
+    names = ("train", "val", "test", "templates", "metric", "unit", "skip_bad", "chosen_on_test")
+    given = {"val_fraction": options["val_fraction"]} if options["val_fraction"] else {}
     return {
         **{name: options[name] for name in names},
+        **given,
+        "prompt_names": read_names(options["names"]) if options["names"] else None,
         "shifts": pairs(options["shift"], "--shift"),
         "class_maps": pairs(options["class_map"], "--class-map"),
         "root": options["data_root"],
@@ -267,7 +302,7 @@ def task_of_options(options: dict[str, Any], *heads: Any) -> Any:
     """
     from ..errors import COMMAND_LINE
     from ..recipes.recipe import parse_recipe
-    from ..recipes.tasks import task_of, told
+    from ..recipes.tasks import task_of
 
     train = options["train"] or options["test"]
     if not train:
@@ -276,15 +311,36 @@ def task_of_options(options: dict[str, Any], *heads: Any) -> Any:
     plain = {"model": "none", "methods": ["zero-shot"], "data": data}
     recipe = parse_recipe(plain, where=COMMAND_LINE)
     names = next((head.class_names for head in heads if head is not None), ())
-    task = task_of(
+    return task_of(
         recipe.spec.data,
         progress=sys.stderr.isatty(),
         stand_in=not options["train"],
         class_names=names,
     )
-    for line in told(task)[1:]:  # notes; how many images there are stands in the result
+
+
+def told(options: dict[str, Any], task: Any, *models: Any, head: str, **more: Any) -> Any:
+    """The inventory of a command that scores, said; refused where it must not be worked on.
+
+    Args:
+        options: As the command got them.
+        task: Of :func:`task_of_options`, or images.
+        *models: That are scored.
+        head: Which head is.
+        **more: As ``take_inventory`` has them.
+    """
+    from ..errors import Refused
+    from ..recipes.inventory import refused, take_inventory
+
+    unused = set() if options.get("train") else {"train", *([] if options.get("val") else ["val"])}
+    found = take_inventory(task, *models, head=head, unused=unused, **more)
+    for line in found.lines():
         say(line)
-    return task
+    on_test = options.get("chosen_on_test", False)
+    wrong = refused(found, strict=options["strict"], chosen_on_test=on_test)
+    if wrong:
+        raise Refused.of(wrong)
+    return found
 
 
 def val_is_test(options: dict[str, Any], task: Any) -> bool:

@@ -13,6 +13,7 @@ from .common import (
     run_options,
     say,
     task_of_options,
+    told,
     val_is_test,
 )
 
@@ -22,7 +23,7 @@ __all__ = ["eval_command"]
 @click.command("eval")
 @click.argument("model")
 @data_options(train=False)
-@run_options()
+@run_options(with_data=True)
 @click.option(
     "--evaluator",
     default="head",
@@ -43,7 +44,6 @@ def eval_command(
     model: str,
     alpha: str | None,
     member: str | None,
-    chosen_on_test: bool,
     evaluator: str,
     k: int,
     protocol: str,
@@ -54,14 +54,19 @@ def eval_command(
     from ..context import pick_device
     from ..evals.evaluate import evaluate
     from ..recipes.ends import ON_TEST
+    from ..recipes.inventory import head_of
     from ..recipes.members import resolve_model
     from ..records import Origin
 
     if evaluator in ("knn", "linear") and not options["train"]:
         raise click.UsageError(f"--train is missing: --evaluator {evaluator} learns from it")
-    found = resolve_model(model, alpha, run=member, chosen_on_test=chosen_on_test, say=say)
+    found = resolve_model(
+        model, alpha, run=member, chosen_on_test=options["chosen_on_test"], say=say
+    )
     notes = [note for note in found.spec.notes if ON_TEST in note]
     task = task_of_options(options, found.head if evaluator == "head" else None)
+    text = None if evaluator == "zero_shot" or (evaluator == "head" and found.head is None) else ()
+    told(options, task, found, head=head_of(found, task, evaluator), prompts=text)
     pairs = evaluate(
         found,
         task,
@@ -80,9 +85,10 @@ def eval_command(
         return
     width = max(len(r.split) for r in rows)
     for r in rows:
+        reach = f"[{100 * r.low:.1f}, {100 * r.high:.1f}] {r.interval}"
         click.echo(
             f"{r.split:<{width}}  {r.metric}  {100 * r.value:5.1f}  "
-            f"[{100 * r.low:.1f}, {100 * r.high:.1f}] {r.interval}  n={r.n}"
+            f"{f'no interval: {r.no_interval}' if r.no_interval else reach}  n={r.n}"
             + (f"  {r.extra['k']}-NN, protocol {r.extra['protocol']}" if "k" in r.extra else "")
         )
         if r.masked is not None:

@@ -1,4 +1,4 @@
-"""``merge``, ``export``, ``check``, ``cp``: commands on files."""
+"""``merge``, ``export``, ``cp``: commands on files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import run_options, say
 
-__all__ = ["check_command", "cp_command", "export_command", "merge_command"]
+if TYPE_CHECKING:
+    from ..weights import Merged
+
+__all__ = ["cp_command", "export_command", "merge_command"]
 
 
 _METHODS = ("lerp", "mean", "task-arithmetic", "ties", "model-stock", "lines", "fisher")
@@ -159,9 +162,7 @@ def _merge(
         return
     with progress_bar("merge", shown=sys.stderr.isatty(), unit="B") as tick:
         done = merge(checkpoints, out, rule, dtype=dtype, progress=tick, **running)
-    if done.accuracy.compared:
-        say(str(done.accuracy))
-    click.echo(out)
+    _told(done)
 
 
 def _materialise(checkpoint: str, out: str, running: dict[str, Any]) -> None:
@@ -170,9 +171,16 @@ def _materialise(checkpoint: str, out: str, running: dict[str, Any]) -> None:
 
     with progress_bar("merge", shown=sys.stderr.isatty(), unit="B") as tick:
         done = materialise(checkpoint, out, progress=tick, **running)
+    _told(done)
+
+
+def _told(done: Merged) -> None:
+    """What was merged, how exactly, and where it lies."""
+    for note in done.notes:
+        say(note)
     if done.accuracy.compared:
         say(str(done.accuracy))
-    click.echo(out)
+    click.echo(done.path)
 
 
 @contextmanager
@@ -238,59 +246,6 @@ def export_command(
     for note in model.spec.notes:
         if ON_TEST in note:
             say(note)
-
-
-@click.command("check")
-@click.argument("targets", nargs=-1, type=click.Path())
-@click.option("--recipes", is_flag=True, help="Also every recipe that ships with surefoot.")
-def check_command(targets: tuple[str, ...], recipes: bool) -> None:
-    """Check recipes (YAML), data folders or tables, and methods (.py): all errors at once.
-
-    Nothing is trained. A file of methods is imported, and what they say about themselves checked;
-    surefoot.testing.check_method tries them on a toy task.
-    """
-    from ..recipes.check import check_target
-    from ..recipes.library import recipe_file, recipe_names
-
-    if not targets and not recipes:
-        raise click.UsageError("name a recipe, a data folder or a table, or give --recipes")
-    if recipes:
-        targets = (*targets, *(str(recipe_file(name)) for name in recipe_names()))
-    bad = 0
-    checked = 0
-    for target in targets:
-        found = [(target, _method_problems(target))] if target.endswith(".py") else None
-        for name, problems in found if found is not None else check_target(target):
-            checked += 1
-            if problems:
-                bad += 1
-                click.echo(f"{name}: {len(problems)} problem{'s' * (len(problems) != 1)}")
-                for problem in problems:
-                    click.echo(f"  - {problem}")
-            else:
-                click.echo(f"{name}: good")
-    say(f"{checked} checked, {bad} with problems")
-    if bad:
-        raise click.exceptions.Exit(1)
-
-
-def _method_problems(file: str) -> list[str]:
-    """What is wrong with the methods that a Python file defines."""
-    from ..errors import ModelError
-    from ..methods.own import methods_in
-    from ..testing.declarations import check_declaration
-
-    try:
-        own, _ = methods_in(file)
-    except ModelError as error:
-        return [error.wrong]
-    problems = [] if own else ["it defines no surefoot.Method"]
-    for kind in own:
-        try:
-            check_declaration(kind())
-        except (AssertionError, TypeError, ValueError) as error:
-            problems.append(f"{kind.__name__}: {error}")
-    return problems
 
 
 @click.command("cp")

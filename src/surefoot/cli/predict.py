@@ -6,6 +6,7 @@ import json
 
 import click
 
+from ..inventory import Inventory
 from .common import run_options, say
 
 __all__ = ["predict_command"]
@@ -19,6 +20,7 @@ __all__ = ["predict_command"]
 @click.option("--templates", help="Prompt template set by name, or a text file.")
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
+@click.option("--strict", is_flag=True, help="Refuse whatever would be guessed.")
 @click.option("--device", default="auto", show_default=True)
 def predict_command(
     model: str,
@@ -31,11 +33,19 @@ def predict_command(
     top: int,
     as_json: bool,
     device: str,
+    strict: bool,
 ) -> None:
     """Classify IMAGES with MODEL (a name with --classes, a file, a run, a study's choice)."""
     from ..recipes.classify import classify
     from ..recipes.ends import ON_TEST
+    from ..recipes.inventory import refused
     from ..recipes.members import resolve_model
+
+    def tell(found: Inventory) -> None:
+        for line in found.lines():
+            say(line)
+        for wrong in refused(found, strict=strict):
+            raise wrong
 
     found = resolve_model(model, alpha, run=member, chosen_on_test=chosen_on_test, say=say)
     notes = [note for note in found.spec.notes if ON_TEST in note]
@@ -48,6 +58,7 @@ def predict_command(
         templates=templates,
         top=top,
         device=device,
+        tell=tell,
     ):
         if as_json:
             click.echo(json.dumps({**row, **mark}))

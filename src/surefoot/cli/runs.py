@@ -6,27 +6,17 @@ import re
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
 
-from ..errors import COMMAND_LINE
 from ..registry import nearest
-from .common import (
-    alphas_option,
-    data_options,
-    device_options,
-    main_process,
-    pairs,
-    say,
-    seeds_of,
-    show,
-    stoppable,
-    typed,
-    typed_here,
-)
+from .common import main_process, say, show, stoppable, typed, typed_here
+from .fit_options import fit_options, recipe_of_options
 
 __all__ = ["demo_command", "fit_command"]
 
@@ -56,59 +46,14 @@ def demo_command(out: str, full: bool, seed: int, resume: bool, device: str) -> 
     is_flag=True,
     help="Try a RECIPE in seconds: generated miniatures of its data sets, a tiny model, 1 epoch.",
 )
-@click.option("--model", help="tiny-clip, open_clip:ARCH/TAG, timm:NAME, hf-hub:ID, a file, a run.")
-@data_options(train=False)
-@click.option(
-    "--method",
-    "methods",
-    multiple=True,
-    help="A name that `surefoot ls methods` lists (ft, lp-ft, flyp, ...), or a method of your own: "
-    "FILE.py; any number.",
-)
-@click.option(
-    "--wise/--no-wise",
-    default=True,
-    show_default=True,
-    help="Sweep the WiSE-FT path from the pretrained to the tuned model.",
-)
-@click.option(
-    "--head",
-    type=click.Choice(["zero_shot", "random", "zeros"]),
-    help="Where trained heads start (ft, film, ...); zero_shot needs a text tower.",
-)
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the training images.")
-@click.option("--lr", help="Peak learning rate, or auto: chosen on ID validation.")
-@click.option("--batch", type=click.IntRange(1), help="Images per optimiser step.")
-@click.option(
-    "--few-shot",
-    type=click.IntRange(1),
-    metavar="K",
-    help="Keep K training and K validation images per class, drawn by the seed.",
-)
-@click.option(
-    "--repeats",
-    type=click.IntRange(1),
-    metavar="N",
-    help="N runs of each method, with the seeds 0 to N - 1 (few-shot: N draws of the images).",
-)
-@click.option("--knn", is_flag=True, help="Also score kNN on the features of each end.")
-@alphas_option()
-@click.option("--seeds", default="0", show_default=True, help="One or more, comma-separated.")
+@fit_options()
 @click.option("--out", help="A new folder; default runs/MODEL-METHOD.")
 @click.option("--resume", is_flag=True, help="Go on in a folder that is there.")
 @click.option(
-    "--precision",
-    type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
-    default="auto",
-    show_default=True,
-    help="Of the forward and backward passes.",
-)
-@click.option(
-    "--compile",
+    "--keep-going",
     is_flag=True,
-    help="Compile the training step (torch.compile): a minute at first, faster after.",
+    help="Where one method fails, the others run all the same; the exit status says so.",
 )
-@device_options(workers="auto")
 def fit_command(
     recipe: str | None, out: str | None, resume: bool, miniature: bool, **options: Any
 ) -> None:
@@ -135,22 +80,31 @@ def fit_command(
             from ..recipes.miniature import miniature as made_small
 
             with tempfile.TemporaryDirectory(prefix="surefoot-miniature-") as root:
-                _carried_out(made_small(chosen, root), out, resume=False)
+                _carried_out(made_small(chosen, root), out, False, options)
         else:
-            _carried_out(chosen, out, resume)
+            _carried_out(chosen, out, resume, options)
     else:
         _fitted(options, out, resume)
 
 
-def _carried_out(recipe: Any, out: str, resume: bool) -> None:
+def _carried_out(
+    recipe: Any, out: str, resume: bool, options: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     """Run a recipe, write its report, print the table on stdout and the place on stderr."""
     from ..recipes.experiment import run_recipe
 
     began, shown = time.perf_counter(), sys.stderr.isatty()
+    asked = {name: options[name] for name in ("strict", "keep_going") if name in options}
     with stoppable():
-        study = run_recipe(recipe, out, resume=resume, progress=shown, command=typed(), say=say)
+        study = run_recipe(
+            recipe, out, resume=resume, progress=shown, command=typed(), say=say, **asked
+        )
     if main_process():
         show(study, began)
+    failed = study.facts.get("failed")
+    if failed:
+        say(f"{len(failed)} of the runs failed: {', '.join(failed)}")
+        raise click.exceptions.Exit(1)
 
 
 def _recipe_of(name: str) -> Any:
@@ -182,13 +136,15 @@ def _with_options(recipe: Any, options: dict[str, Any]) -> Any:
     recipe = recipe.at(options["data_root"])
     names = ("model", "device", "workers", "compile")
     changes = {name: options[name] for name in names if typed_here(name)}
+    if options["chosen_on_test"]:
+        changes["data"] = recipe.spec.data.model_copy(update={"chosen_on_test": True})
     return replace(recipe, spec=recipe.spec.model_copy(update=changes)) if changes else recipe
 
 
 def _no_options_beside_recipe() -> None:
     """A recipe says everything; an option beside it would be silently ignored, so refuse it."""
     allowed = {"recipe", "out", "resume", "data_root", "miniature", "model", "device", "workers",
-               "compile"}  # fmt: skip
+               "compile", "strict", "keep_going", "chosen_on_test"}  # fmt: skip
     extra = [p for p in click.get_current_context().params if p not in allowed and typed_here(p)]
     if extra:
         raise click.UsageError(
@@ -199,22 +155,11 @@ def _no_options_beside_recipe() -> None:
 
 def _fitted(options: dict[str, Any], out: str | None, resume: bool) -> None:
     """Run the recipe of what was typed, which is what the library's ``fit`` makes of it."""
-    _require(options)
-    from ..recipes.fit import default_folder, recipe_of
+    from ..recipes.fit import default_folder
 
-    asked = {
-        **options,
-        "method": [_named(name) for name in options["methods"]],
-        "shifts": pairs(options["shift"], "--shift"),
-        "class_maps": pairs(options["class_map"], "--class-map"),
-        "lr": _rate(options["lr"]),
-        "batch_size": options["batch"],
-        "eval_batch_size": options["batch_size"],
-        "seeds": 0 if options["repeats"] else seeds_of(options["seeds"]),
-        "task": None,
-    }
-    recipe = recipe_of(asked, where=COMMAND_LINE)
-    _carried_out(recipe, out or default_folder(recipe), resume)
+    _require(options)
+    recipe = recipe_of_options(options)
+    _carried_out(recipe, out or default_folder(recipe), resume, options)
 
 
 def _require(options: dict[str, Any]) -> None:
@@ -226,22 +171,3 @@ def _require(options: dict[str, Any]) -> None:
         raise click.UsageError("--method is missing: ft, lp-ft, flyp, ... (surefoot ls methods)")
     if options["repeats"] and typed_here("seeds"):
         raise click.UsageError("--repeats N means the seeds 0 to N - 1: give it or --seeds")
-
-
-def _named(method: str) -> str:
-    """A method's name; a file of Python, which the user names here and nowhere else, is run."""
-    if not re.search(r"\.py(:\w+)?$", method):
-        return method
-    from ..methods.own import register_file
-
-    return register_file(method)
-
-
-def _rate(lr: str | None) -> Any:
-    """A learning rate, "auto" or None."""
-    try:
-        return lr if lr in (None, "auto") else float(lr)
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{lr!r} is neither a number nor auto", param_hint="--lr"
-        ) from error

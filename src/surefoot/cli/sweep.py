@@ -14,6 +14,7 @@ from .common import (
     device_options,
     say,
     task_of_options,
+    told,
     typed,
     val_is_test,
 )
@@ -60,11 +61,14 @@ def sweep_command(
     replaced: classes are matched by name, and a class that END's head does not know is refused.
     """
     from ..context import RunContext
+    from ..recipes.inventory import head_of
     from ..recipes.members import resolve_model
     from ..recipes.sweep import sweep_models
 
     first, last = (resolve_model(name, say=say) for name in (start, end))
     task = task_of_options(options, last.head, first.head)
+    text = None if last.head is None or first.head is None else ()
+    found = told(options, task, first, last, head=head_of(last, task), prompts=text)
     validated = not val_is_test(options, task)
     if not validated:
         if adaptive:
@@ -82,6 +86,7 @@ def sweep_command(
         out=out,
         batch_size=options["batch_size"],
         command=typed(),
+        inventory=found,
         context=RunContext(device=options["device"], workers=options["workers"],
                            progress=sys.stderr.isatty(), tell=say),
     )  # fmt: skip
@@ -101,7 +106,7 @@ def sweep_command(
                     said = f"{score.masked[1]}: {100 * score.masked[0]:.1f}"
                     click.echo(f"{name}, {said} at alpha {alpha:.2f}")
         for chosen in selections:
-            click.echo(f"{chosen.rule}: alpha = {chosen.alpha:g} ({chosen.reason})")
+            click.echo(f"{chosen.rule}: alpha = {chosen.alpha:g} ({chosen.told})")
     if out:
         from ..report import render
         from ..runs import open_study

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 
 from ..errors import BadImages
+from ..inventory import Pictures
 from .dataset import Split
 from .images import EncodedImages, decode, many_may_read, opened, reason
 from .prefetch import prefetch, threads_for
-from .sequence import BROKEN, Images, content, keep_identity, underlying
+from .sequence import BROKEN, Images, content, keep_identity, keep_look, looks, underlying
 
-__all__ = ["Progress", "check_images", "know_images", "require_good"]
+__all__ = ["Progress", "check_images", "know_images", "pictures", "require_good"]
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
@@ -89,18 +91,22 @@ def _threads(split: Split) -> int:
 def _look(source: Images, row: int, quick: bool) -> None:
     """Read one image, note who it is, and decode it (or its header)."""
     if not isinstance(source, EncodedImages):
-        source[row]
+        keep_look(source, row, source[row])
         content(source, row)
         return
     data = source.read(row)
     keep_identity(source, row, hashlib.sha256(data).digest())
     if not quick:
-        decode(data)
+        decode(data, partial(keep_look, source, row))
         return
     if not data:
         raise OSError("the file is empty")
     with opened(data) as image:
-        image.verify()
+        if image.mode.startswith(("I", "F")):  # what is white needs their numbers
+            image.load()
+            keep_look(source, row, image)
+        else:
+            image.verify()
 
 
 def require_good(
@@ -137,3 +143,35 @@ def require_good(
         note=f"{split.name}: {len(bad)} of {len(split)} images cannot be decoded and are left "
         f"out ({first}{more})",
     )
+
+
+_SAMPLE = 64
+"""Images of a set that is not decoded before a run which are looked at all the same."""
+
+
+def pictures(split: Split) -> Pictures | None:
+    """What the images look like: those that were decoded, else a seeded sample of them.
+
+    A published set is not decoded before a run. Nothing is known of images from Python that were
+    not decoded either: to ask for them may cost anything.
+    """
+    found = looks(split.images)
+    seen = np.flatnonzero(found["mode"] != b"")
+    source, rows = underlying(split.images, np.arange(len(split), dtype=np.int64))
+    if not len(seen) and isinstance(source, EncodedImages):
+        draw = np.random.default_rng(0).permutation(len(split))[:_SAMPLE]
+        for row in rows[draw].tolist():
+            with suppress(*BROKEN):
+                _look(source, int(row), False)
+        found = looks(split.images)
+        seen = np.flatnonzero(found["mode"] != b"")
+    if not len(seen):
+        return None
+    found = found[seen]
+    modes, counts = np.unique(found["mode"], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    sides = {s: (int(found[s].min()), int(found[s].max())) for s in ("width", "height")}
+    known = found[np.isfinite(found["low"])]
+    ends = (float(known["low"].min()), float(known["high"].max())) if len(known) else (0.0, 255.0)
+    return Pictures(len(seen), {modes[i].decode(): int(counts[i]) for i in order}, range=ends,
+                    **sides)  # fmt: skip

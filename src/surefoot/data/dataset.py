@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClassMismatch, DataError
+from ..inventory import Note
 from .class_map import ClassMap, check_groups
 from .sequence import Images, Taken, identities
 
@@ -64,7 +65,8 @@ class Split:
         metadata: Column name -> (n,) array; "set" of pictograms, "location" of iWildCam. Frames
             of a video have "anchor" and "offset", and may have "accepted" (names of task
             classes joined by "|"), which the metrics pm0 and pm10 read.
-        cluster: The metadata column whose members hang together, for the bootstrap over clusters.
+        unit: The metadata column whose values say which images hang together (a patient, a place,
+            a designer), the same in every split; None: each image is taken as independent.
         version: Of the data set.
         licence: Of the images.
         source: A path or name to find it again by.
@@ -88,7 +90,7 @@ class Split:
     use: Use
     captions: Sequence[str] | None = None
     metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    cluster: str | None = None
+    unit: str | None = None
     version: str = "unversioned"
     licence: str = "unknown"
     source: str = ""
@@ -113,6 +115,11 @@ class Split:
                     f"{name} of the split {self.name!r} has {len(column)} entries for {n} images",
                     expected="one entry per image",
                 )
+        if self.unit is not None and self.unit not in self.metadata:
+            raise DataError(
+                f"the unit {self.unit!r} of the split {self.name!r} is no column of it",
+                expected=f"one of {', '.join(self.metadata) or 'no columns'}",
+            )
         if self.labels is not None:
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= len(self.class_names):
@@ -154,8 +161,10 @@ class Split:
         return self.labels
 
     def take(self, indices: NDArray[np.int64] | Sequence[int], *, note: str = "") -> Split:
-        """The images at ``indices``, in that order."""
+        """The images at ``indices``, in that order; a plain note says why others are left out."""
         at = np.asarray(indices, dtype=np.int64)
+        if note and not isinstance(note, Note):
+            note = Note(note, "left out", rows=len(self) - len(at))
         return replace(
             self,
             images=Taken(self.images, at),
@@ -193,7 +202,9 @@ class Split:
             n = max(n, len(present)) if every_class else n
             order = order[np.argsort(rank, kind="stable")]
         kept = np.sort(order[:n])
-        return self.take(kept, note=f"{len(kept)} of {len(self)} images, stratified, seed {seed}")
+        note = Note(f"{len(kept)} of {len(self)} images, stratified, seed {seed}", "left out",
+                    rows=len(self) - len(kept), say="a larger --limit", short="limit")  # fmt: skip
+        return self.take(kept, note=note)
 
     def manifest(self) -> Manifest:
         """Counts and hashes of names and labels, and of the images themselves."""
@@ -230,6 +241,7 @@ class Shift:
         groups: Indices (ascending) of task classes that count as one, so that the largest logit
             of a group speaks for it and its labels are its first index (ObjectNet: one class is
             several of ImageNet's). Groups share no class. None: every class is its own.
+        masked_by: By whose word ``classes`` is what it is.
 
     Example:
         >>> sf.Shift.of(task.test, task.class_names)
@@ -241,6 +253,7 @@ class Shift:
     metric: str = "top1"
     classes: tuple[int, ...] | None = None
     groups: tuple[tuple[int, ...], ...] | None = None
+    masked_by: str = ""
 
     def __repr__(self) -> str:
         classes = len(self.split.class_names if self.classes is None else self.classes)
@@ -280,6 +293,7 @@ class Shift:
         """
         labels = split.require_labels()
         names = list(task_classes)
+        by = "its class map" if class_map is not None else "its published protocol"
         masked = class_map is not None if masked is None else masked
         if class_map is None:
             foreign = [c for c in split.class_names if c not in names]
@@ -308,7 +322,9 @@ class Shift:
         taken = split.take(kept, note=note) if out else split
         ours = replace(taken, labels=translated[kept], class_names=tuple(names), domain="OOD")
         every = not masked or len(joined.present) == len(names)
-        return cls(split.name, ours, metric, None if every else joined.present, joined.groups)
+        if every:
+            return cls(split.name, ours, metric, None, joined.groups)
+        return cls(split.name, ours, metric, joined.present, joined.groups, by)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError
+from .building import Found, built
 from .dataset import Domain, Split, Use
-from .grouping import ROLES, class_order
+from .grouping import role_of
 from .images import NOT_DECODED, FileImages
 from .strings import Strings, natural
 
@@ -56,8 +57,6 @@ def from_folder(
     """
     root = Path(path)
     classes, beside = _class_folders(root)
-    names = class_order(classes, class_names, where=str(root))
-    position = {c: i for i, c in enumerate(names)}
     counts: dict[str, int] = {}
     other = _Ignored()
 
@@ -69,17 +68,15 @@ def from_folder(
 
     paths = Strings(found())
     _require_filled(root, counts)
-    labels = np.repeat([position[c] for c in classes], [counts[c] for c in classes])
-    return Split(
-        name=name,
-        images=FileImages(root, paths),
-        labels=labels.astype(np.int64),
-        class_names=names,
-        domain=domain,
-        use=use,
-        source=str(root),
-        notes=_notes(name, beside, other),
+    held = Found(
+        FileImages(root, paths),
+        str(root),
+        np.repeat(np.arange(len(classes)), [counts[c] for c in classes]),
+        classes,
+        notes=_alike(root, classes),
+        left_out=_left_out(name, beside, other),
     )
+    return built(held, name=name, domain=domain, use=use, class_names=class_names)
 
 
 class _Ignored:
@@ -127,10 +124,18 @@ def _class_folders(root: Path) -> tuple[list[str], list[str]]:
 
 def _refuse_roles(root: Path, folders: list[str]) -> None:
     """A folder of train/ and test/ is one level too high: its "classes" would be the splits."""
-    roles = [f for f in folders if f.lower() in ROLES]
+    roles = [f for f in folders if role_of(f)]
+    inside = {f: _folders(root / f) for f in folders} if roles or len(folders) == 1 else {}
+    if len(inside) == 1 and len(only := inside[folders[0]]) > 1 and _none_beside(root / folders[0]):
+        raise DataError(
+            f"{root} holds one folder, {folders[0]!r}, with the folders "
+            f"{', '.join(sorted(only)[:8])}{', ...' * (len(only) > 8)} inside: with it for a class "
+            "there is nothing to tell apart",
+            expected=LAYOUT,
+            fix=f"give the folder inside, {root / folders[0]}",
+        )
     if not roles:
         return
-    inside = {f: {p.name for p in (root / f).iterdir() if p.is_dir()} for f in folders}
     nested = [f for f in roles if inside[f]]
     # Shifted sets may lie beside train/ and test/: then all hold folders, some of the same names.
     alike = all(inside[f] & inside[r] for f in folders for r in nested)
@@ -140,6 +145,31 @@ def _refuse_roles(root: Path, folders: list[str]) -> None:
             expected=LAYOUT,
             fix=f"give each by itself, such as --train {root / sorted(nested)[-1]}",
         )
+
+
+def _folders(path: Path) -> set[str]:
+    """Names of the folders inside that are not hidden."""
+    return {p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")}
+
+
+def _none_beside(path: Path) -> bool:
+    """Whether no image lies in the folder itself."""
+    return not any(p.suffix.lower() in image_extensions() for p in path.iterdir())
+
+
+def _alike(root: Path, classes: list[str]) -> tuple[str, ...]:
+    """Class folders that hold the same folders may be domains, and those the classes."""
+    inside = [_folders(root / c) for c in classes]
+    shared = set.intersection(*inside)
+    if len(classes) < 2 or len(shared) < 2 or shared != set.union(*inside):
+        return ()
+    if not all(_none_beside(root / c) for c in classes):
+        return ()
+    return (
+        f"WARNING: every folder of {root} holds the same folders "
+        f"({', '.join(sorted(shared)[:6])}{', ...' * (len(shared) > 6)}): where those are the "
+        f"classes, give {root / classes[0]} and the others one by one",
+    )
 
 
 def _images(folder: Path, prefix: str, other: _Ignored) -> list[str]:
@@ -179,20 +209,16 @@ def _require_filled(root: Path, counts: dict[str, int]) -> None:
         )
 
 
-def _notes(name: str, beside: list[str], other: _Ignored) -> tuple[str, ...]:
-    notes = []
-    if beside:
-        what = (
-            "image beside the class folders is"
-            if len(beside) == 1
-            else ("images beside the class folders are")
-        )
-        notes.append(f"{name}: {len(beside)} {what} ignored")
-    if other.count:
-        shown = ", ".join(other.first)
-        what = "file that is no image is" if other.count == 1 else "files that are no images are"
-        notes.append(f"{name}: {other.count} {what} ignored ({shown})")
-    return tuple(notes)
+def _left_out(name: str, beside: list[str], other: _Ignored) -> dict[str, int]:
+    image = "image beside the class folders is"
+    images = "images beside the class folders are"
+    file, files = "file that is no image is", "files that are no images are"
+    shown = ", ".join(other.first)
+    return {
+        f"{name}: {len(beside)} {image if len(beside) == 1 else images} ignored": len(beside),
+        f"{name}: {other.count} {file if other.count == 1 else files} ignored ({shown})":
+            other.count,
+    }  # fmt: skip
 
 
 def images_below(path: Path) -> Split | None:

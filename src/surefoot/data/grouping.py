@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,18 +15,38 @@ from ..errors import ClassMismatch, DataError
 from .dataset import Domain, Split, Use
 from .strings import natural
 
-__all__ = ["ROLES", "class_order", "label_names", "metadata_column", "parts_for", "relabelled"]
+__all__ = [
+    "class_order",
+    "label_names",
+    "listed_classes",
+    "metadata_column",
+    "not_classes",
+    "parts_for",
+    "relabelled",
+    "role_of",
+]
 
-_SPELLINGS: dict[Use, tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "val": ("validation", "val", "valid", "dev"),
-    "test": ("test",),
-}
-ROLES = frozenset(name for names in _SPELLINGS.values() for name in names)
-"""What parts of a data set are called that are splits, in lower case."""
+_ROLE = re.compile(
+    r"(?:(?P<train>train(?:ing)?)|(?P<val>val(?:id(?:ation)?)?|dev)|(?P<test>test(?:ing)?))"
+    r"(?:[\s_-]?(?:set|split|data|images?|imgs?))?",
+    re.IGNORECASE,
+)
+"""What parts of a data set are called that are splits."""
 
 _WIDEST = 64 * 2**20
 """Bytes that a column of fixed-width strings may take before it becomes one of shared objects."""
+
+
+def role_of(name: str) -> Use | None:
+    """The use that a part of a data set is called after ("train", "Training", "test_set")."""
+    found = _ROLE.fullmatch(name.strip())
+    return found and found.lastgroup  # type: ignore[return-value]  # the groups are the uses
+
+
+def listed_classes(folder: Path) -> Path | None:
+    """The file that lists the classes of what lies in a folder, one a line, where there is one."""
+    places = (folder / "classes.txt", folder / "classnames.txt", folder.parent / "classnames.txt")
+    return next((place for place in places if place.is_file()), None)
 
 
 def class_order(
@@ -70,10 +92,10 @@ def parts_for(use: Use, parts: Sequence[str], *, where: str, name: str) -> list[
     Raises:
         DataError: Some are, but none of them serves this use.
     """
-    named = [part for part in parts if part.lower() in ROLES]
+    roles = {part: role_of(part) for part in parts}
     for role in (use, "val") if use == "test" else (use,):
-        mine = [part for part in named if part.lower() in _SPELLINGS[role]]
-        if mine or not named:
+        mine = [part for part in parts if roles[part] == role]
+        if mine or not any(roles.values()):
             return mine
     raise DataError(
         f"{where} has no split that serves as {use}",
@@ -98,9 +120,12 @@ def label_names(
         where: Named in messages.
 
     Raises:
-        DataError: A label is missing.
+        DataError: A label is missing, or labels are quantities.
         ClassMismatch: A class is not among ``class_names``.
     """
+    fraction = next((v for v in values if isinstance(v, float) and v % 1 > 0), None)
+    if fraction is not None:
+        raise not_classes(where, "label", f"numbers with fractions ({fraction:g})")
     texts = [_text(v) for v in values]
     blank = {i for i, t in enumerate(texts) if not t}
     missing = np.flatnonzero((codes < 0) | np.isin(codes, list(blank)))
@@ -127,7 +152,18 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).strip()
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return text.strip()
+
+
+def not_classes(where: str, column: str, holds: str) -> DataError:
+    """That a column holds something else than a class for each row."""
+    return DataError(
+        f"the label column {column!r} of {where} holds {holds}, not one class for each image",
+        expected="a ClassLabel, whole numbers or text",
+        fix="write a column with one class a row; images of several classes at once, boxes and "
+        "quantities are no labels here",
+    )
 
 
 def metadata_column(codes: NDArray[np.int64], values: Sequence[Any]) -> NDArray[Any]:

@@ -13,9 +13,11 @@ import numpy as np
 
 from ..errors import DataError
 from ..hub import endpoint, silence
+from ..inventory import Note
 from ..registry import import_optional, nearest
+from .building import Found, built
 from .dataset import Domain, Split, Use
-from .grouping import label_names, metadata_column, parts_for
+from .grouping import metadata_column, not_classes, parts_for, role_of
 from .images import EncodedImages
 from .strings import Strings
 
@@ -64,28 +66,23 @@ def from_hf(
             expected="a column label (ClassLabel, int or text) or caption",
             fix=f"name the column; it has {', '.join(rows.column_names)}",
         )
-    labels, classes = None, tuple(class_names or ())
-    if label is not None:
-        labels, classes = _labelled(rows, label, class_names, source)
-    texts, notes = (None, ()) if caption is None else _captions(rows, caption)
-    if split is None and use == "test" and part and part.lower() != "test":
-        notes = (*notes, f"{source} has no split test: {part} serves as {name}")
-    return Split(
-        name=name,
-        images=_HFImages(
+    found = Found(
+        _HFImages(
             rows.select_columns([image]).cast_column(image, library.Image(decode=False)), part
         ),
-        labels=labels,
-        class_names=classes,
-        domain=domain,
-        use=use,
-        captions=texts,
+        f"hf:{source}" + (f":{part}" if part else ""),
         metadata=_metadata(rows, {image, label, caption}),
         version=str(rows.info.version or "unversioned"),
         licence=rows.info.license or "unknown",
-        source=f"hf:{source}" + (f":{part}" if part else ""),
-        notes=notes,
-    )
+    )  # fmt: skip
+    if label is not None:
+        _add_labels(library, found, rows, label, source)
+    if caption is not None:
+        found.captions, found.notes = _captions(rows, caption)
+    if split is None and use == "test" and part and role_of(part) != "test":
+        said = f"{source} has no split test: {part} serves as {name}"
+        found.notes = (*found.notes, Note(said, "guessed", say=f"hf:{source}:{part}"))
+    return built(found, name=name, domain=domain, use=use, class_names=class_names, where=source)
 
 
 def saved_by_hf(path: Path) -> bool:
@@ -259,15 +256,15 @@ def _encoded(rows: Any, column: str) -> tuple[Any, list[Any]]:
     return codes, list(seen)
 
 
-def _labelled(rows: Any, column: str, class_names: Sequence[str] | None, source: str) -> Any:
-    codes, values = _encoded(rows, column)
+def _add_labels(library: Any, found: Found, rows: Any, column: str, source: str) -> None:
     feature = rows.features[column]
-    if not hasattr(feature, "int2str"):
-        return label_names(codes, values, class_names, where=source)
-    # A ClassLabel of -1 says "no label" (hidden test sets of the hub).
-    names = [feature.int2str(int(v)) if v >= 0 else None for v in values]
-    order = class_names if class_names is not None else feature.names
-    return label_names(codes, names, order, where=source)
+    if not isinstance(feature, (library.Value, library.ClassLabel)):
+        raise not_classes(source, column, f"a {type(feature).__name__} in each row")
+    found.codes, found.values = _encoded(rows, column)
+    if hasattr(feature, "int2str"):
+        # A ClassLabel of -1 says "no label" (hidden test sets of the hub).
+        found.values = [feature.int2str(int(v)) if v >= 0 else None for v in found.values]
+        found.order = feature.names
 
 
 def _captions(rows: Any, column: str) -> tuple[Strings, tuple[str, ...]]:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .dataset import Split
+from ..inventory import Note
+from .dataset import Split, Task
 from .sequence import identity_column
 
-__all__ = ["overlap", "overlap_notes", "shared_images"]
+__all__ = ["overlap", "overlap_notes", "shared_images", "to_compare"]
 
 
-def overlap_notes(splits: Mapping[str, Split], *, only: str | None = None) -> Iterator[str]:
+LARGE = 0.2
+"""Share of validation, or of a test set or shift, above which what they have in common is more than
+a few copies: what is chosen on such images is chosen on test images."""
+
+
+def overlap_notes(splits: Mapping[str, Split], *, only: str | None = None) -> Iterator[Note]:
     """A sentence for every pair of splits that share images, in the order of the pairs.
+
+    Where a large share of validation is of a test set, or the other way round, its kind is "chosen
+    on test".
 
     Args:
         splits: Name -> split, training before validation, test and shifts. What was made from
@@ -29,6 +38,21 @@ def overlap_notes(splits: Mapping[str, Split], *, only: str | None = None) -> It
         found = shared_images(looked_at[one], looked_at[other])
         if len(found):
             yield _sentence(looked_at, one, other, found)
+
+
+def to_compare(task: Task, unused: Collection[str] = ()) -> dict[str, Split]:
+    """The splits of a task that must not share images, by name; ID controls may.
+
+    What was made from other images by a program shares their origin, not their content.
+
+    Args:
+        task: Of it.
+        unused: Splits from which nothing is learnt and that are not scored.
+    """
+    ends = {"train": task.train, "val": task.val, "test": task.test}
+    found = {name: split for name, split in ends.items() if name not in unused}
+    shifts = {s.name: s.split for s in task.shifts if s.split.domain == "OOD"}
+    return {name: s for name, s in (found | shifts).items() if not s.synthetic}
 
 
 def shared_images(one: Split, other: Split) -> NDArray[np.int64]:
@@ -57,7 +81,7 @@ def overlap(bank: Split, queries: Split) -> NDArray[np.int64]:
     return np.where(at < count[:, None], rows, -1).astype(np.int64)
 
 
-def _sentence(splits: Mapping[str, Split], one: str, other: str, found: NDArray[np.int64]) -> str:
+def _sentence(splits: Mapping[str, Split], one: str, other: str, found: NDArray[np.int64]) -> Note:
     """What is shared, and what follows."""
     split = splits[other]
     first = ", ".join(split.images.id(int(row)) for row in found[:3])
@@ -67,11 +91,16 @@ def _sentence(splits: Mapping[str, Split], one: str, other: str, found: NDArray[
     )
     if splits[one].use == "train":
         inside = len(shared_images(split, splits[one]))
-        return (
+        return Note(
             f"WARNING: {what}: its score is too high; where {one} is a bank of neighbours, "
             f"{inside} image{'s' * (inside != 1)} of it {'is' if inside == 1 else 'are'} left out "
-            "for them"
+            "for them",
+            "warning",
         )
     if splits[one].use == "val":
-        return f"WARNING: {what}: what is chosen on {one} is chosen on images of {other}"
-    return f"{what}: the two scores are not of different images"
+        inside = len(shared_images(split, splits[one]))
+        large = max(len(found) / len(split), inside / len(splits[one])) >= LARGE
+        said = f"WARNING: {what}: what is chosen on {one} is chosen on images of {other}"
+        said += ", CHOSEN ON TEST" * large
+        return Note(said, "chosen on test" if large else "warning", rows=inside)
+    return Note(f"{what}: the two scores are not of different images")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -18,7 +19,10 @@ __all__ = [
     "SINGLE",
     "TEMPLATE_SETS",
     "check_templates",
+    "read_names",
+    "says_nothing",
     "templates",
+    "wordnet_names",
 ]
 
 SINGLE = ("a photo of a {}.",)
@@ -118,17 +122,66 @@ def _clip_benchmark(name: str) -> tuple[str, ...]:
 
 
 def _from_file(path: Path) -> tuple[str, ...]:
+    found = _lines(path, "template", "a text file (UTF-8) with one template a line")
+    return check_templates(found, where=str(path))
+
+
+def _lines(path: Path, kind: str, expected: str) -> list[str]:
+    """Lines of a text file that are neither empty nor comments."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"the template file {path} cannot be read ({error})",
-            expected="a text file (UTF-8) with one template a line",
-        ) from error
+        said = f"the {kind} file {path} cannot be read ({error})"
+        raise DataError(said, expected=expected) from error
     lines = [line.strip() for line in text.splitlines()]
-    return check_templates(
-        [line for line in lines if line and not line.startswith("#")], where=str(path)
-    )
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+_NUMBERED = re.compile(r"((class|label|category|cat|cls|id|group|folder|c|n|y)[\W_]*)?\d+|\w")
+"""Names that are numbers, with a word for "class" before them or not, or one letter."""
+
+_WNID = re.compile(r"n\d{8}")
+
+
+def says_nothing(name: str) -> bool:
+    """Whether a class's name in prompts is a mark and no word: "3", "class_3", "n01440764"."""
+    return _NUMBERED.fullmatch(name.strip().lower()) is not None
+
+
+def wordnet_names(classes: Sequence[str]) -> dict[str, str]:
+    """Class -> name, of classes that are WordNet ids of nouns.
+
+    ImageNet's 1,000 are called as open_clip's curated list calls them, others by the first word of
+    their synset (timm's list of 21,844).
+    """
+    ids = [c for c in classes if _WNID.fullmatch(c)]
+    if not ids:
+        return {}
+    from .known.wordnet import imagenet_names, imagenet_wnids, lemmas
+
+    curated = imagenet_names() if not set(ids).isdisjoint(imagenet_wnids()) else {}
+    known = {**{w: text.split(",")[0] for w, text in lemmas().items()}, **curated}
+    return {c: known[c] for c in ids if c in known}
+
+
+def read_names(path: str | os.PathLike[str]) -> dict[str, str] | list[str]:
+    """What classes are called in prompts, from a file: a line ``class: name`` each, or the names.
+
+    Args:
+        path: A text file (UTF-8); empty lines and lines that begin with # are left out. Where not
+            every line has a colon, a line is the name of one class, in the order of the classes.
+
+    Raises:
+        DataError: It cannot be read, holds nothing, or names a class twice.
+    """
+    lines = _lines(Path(path), "names", "a line `class: name` for each class, or one name a line")
+    if not all(": " in line for line in lines):
+        return lines
+    rows = [line.split(": ", 1) for line in lines]
+    found = {key.strip(): name.strip() for key, name in rows}
+    if len(found) < len(rows):
+        raise DataError(f"{path} names a class twice", expected="a line for each class")
+    return found
 
 
 def check_templates(found: Sequence[str], *, where: str) -> tuple[str, ...]:

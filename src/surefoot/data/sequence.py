@@ -19,6 +19,7 @@ from PIL import Image
 
 __all__ = [
     "BROKEN",
+    "LOOK",
     "Images",
     "Taken",
     "View",
@@ -26,6 +27,8 @@ __all__ = [
     "identities",
     "identity_column",
     "keep_identity",
+    "keep_look",
+    "looks",
     "pixel_content",
     "underlying",
 ]
@@ -118,7 +121,7 @@ def content(images: Images, index: int) -> bytes:
     """
     source, rows = underlying(images, np.array([index], dtype=np.int64))
     row = int(rows[0])
-    digests, known = _ledger(source)
+    digests, known, _ = _ledger(source)
     if not known[row]:
         digests[row] = np.frombuffer(_read(source, row), np.uint8)
         known[row] = True
@@ -137,7 +140,7 @@ def identities(images: Images) -> NDArray[np.uint8]:
     is wrong.
     """
     source, rows = underlying(images, np.arange(len(images), dtype=np.int64))
-    digests, known = _ledger(source)
+    digests, known, _ = _ledger(source)
     for row in rows[~known[rows]].tolist():
         try:
             digests[row] = np.frombuffer(_read(source, row), np.uint8)
@@ -155,15 +158,38 @@ def keep_identity(source: Images, row: int, digest: bytes) -> None:
         row: In it.
         digest: SHA-256 of the encoded bytes.
     """
-    digests, known = _ledger(source)
+    digests, known, _ = _ledger(source)
     digests[row] = np.frombuffer(digest, np.uint8)
     known[row] = True
 
 
-_Ledger = tuple[NDArray[np.uint8], NDArray[np.bool_]]
+def keep_look(source: Images, row: int, image: Image.Image) -> None:
+    """Note how an image is stored that was just decoded: mode, size, range of its channels.
+
+    Args:
+        source: The sequence, as :func:`underlying` gives it.
+        row: In it.
+        image: Loaded, not yet brought to RGB.
+    """
+    ends = np.array([np.nan, np.nan] if image.mode == "P" else image.getextrema(), np.float64)
+    low, high = (ends[..., 0].min(), ends[..., 1].max())
+    _ledger(source)[2][row] = (image.mode.encode()[:5], *image.size, low, high)
+
+
+def looks(images: Images) -> NDArray[np.void]:
+    """How the images are stored (n,), fields of :data:`LOOK`; mode b"" where none was decoded."""
+    source, rows = underlying(images, np.arange(len(images), dtype=np.int64))
+    return _ledger(source)[2][rows]
+
+
+LOOK = np.dtype([("mode", "S5"), ("width", "<i4"), ("height", "<i4"), ("low", "<f4"),
+                 ("high", "<f4")])  # fmt: skip
+"""Mode of Pillow, size in pixels, smallest and largest value; NaN of a palette's."""
+
+_Ledger = tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.void]]
 
 _LEDGERS: dict[int, tuple[weakref.ref[Images], _Ledger]] = {}
-"""By address of a sequence: digests (n, 32), which of them (n,) are known; they go with it.
+"""By address of a sequence: digests (n, 32), which (n,) are known, looks; they go with it.
 
 Not by its hash: two of a user's sequences may be equal, or have none.
 """
@@ -181,7 +207,7 @@ def _ledger(source: Images) -> _Ledger:
 
 
 def _blank(n: int) -> _Ledger:
-    return np.zeros((n, 32), np.uint8), np.zeros(n, np.bool_)
+    return np.zeros((n, 32), np.uint8), np.zeros(n, np.bool_), np.zeros(n, LOOK)
 
 
 def identity_column(digests: NDArray[np.uint8]) -> NDArray[np.void]:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ..errors import DataError, UnknownName
+from ..inventory import Note
 from ..registry import nearest
 from .check import Progress
 from .class_map import read_class_map
 from .corruptions import corruptions
 from .dataset import Shift, Split, Task, Use
 from .grouping import relabelled
-from .overlap import overlap_notes
-from .prompts import check_templates
+from .overlap import overlap_notes, to_compare
+from .prompts import check_templates, wordnet_names
 from .prompts import templates as template_set
 from .reading import Check, SplitReader
 from .source import Brought, Source, Spec
 from .splitting import cut
+from .units import assumed, with_unit
 
 __all__ = ["make_task"]
 
@@ -33,7 +37,8 @@ def make_task(
     templates: str | Sequence[str] | None = None,
     prompt_names: Mapping[str, str] | Sequence[str] | None = None,
     metric: str | None = None,
-    val_fraction: float = 0.1,
+    unit: str | None = None,
+    val_fraction: float | None = None,
     seed: int = 0,
     skip_bad: bool = False,
     check: Check = True,
@@ -43,6 +48,7 @@ def make_task(
     root: Spec | None = None,
     stand_in: bool = False,
     class_names: Sequence[str] = (),
+    before: Callable[[Task], None] = lambda task: None,
 ) -> Task:
     """A task from specs (see :meth:`Source.parse`).
 
@@ -62,7 +68,10 @@ def make_task(
         prompt_names: How classes are called in prompts: class -> name, or one per class.
         metric: Of every split but published shifts, which bring their own; None: that of the
             published training set, else "top1".
-        val_fraction: Share of every class that a missing part takes.
+        unit: What says which images hang together (:func:`~surefoot.data.units.with_unit`): a
+            column of the metadata, or "folder:1", the folder of each file. None: what a set
+            brings, else each image is taken as independent, with a note.
+        val_fraction: Share of every class that a missing part takes; None: a tenth.
         seed: Of the cuts and the corruptions.
         skip_bad: Go on without images that cannot be decoded.
         check: Decode every image once, before anything else; "quick" looks at headers only.
@@ -75,6 +84,7 @@ def make_task(
             and parts of it share with the others is not told.
         class_names: Of a head that is to answer: where they hold all classes of ``train``, the
             task's are these, so that test and shifts may have some that ``train`` lacks.
+        before: Shown the task before its images are decoded; what it raises ends the reading.
 
     Raises:
         DataError: Something is missing or wrong; :class:`ClassMismatch` and :class:`UnknownName`
@@ -89,45 +99,74 @@ def make_task(
     metric = metric or own.metric
     reader = SplitReader(skip_bad=skip_bad, check=check, workers=workers, progress=progress)
     notes = list(own.notes)
+    given: tuple[tuple[Use, Spec | None], ...] = (("test", test), ("val", val))
     with reader.together():
         whole = reader.read(source, "train", "ID", "train")
         _require_labels(whole, train)
         if set(whole.class_names) <= set(class_names):
             whole = relabelled(whole, class_names, name="train", domain="ID", use="train")
+        if unit is not None and any(_cut_off(own, role, spec) for role, spec in given):
+            whole = with_unit(whole, unit)
         classes = whole.class_names
         ends: dict[str, Split] = {}
-        given: tuple[tuple[Use, Spec | None], ...] = (("test", test), ("val", val))
         for role, spec in given:
             part = own.roles.get(role) if spec is None else Source.parse(spec, root)
             if part is not None:
                 ends[role] = reader.read(part, role, "ID", role, classes)
                 continue
-            whole, ends[role] = cut(whole, val_fraction, seed, name=role, use=role)
+            whole, part_cut = cut(whole, val_fraction or 0.1, seed, name=role, use=role)
+            ends[role] = part_cut
             if not stand_in:
-                notes.append(f"no {role} set was given: {ends[role].notes[-1]}")
+                notes.append(_cut_note(role, part_cut, guessed=val_fraction is None))
+                ends[role] = replace(part_cut, notes=(notes[-1],))
         asked = {name: Source.parse(s, root) for name, s in (shifts or {}).items()} or own.shifts
         found = tuple(_shifts(reader, asked, class_maps or {}, classes, metric))
-    if not found:
-        found = tuple(Shift(s.name, s, metric) for s in corruptions(ends["test"], seed=seed))
-        notes.append("no shifted set was given: the shifts are corruptions of the ID test, made "
-                     "by a program")  # fmt: skip
-    compared = {"train": whole, "val": ends["val"], "test": ends["test"]}
-    if stand_in:
-        compared = {"val": ends["val"]} if val else {}
-        compared["test"] = ends["test"]
-    compared |= {s.name: s.split for s in found if s.split.domain == "OOD"}
-    return Task(
-        name=name or own.name,
-        train=whole,
-        val=ends["val"],
-        test=ends["test"],
-        shifts=found,
-        class_names=classes,
-        templates=_templates(own.templates if templates is None else templates),
-        prompt_names=_prompt_names(prompt_names, classes, own),
-        metric=metric,
-        notes=(*notes, *overlap_notes(compared)),
-    )
+        _require_choice(whole, train, every=stand_in)
+        if unit is not None:
+            ends = {role: with_unit(split, unit) for role, split in ends.items()}
+            found = tuple(replace(s, split=with_unit(s.split, unit)) for s in found)
+        if not found:
+            found = tuple(Shift(s.name, s, metric) for s in corruptions(ends["test"], seed=seed))
+            notes.append(_NO_SHIFT)
+        scored = [ends["val"], ends["test"], *(s.split for s in found)]
+        notes += filter(None, [assumed(s for s in scored if not s.synthetic)])
+        task = Task(
+            name=name or own.name,
+            train=whole,
+            val=ends["val"],
+            test=ends["test"],
+            shifts=found,
+            class_names=classes,
+            templates=_templates(own.templates if templates is None else templates),
+            prompt_names=_prompt_names(prompt_names, classes, own),
+            metric=metric,
+            notes=tuple(notes),
+        )
+        before(task)
+    unused = {"train", *([] if val else ["val"])} if stand_in else set()
+    return replace(task, notes=(*notes, *reader.notes, *overlap_notes(to_compare(task, unused))))
+
+
+_NO_SHIFT = Note(
+    "no shifted set was given: the shifts are corruptions of the ID test, made by a program",
+    "guessed", say="--shift NAME=DIR",
+)  # fmt: skip
+
+
+def _cut_note(role: Use, part: Split, *, guessed: bool) -> Note:
+    """That a part was cut off, and how, which was guessed unless the share was given."""
+    [made] = part.notes
+    short = Note.of(made).short
+    said = f"no {role} set was given: {made}"
+    if not guessed:
+        return Note(said, short=short)
+    say = f"--{role} DIR, or the share to cut off (--val-fraction)"
+    return Note(said, "guessed", say=say, short=short)
+
+
+def _cut_off(own: Brought, role: Use, spec: Spec | None) -> bool:
+    """Whether a part is cut off the training set."""
+    return spec is None and role not in own.roles
 
 
 def _require_labels(train: Split, spec: Spec) -> None:
@@ -136,6 +175,25 @@ def _require_labels(train: Split, spec: Spec) -> None:
             f"the training set {os.fspath(spec)} has captions but no labels",
             expected="a label per image, from which the classes of the task are taken",
             fix="add a column label, or build a Task in Python for training on captions alone",
+        )
+
+
+def _require_choice(train: Split, spec: Spec, *, every: bool) -> None:
+    """Raise where there are not two classes to tell apart: any answer would be right.
+
+    Args:
+        train: With labels.
+        spec: As the user wrote it.
+        every: Classes without an image count: they are answers that a model may give.
+    """
+    labels = train.require_labels()
+    names = train.class_names if every else [train.class_names[i] for i in np.unique(labels)]
+    if len(names) < 2:
+        raise DataError(
+            f"all {len(train)} images of {os.fspath(spec)} are of one class, {names[0]!r}",
+            expected="two classes or more to tell apart",
+            fix="give a folder with a folder for each class (is it one folder higher or lower?), "
+            "or a table whose column label has several values",
         )
 
 
@@ -169,7 +227,7 @@ def _prompt_names(
     given: Mapping[str, str] | Sequence[str] | None, classes: Sequence[str], own: Brought
 ) -> tuple[str, ...] | None:
     if given is None:
-        names = own.prompt_names()
+        names = {**wordnet_names(classes), **own.prompt_names()}
         return tuple(names.get(c, c.replace("_", " ")) for c in classes) if names else None
     if isinstance(given, Mapping):
         ghosts = [k for k in given if k not in classes]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,41 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BadImages, DataError
-from ..registry import nearest
+from ..inventory import Note
+from .building import Found, built
 from .dataset import Domain, Split, Use
 from .embedded import parquet_images
-from .grouping import label_names, metadata_column, parts_for
+from .grouping import metadata_column, not_classes, parts_for
 from .images import EncodedImages, FileImages
 from .strings import Strings
+from .table_file import ROW, TABLE, Columns, read_table
 
-__all__ = ["TABLE", "Columns", "from_table"]
-
-TABLE = (
-    "a CSV or Parquet table with a column path (or image, holding encoded bytes) and a column "
-    "label and/or caption"
-)
-_ROW = "__row__"
-
-
-@dataclass(frozen=True)
-class Columns:
-    """How the columns of a table are called; every other column becomes metadata.
-
-    Attributes:
-        path: File of the image, relative to the root.
-        image: Encoded bytes (Parquet only), used where there is no path.
-        label: Class.
-        caption: Text.
-        id: Stable name; the path, or the row, without it.
-        split: Selects rows by use when no filter is given.
-    """
-
-    path: str = "path"
-    image: str = "image"
-    label: str = "label"
-    caption: str = "caption"
-    id: str = "id"
-    split: str = "split"
+__all__ = ["Columns", "from_table"]
 
 
 def from_table(
@@ -64,7 +39,8 @@ def from_table(
     """A split from a table.
 
     Args:
-        path: ``*.csv`` or ``*.parquet``.
+        path: ``*.csv`` (or ``*.tsv``; what separates its columns is read off its first line) or
+            ``*.parquet``, whose Hugging Face metadata may name the classes.
         name: Of the split.
         domain: "ID" or "OOD".
         use: "train", "val" or "test". If the table has a column ``split`` and there is no
@@ -82,169 +58,159 @@ def from_table(
         ClassMismatch: A label that ``class_names`` does not have.
     """
     file, names = Path(path), columns or Columns()
-    table = _read(file, names)
-    shown = [names.image if c == _ROW else c for c in table.column_names]
-    _require_columns(shown, names, file)
-    table, notes = _selected(table, file, names, use, where)
-    images, there, missing_note = _images(table, file, names, root, skip_missing)
-    if there is not None:
-        table = table.take(there)
-        notes += missing_note
-    labels, classes = None, tuple(class_names or ())
-    if names.label in table.column_names:
-        labels, classes = label_names(*_encoded(table[names.label]), class_names, where=str(file))
-    used = {names.path, names.image, names.label, names.caption, names.id, _ROW}
-    return Split(
-        name=name,
-        images=images,
-        labels=labels,
-        class_names=classes,
-        domain=domain,
-        use=use,
-        captions=_texts(table, names.caption),
-        metadata=_metadata(table, used),
-        source=str(file),
-        notes=notes,
+    table, names, notes = read_table(file, names)
+    found = _Rows(table, file, names, notes)
+    found.select(use, where)
+    return built(
+        found.held(root, skip_missing), name=name, domain=domain, use=use, class_names=class_names
     )
 
 
-def _read(file: Path, names: Columns) -> Any:
-    """A ``pyarrow`` table; labels and paths of a CSV stay text ("007" is no number)."""
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
+class _Rows:
+    """The rows of a table while they are chosen: what is left, and what was left out.
 
-    if not file.is_file():
-        raise DataError(
-            f"the table {file} does not exist (looked at {file.absolute()})",
-            expected=TABLE,
-            fix="correct the path",
-        )
-    try:
-        if file.suffix.lower() == ".parquet":
-            return _read_parquet(file, names)
-        text = dict.fromkeys((names.path, names.label, names.caption, names.id), pa.string())
-        return pyarrow.csv.read_csv(
-            file,
-            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-            convert_options=pyarrow.csv.ConvertOptions(column_types=text),
-        )
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(
-            f"the table {file} cannot be read ({' '.join(str(error).split())})",
-            expected=TABLE,
-            fix="mend the file, or write it anew (with pandas or Python's csv module, say)",
-        ) from error
+    Args:
+        table: A ``pyarrow`` table.
+        file: Where it was read.
+        names: Of its columns.
+        notes: About it.
+    """
 
+    def __init__(self, table: Any, file: Path, names: Columns, notes: Sequence[str]) -> None:
+        self.table, self.file, self.names, self.notes = table, file, names, [*notes]
+        self.left_out: dict[str, int] = {}
 
-def _read_parquet(file: Path, names: Columns) -> Any:
-    """Everything but embedded images, for which the row number is kept."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    def select(self, use: Use, where: str | None) -> None:
+        """The rows that the filter, or the column ``split``, selects."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-    found = pq.read_schema(file).names
-    if names.path in found or names.image not in found:
-        return pq.read_table(file)
-    table = pq.read_table(file, columns=[c for c in found if c != names.image])
-    rows = pa.array(np.arange(pq.read_metadata(file).num_rows, dtype=np.int64))
-    return table.append_column(_ROW, rows)
+        whole, file, column = self.table.num_rows, self.file, self.names.split
+        for condition in () if where is None else where.split(","):
+            self._filter(condition)
+        if where is None and column in self.table.column_names:
+            values = self.table[column].cast("string")
+            parts = [v for v in pc.unique(values).to_pylist() if v]
+            mine = parts_for(use, parts, where=str(file), name=f"{file}:{column}=")
+            if not mine:
+                said = (f"all {whole} rows of {file.name} are taken: its column {column} names no "
+                        "train, val or test")  # fmt: skip
+                self.notes.append(Note(said, "guessed", say=f"{file}:{column}=VALUE"))
+                return
+            self.table = self.table.filter(pc.is_in(values, value_set=pa.array(mine)))
+            where = f"{column}={' or '.join(mine)}"
+        if where is not None:
+            kept = self.table.num_rows
+            rest = "; the others are left out" if kept < whole else ""
+            said = f"rows of {file.name} with {where}: {kept} of {whole}{rest}"
+            if rest:
+                self.left_out[said] = whole - kept
+            else:
+                self.notes.append(said)
 
+    def _filter(self, condition: str) -> None:
+        import pyarrow.compute as pc
 
-def _require_columns(found: Sequence[str], names: Columns, file: Path) -> None:
-    twice = sorted({c for c in found if list(found).count(c) > 1})
-    if twice:
-        raise DataError(f"the table {file} has two columns {twice[0]!r}", expected=TABLE)
-    for wanted in ((names.path, names.image), (names.label, names.caption)):
-        if not set(wanted) & set(found):
-            close = [n for w in wanted for n in nearest(w, list(found), 1)]
-            hint = f"; is it {close[0]!r}?" if close else "."
-            raise DataError(
-                f"the table {file} has no column {' or '.join(map(repr, wanted))}{hint} "
-                f"It has: {', '.join(found)}.",
-                expected=TABLE,
-                fix="rename the column",
-            )
-
-
-def _selected(
-    table: Any, file: Path, names: Columns, use: Use, where: str | None
-) -> tuple[Any, tuple[str, ...]]:
-    """The rows that the filter, or the column ``split``, selects; and a note on it."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if where is None:
-        if names.split not in table.column_names:
-            return table, ()
-        values = table[names.split].cast("string")
-        parts = [v for v in pc.unique(values).to_pylist() if v]
-        mine = parts_for(use, parts, where=str(file), name=f"{file}:{names.split}=")
-        if not mine:
-            return table, (f"all {table.num_rows} rows of {file.name} are taken: its column "
-                           f"{names.split} names no train, val or test",)  # fmt: skip
-        kept = table.filter(pc.is_in(values, value_set=pa.array(mine)))
-        return kept, (_taken(file, f"{names.split}={' or '.join(mine)}", kept, table),)
-    whole = table
-    for condition in where.split(","):
         column, _, value = (part.strip() for part in condition.partition("="))
-        if column not in table.column_names:
+        if column not in self.table.column_names:
             raise DataError(
-                f"the filter {condition!r} names no column of {file}",
-                expected=f"column=value, with a column of {', '.join(table.column_names)}",
+                f"the filter {condition!r} names no column of {self.file}",
+                expected=f"column=value, with a column of {', '.join(self.table.column_names)}",
             )
-        values = table[column].cast("string")
-        kept = table.filter(pc.equal(values, value))
+        values = self.table[column].cast("string")
+        kept = self.table.filter(pc.equal(values, value))
         if not kept.num_rows:
             there = [str(v) for v in pc.unique(values).to_pylist()[:12]]
             raise DataError(
-                f"no row of {file} has {column}={value}",
+                f"no row of {self.file} has {column}={value}",
                 expected=f"one of {', '.join(there)}",
                 fix="correct the filter",
             )
-        table = kept
-    return table, (_taken(file, where, table, whole),)
+        self.table = kept
+
+    def held(self, root: str | os.PathLike[str] | None, skip_missing: bool) -> Found:
+        """What the rows that are left hold."""
+        embedded = self.names.path not in self.table.column_names
+        images = (
+            _embedded(self.table, self.file, self.names)
+            if embedded
+            else self._files(Path(root) if root is not None else self.file.parent, skip_missing)
+        )
+        table, names = self.table, self.names
+        found = Found(images, str(self.file), captions=_texts(table, names.caption),
+                      metadata=_metadata(table, {*_used(names), ROW}), notes=self.notes,
+                      left_out=self.left_out)  # fmt: skip
+        if names.label in table.column_names:
+            _add_labels(found, table, names.label, self.file)
+        return found
+
+    def _files(self, base: Path, skip_missing: bool) -> FileImages:
+        """The images by their paths; rows without a file are refused, or left out."""
+        paths = _texts(self.table, self.names.path)
+        assert paths is not None  # the column is there
+        paths = self._with_slashes(base, paths)
+        images = FileImages(base, paths)
+        gone = [i for i in range(len(images)) if not (paths[i] and os.path.isfile(images.path(i)))]
+        if not gone:
+            return images
+        if not skip_missing or len(gone) == len(images):
+            listed = [(paths[i] or f"row {i + 1}", "the file is missing") for i in gone]
+            raise BadImages(listed, where=f"{self.file} (paths start from {base.absolute()})")
+        kept = np.delete(np.arange(len(images), dtype=np.int64), gone)
+        self.table = self.table.take(kept)
+        said = f"{len(gone)} of {len(images)} files named in {self.file.name} are missing and left"
+        self.left_out[f"{said} out"] = len(gone)
+        return FileImages(base, Strings(paths[int(i)] for i in kept))
+
+    def _with_slashes(self, base: Path, paths: Strings) -> Strings:
+        """Windows' separators, where this system has others and no file is called so."""
+        odd = [i for i, p in enumerate(paths) if "\\" in p and not os.path.exists(base / p)]
+        if not odd or os.sep == "\\":
+            return paths
+        said = f"backslashes in {len(odd)} paths of {self.file.name} are read as slashes"
+        self.notes.append(Note(said, "guessed", say="by writing slashes"))
+        changed = set(odd)
+        return Strings(p.replace("\\", "/") if i in changed else p for i, p in enumerate(paths))
 
 
-def _taken(file: Path, condition: str, kept: Any, whole: Any) -> str:
-    """How many rows a condition takes, and what becomes of the others."""
-    rest = "; the others are left out" if kept.num_rows < whole.num_rows else ""
-    return f"rows of {file.name} with {condition}: {kept.num_rows} of {whole.num_rows}{rest}"
+def _used(names: Columns) -> set[str]:
+    return {names.path, names.image, names.label, names.caption, names.id}
 
 
-def _images(
-    table: Any,
-    file: Path,
-    names: Columns,
-    root: str | os.PathLike[str] | None,
-    skip_missing: bool,
-) -> tuple[EncodedImages, NDArray[np.int64] | None, tuple[str, ...]]:
-    """The images; and, when rows had to be left out, the rows kept (n,) with a note."""
-    if names.path not in table.column_names:
-        return _embedded(table, file, names), None, ()
-    base = Path(root) if root is not None else file.parent
-    paths = _texts(table, names.path)
-    assert paths is not None  # the column is there
-    images = FileImages(base, paths)
-    gone = [i for i in range(len(images)) if not (paths[i] and os.path.isfile(images.path(i)))]
-    if not gone:
-        return images, None, ()
-    listed = [(paths[i] or f"row {i + 1}", "the file is missing") for i in gone]
-    if not skip_missing or len(gone) == len(images):
-        raise BadImages(listed, where=f"{file} (paths start from {base.absolute()})")
-    kept = np.delete(np.arange(len(images), dtype=np.int64), gone)
-    note = f"{len(gone)} of {len(images)} files named in {file.name} are missing and left out"
-    return FileImages(base, Strings(paths[int(i)] for i in kept)), kept, (note,)
+def _add_labels(found: Found, table: Any, column: str, file: Path) -> None:
+    """Codes and values of the label column; a ClassLabel's numbers by its names."""
+    import pyarrow as pa
+
+    kind = table.schema.field(column).type
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_nested(plain):
+        raise not_classes(str(file), column, f"{plain} in each row")
+    found.codes, found.values = _encoded(table[column])
+    listed = _class_label(table.schema.metadata, column)
+    if listed and all(isinstance(v, int) and v < len(listed) for v in found.values):
+        found.values = [listed[v] if v >= 0 else None for v in found.values]
+        found.order = listed
+
+
+def _class_label(metadata: Any, column: str) -> list[str]:
+    """Names of the classes that the metadata of a Hugging Face Parquet file list."""
+    try:
+        about = json.loads((metadata or {}).get(b"huggingface") or b"{}")
+        feature = about["info"]["features"][column]
+        return [str(n) for n in feature["names"]] if feature["_type"] == "ClassLabel" else []
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
 def _embedded(table: Any, file: Path, names: Columns) -> EncodedImages:
     """Images held by a Parquet file, at the rows that are left."""
-    if _ROW not in table.column_names:
+    if ROW not in table.column_names:
         raise DataError(
             f"the column {names.image!r} of {file} holds text, not encoded images",
             expected=TABLE,
             fix=f"call it {names.path!r} if it holds file names",
         )
-    rows = table[_ROW].to_numpy()
+    rows = table[ROW].to_numpy()
     ids = _texts(table, names.id) or Strings(f"row{int(i)}" for i in rows)
     return parquet_images(file, names.image, rows, ids, expected=TABLE)
 

@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from .building import Found, built
 from .dataset import Domain, Split, Use
-from .grouping import label_names
+from .grouping import listed_classes
 from .images import RangeImages
 from .strings import Strings
-from .tar_index import TarIndex
+from .tar_index import PICTURES, TarIndex
 
 __all__ = ["from_webdataset", "shards"]
 
 _KEY = re.compile(r"^((?:.*/|)[^./]+)[.]([^/]*)$")
 """The key ends at the first dot of the base name: the rule of the webdataset package."""
 
-_PICTURES = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "ppm", "tif", "tiff")
 _EXPECTED = (
     "uncompressed tar shards, such as 'shards/{000..009}.tar' or 'shards/*.tar', with members "
     "KEY.jpg (or png, webp), KEY.cls (number or name), KEY.txt (caption), KEY.json (metadata)"
@@ -42,8 +42,10 @@ def from_webdataset(
 ) -> Split:
     """A split from local shards. Members are indexed once; pixels are read straight from the tar.
 
-    Class names come from ``classes.txt`` beside the first shard (one a line, for numbers in
-    ``.cls``), else from ``class_name`` in the members' JSON, else they are the numbers.
+    Class names come from ``classes.txt`` or ``classnames.txt`` beside the first shard or
+    ``classnames.txt`` one folder higher (one a line, for numbers in ``.cls``), else from
+    ``class_name`` in the members' JSON, else they are the numbers. Samples are members with one
+    key that are neighbours, as the webdataset package has it.
 
     Args:
         pattern: A path with ``{000..009}``, ``{a,b}`` or ``*``.
@@ -53,8 +55,8 @@ def from_webdataset(
         class_names: The label order wanted (that of the training set).
 
     Raises:
-        DataError: No shard there, a compressed or damaged one, no images, or some samples with
-            a label and some without.
+        DataError: No shard there, a compressed or damaged one, no images, a sample of several
+            images, labels apart from their images, or some samples with a label and some without.
         ClassMismatch: A class that ``class_names`` does not have.
     """
     files = shards(pattern)
@@ -63,29 +65,28 @@ def from_webdataset(
         _scan(file, number, index)
     if not len(index.offsets):
         raise DataError(f"the shards {pattern} hold no images", expected=_EXPECTED)
-    labels, classes = None, tuple(class_names or ())
-    if index.classes.any():
-        codes, values = index.classes.done(len(index.offsets))
-        named, order = _names(values, index, Path(files[0]).parent / "classes.txt")
-        wanted = order if class_names is None else class_names
-        labels, classes = label_names(codes, named, wanted, where=str(pattern))
-    return Split(
-        name=name,
-        images=RangeImages(
+    index.require_whole(str(pattern))
+    found = Found(
+        RangeImages(
             files,
             np.frombuffer(index.which, dtype=np.int32),
             np.frombuffer(index.offsets, dtype=np.int64),
             np.frombuffer(index.sizes, dtype=np.int64),
             Strings(index.ids()),
         ),
-        labels=labels,
-        class_names=classes,
-        domain=domain,
-        use=use,
+        f"wds:{pattern}",
         captions=index.texts(),
         metadata=index.columns(),
-        source=f"wds:{pattern}",
+        left_out={
+            f"{n} {what}{'s' * (n != 1)} {how} of {pattern} {'is' if n == 1 else 'are'} left out": n
+            for (what, how), n in index.left_out.items()
+        },
     )
+    if index.classes.any():
+        found.codes, values = index.classes.done(len(index.offsets))
+        found.values, found.order = _names(values, index, listed_classes(Path(files[0]).parent))
+    return built(found, name=name, domain=domain, use=use, class_names=class_names,
+                 where=str(pattern))  # fmt: skip
 
 
 def shards(pattern: str | os.PathLike[str]) -> list[str]:
@@ -142,6 +143,7 @@ def _scan(file: str, number: int, index: TarIndex) -> None:
                 tar.members = []  # type: ignore[attr-defined]  # tarfile keeps every header otherwise: memory would grow
                 hit = _KEY.match(member.name) if member.isreg() else None
                 if hit is None or os.path.basename(member.name).startswith("__"):
+                    index.left_out["member", "without an extension"] += member.isreg() and not hit
                     continue
                 if hit[1] != key:
                     index.add(shard, number, key, sample)
@@ -162,15 +164,16 @@ def _scan(file: str, number: int, index: TarIndex) -> None:
 def _take(
     tar: tarfile.TarFile, member: tarfile.TarInfo, kind: str, sample: dict[str, Any], *, where: str
 ) -> None:
-    """Put one member into its sample."""
-    if kind in _PICTURES:
-        sample.setdefault("picture", (member.offset_data, member.size))
+    """Put one member into its sample; what it holds is told by its last extension."""
+    last = kind.rsplit(".", 1)[-1]
+    if last in PICTURES:
+        sample[kind] = (member.offset_data, member.size)
         return
-    if kind not in ("cls", "txt", "json"):
+    if last not in ("cls", "txt", "json"):
         return
     stream = tar.extractfile(member)
     data = b"" if stream is None else stream.read()
-    if kind != "json":
+    if last != "json":
         sample[kind] = data
         return
     try:
@@ -181,12 +184,14 @@ def _take(
         raise DataError(f"{where} is no JSON object", expected=_EXPECTED)
 
 
-def _names(values: list[str], index: TarIndex, listed: Path) -> tuple[list[str], list[str] | None]:
+def _names(
+    values: list[str], index: TarIndex, listed: Path | None
+) -> tuple[list[str], list[str] | None]:
     """What the values of ``.cls`` are called, and the label order (None: sorted)."""
     if not all(v.isdecimal() for v in values):
         return values, None
-    if listed.is_file():
-        names = listed.read_text(encoding="utf-8").splitlines()
+    if listed is not None:
+        names = listed.read_text(encoding="utf-8-sig").splitlines()
         beyond = [v for v in values if int(v) >= len(names)]
         if beyond or len(set(names)) < len(names):
             raise DataError(

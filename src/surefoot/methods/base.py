@@ -16,7 +16,7 @@ from ..losses import cross_entropy
 from ..models.model import Model
 from ..train import Schedule
 
-__all__ = ["Classify", "Method", "as_dict", "needs_path"]
+__all__ = ["Classify", "Method", "as_dict", "needs_path", "require_head_start"]
 
 
 class Method(ABC):
@@ -56,9 +56,49 @@ class Method(ABC):
             TrainingError: Training cannot go on.
         """
 
+    def check(self, start: Model, task: Task) -> None:
+        """Raise what :meth:`fit` would raise for this start and these classes, before any image.
+
+        By itself: the training images have labels, a head that starts as the field ``head`` says
+        can be had, and every method inside agrees. Methods that need more say so here.
+
+        Raises:
+            ModelError: As in :meth:`fit`.
+            DataError: Likewise.
+        """
+        task.train.require_labels()
+        head = getattr(self, "head", None)
+        if isinstance(head, str):
+            require_head_start(head, start, task)
+        for field in fields(self):  # type: ignore[arg-type]
+            inner = getattr(self, field.name)
+            if isinstance(inner, Method):
+                inner.check(start, task)
+
     def label(self) -> str:
         """How reports name it."""
         return self.name
+
+
+def require_head_start(kind: str, model: Model, task: Task) -> None:
+    """Raise where a head that starts so cannot be had: "zero_shot", "keep", or drawn anew.
+
+    Raises:
+        ModelError: "zero_shot" without a text tower, or "keep" without a head that fits.
+    """
+    if kind == "zero_shot" and model.text is None:
+        raise ModelError(
+            f"{model.spec.name} has no text tower, so it has no zero-shot head to start from",
+            expected="a model trained with language",
+            fix="use head random or zeros (--head random), or LP-FT",
+        )
+    if kind == "keep" and not model.require_head().serves(task.class_names):
+        raise ModelError(
+            f"the head of {model.spec.name} is for {len(model.require_head().class_names)} other "
+            "classes",
+            expected=f"the task's {len(task.class_names)} classes",
+            fix="start from a zero-shot, random or zeros head",
+        )
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,11 @@ class FiLM(Scheduled):
     head: HeadStart = "zero_shot"
     schedule: Schedule = ADAPTERS
 
+    def check(self, start: Model, task: Task) -> None:
+        """A place for the adapters too."""
+        super().check(start, task)
+        insert(start, FiLMAdapter(self.variant))
+
     def fit(
         self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
     ) -> Model:

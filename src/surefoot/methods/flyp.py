@@ -59,6 +59,10 @@ class FLYP(Scheduled):
     multi_positive: bool = False
     eval_mode: bool = False
 
+    def check(self, start: Model, task: Task) -> None:
+        """A text tower, and labels."""
+        require_towers(start, task)
+
     def fit(
         self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
     ) -> Model:
@@ -133,6 +137,17 @@ class ImagesAndPrompts(PromptObjective):
         )
 
 
+def require_towers(start: Model, task: Task) -> None:
+    """Raise where there is no text tower to tune, or no labels.
+
+    Raises:
+        ModelError: No text tower.
+        DataError: No labels.
+    """
+    start.require_text("fine-tuning with prompts")
+    task.train.require_labels()
+
+
 def both_towers(start: Model, task: Task) -> Model:
     """A copy of the start without a head, all of which trains.
 
@@ -140,8 +155,7 @@ def both_towers(start: Model, task: Task) -> Model:
         ModelError: There is no text tower.
         DataError: The training images have no labels.
     """
-    start.require_text("fine-tuning with prompts")
-    task.train.require_labels()
+    require_towers(start, task)
     model = start.clone().requires_grad_(True)
     model.head = None
     return model

@@ -16,7 +16,7 @@ from ..losses import cosines, cross_entropy
 from ..models.model import Model
 from ..train import Schedule
 from .base import Scheduled
-from .flyp import PromptObjective, both_towers, tune_towers
+from .flyp import PromptObjective, both_towers, require_towers, tune_towers
 from .prompts import TemplateUse
 
 __all__ = ["FLYPCE"]
@@ -47,6 +47,10 @@ class FLYPCE(Scheduled):
     schedule: Schedule = Schedule(lr=1e-5, clip=None)
     templates: TemplateUse = "random"
     eval_mode: bool = False
+
+    def check(self, start: Model, task: Task) -> None:
+        """A text tower, and labels."""
+        require_towers(start, task)
 
     def fit(
         self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None

@@ -12,13 +12,12 @@ from torch import nn
 
 from ..context import RunContext
 from ..data.dataset import Shift, Task
-from ..errors import ModelError
 from ..evals.predict import predict
 from ..evals.zero_shot import task_head
 from ..models.heads import Head, random_head, zeros_head
 from ..models.model import Model
 from ..train import Schedule, train
-from .base import Classify, Scheduled
+from .base import Classify, Scheduled, require_head_start
 
 __all__ = ["FineTune", "HeadStart", "validator"]
 
@@ -113,28 +112,14 @@ def starting_head(kind: HeadStart, model: Model, task: Task, *, seed: int) -> He
     Raises:
         ModelError: "zero_shot" without a text tower, or "keep" without a head that fits.
     """
+    require_head_start(kind, model, task)
     if kind == "random":
         return random_head(model, task.class_names, seed=seed)
     if kind == "zeros":
         return zeros_head(model, task.class_names)
     if kind == "zero_shot":
-        if model.text is None:
-            raise ModelError(
-                f"{model.spec.name} has no text tower, so it has no zero-shot head to start from",
-                expected="a model trained with language",
-                fix="use head random or zeros (--head random), or LP-FT",
-            )
         return task_head(model, task)
-    head = model.require_head()
-    if head.serves(task.class_names):
-        return head.ordered(task.class_names)
-    if head.class_names != task.class_names:
-        raise ModelError(
-            f"the head of {model.spec.name} is for {len(head.class_names)} other classes",
-            expected=f"the task's {len(task.class_names)} classes in their order",
-            fix="start from a zero-shot, random or zeros head",
-        )
-    return head
+    return model.require_head().ordered(task.class_names)
 
 
 def validator(model: Model, task: Task, workers: int = 0) -> Callable[[], float]:

@@ -117,6 +117,12 @@ class LanguageSupervision(Scheduled):
             )
         self.replay_adapter(0)
 
+    def check(self, start: Model, task: Task) -> None:
+        """Captions or labels, and a place for the adapter."""
+        if task.train.captions is None:
+            task.train.require_labels()
+        self.prepare(start, seed=0)
+
     def fit(
         self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
     ) -> Model:

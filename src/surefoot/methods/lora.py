@@ -8,7 +8,7 @@ from typing import ClassVar
 from ..context import RunContext
 from ..data.dataset import Task
 from ..errors import ModelError
-from ..models.adapters.lora import Places, wrap
+from ..models.adapters.lora import LoraWrapped, Places, wrap
 from ..models.model import Model
 from ..train import Schedule, train
 from .base import Classify, Scheduled
@@ -63,6 +63,11 @@ class LoRA(Scheduled):
         if not self.scale > 0:
             raise ModelError(f"scale of LoRA is {self.scale}", expected="a number above 0")
 
+    def check(self, start: Model, task: Task) -> None:
+        """A place for the update too."""
+        super().check(start, task)
+        self._wrapped(start.clone(), 0)
+
     def fit(
         self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
     ) -> Model:
@@ -76,15 +81,7 @@ class LoRA(Scheduled):
         task.train.require_labels()
         model = start.clone().requires_grad_(False)
         model.head = starting_head(self.head, model, task, seed=seed).requires_grad_(True)
-        lora = wrap(
-            model.encoder,
-            rank=self.rank,
-            scale=self.scale,
-            places=self.places,
-            seed=seed,
-            name=start.spec.name,
-            last=self.last,
-        )
+        lora = self._wrapped(model, seed)
         note = f"LoRA of rank {self.rank}, {lora.size():,} parameters, merged"
         objective = Classify(model, label_smoothing=self.schedule.label_smoothing)
         if self.augment:
@@ -104,6 +101,17 @@ class LoRA(Scheduled):
         lora.merge()
         model.spec = replace(model.spec, notes=(*model.spec.notes, note))
         return model.requires_grad_(True).eval()
+
+    def _wrapped(self, model: Model, seed: int) -> LoraWrapped:
+        return wrap(
+            model.encoder,
+            rank=self.rank,
+            scale=self.scale,
+            places=self.places,
+            seed=seed,
+            name=model.spec.name,
+            last=self.last,
+        )
 
     def label(self) -> str:
         """How reports name it."""

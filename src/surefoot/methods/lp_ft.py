@@ -64,6 +64,10 @@ class LPFT(Scheduled):
                 expected='tune.head "keep": the probe\'s head',
             )
 
+    def check(self, start: Model, task: Task) -> None:
+        """The probe's; the second stage starts from its head."""
+        self.probe.check(start, task)
+
     def fit(
         self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
     ) -> Model:

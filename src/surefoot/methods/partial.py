@@ -58,6 +58,14 @@ class LastBlocks(Scheduled):
         Raises:
             ModelError: The encoder has fewer than k blocks.
         """
+        return _tune_part(self, self.tune, self._chosen(start), start, task, seed, run)
+
+    def check(self, start: Model, task: Task) -> None:
+        """As many blocks too."""
+        super().check(start, task)
+        self._chosen(start)
+
+    def _chosen(self, start: Model) -> set[str]:
         depth = layers(start.encoder)
         count = len(block_names(start.encoder))
         if self.k > count:
@@ -65,8 +73,7 @@ class LastBlocks(Scheduled):
                 f"the last {self.k} blocks of {start.spec.name} cannot train: it has {count}",
                 expected=f"k from 0 to {count}",
             )
-        chosen = {name for name, layer in depth.items() if layer > count - self.k}
-        return _tune_part(self, self.tune, chosen, start, task, seed, run)
+        return {name for name, layer in depth.items() if layer > count - self.k}
 
     def label(self) -> str:
         """How reports name it."""
@@ -101,8 +108,15 @@ class NormOnly(Scheduled):
         Raises:
             ModelError: The encoder has no normalisation layer with parameters.
         """
-        chosen = _parameters_of(start.encoder, lambda layer, name: _is_norm(layer))
-        return _tune_part(self, self.tune, chosen, start, task, seed, run)
+        return _tune_part(self, self.tune, self._chosen(start), start, task, seed, run)
+
+    def check(self, start: Model, task: Task) -> None:
+        """Some norms too."""
+        super().check(start, task)
+        self._chosen(start)
+
+    def _chosen(self, start: Model) -> set[str]:
+        return _parameters_of(self, start, lambda layer, name: _is_norm(layer))
 
     def label(self) -> str:
         """How reports name it."""
@@ -136,8 +150,15 @@ class BiasOnly(Scheduled):
         Raises:
             ModelError: The encoder has no bias.
         """
-        chosen = _parameters_of(start.encoder, lambda layer, name: name.endswith("bias"))
-        return _tune_part(self, self.tune, chosen, start, task, seed, run)
+        return _tune_part(self, self.tune, self._chosen(start), start, task, seed, run)
+
+    def check(self, start: Model, task: Task) -> None:
+        """Some biases too."""
+        super().check(start, task)
+        self._chosen(start)
+
+    def _chosen(self, start: Model) -> set[str]:
+        return _parameters_of(self, start, lambda layer, name: name.endswith("bias"))
 
     def label(self) -> str:
         """How reports name it."""
@@ -166,14 +187,27 @@ def _is_norm(layer: nn.Module) -> bool:
     return isinstance(layer, known) or "norm" in type(layer).__name__.lower()
 
 
-def _parameters_of(encoder: nn.Module, wanted: Callable[[nn.Module, str], bool]) -> set[str]:
-    """Names of the encoder's parameters whose own layer and name are wanted."""
-    return {
+def _parameters_of(
+    method: Scheduled, start: Model, wanted: Callable[[nn.Module, str], bool]
+) -> set[str]:
+    """Names of the encoder's parameters whose own layer and name are wanted.
+
+    Raises:
+        ModelError: There are none.
+    """
+    chosen = {
         f"{prefix}.{name}" if prefix else name
-        for prefix, layer in encoder.named_modules()
+        for prefix, layer in start.encoder.named_modules()
         for name, _ in layer.named_parameters(recurse=False)
         if wanted(layer, name)
     }
+    if chosen:
+        return chosen
+    raise ModelError(
+        f"{start.spec.name} has nothing in its encoder that {method.name} would train",
+        expected="an encoder with such layers",
+        fix="use lp or head-only, which train the head alone, or last-blocks",
+    )
 
 
 def _tune_part(
@@ -186,12 +220,6 @@ def _tune_part(
     run: RunContext | None,
 ) -> Model:
     """Fine-tune the chosen parameters of the encoder, and the head."""
-    if not chosen and not isinstance(method, LastBlocks):
-        raise ModelError(
-            f"{start.spec.name} has nothing in its encoder that {method.name} would train",
-            expected="an encoder with such layers",
-            fix="use lp or head-only, which train the head alone, or last-blocks",
-        )
     model = tune.prepare(start, task, seed=seed)
     for name, parameter in model.encoder.named_parameters():
         parameter.requires_grad_(name in chosen)

@@ -64,6 +64,11 @@ class TokenReplay(Scheduled):
         """The adapter, its bank drawn from a seed."""
         return TokenReplayAdapter(self.m, self.share, self.two_pass, seed)
 
+    def check(self, start: Model, task: Task) -> None:
+        """A place for the adapters too."""
+        super().check(start, task)
+        insert(start, self.adapter(seed=0))
+
     def fit(
         self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
     ) -> Model:

@@ -30,6 +30,10 @@ class ZeroShot(Method):
     paper: ClassVar[str] = "Radford et al., ICML 2021, arXiv 2103.00020"
     on_path: ClassVar[bool] = False
 
+    def check(self, start: Model, task: Task) -> None:
+        """A text tower."""
+        start.require_text("a zero-shot head")
+
     def fit(
         self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
     ) -> Model:

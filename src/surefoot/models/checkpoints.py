@@ -20,25 +20,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import CheckpointError, UnsafePickle
+from ..weights.roles import ENTRIES, innermost
 from ..weights.tensor_file import shards_of
 from .pickles import Inert, load_torch, load_torchscript
-from .roles import chosen, same_tensors
 
 __all__ = ["Checkpoint", "flatten", "read_checkpoint"]
-
-_INSIDE: tuple[tuple[tuple[str, ...], str], ...] = (
-    (
-        ("state_dict_ema", "model_ema", "ema", "ema_state_dict", "model_state_dict_ema"),
-        "the moving average, which timm takes",
-    ),
-    (("teacher",), "the teacher, which DINO publishes (arXiv 2104.14294)"),
-    (("state_dict", "model_state_dict", "model", "module"), "the model"),
-    (("student",), "the student"),
-)
-"""Where training checkpoints keep the weights, best first, and what they are."""
-
-_DEEPEST = 3
-"""Entries within entries, at most."""
 
 
 @dataclass
@@ -134,58 +120,20 @@ def _shards(index: Path) -> dict[str, Tensor]:
 
 
 def _unwrap(value: Any, classes: frozenset[str]) -> Checkpoint:
-    inside: list[str] = []
-    facts: dict[str, Any] = {}
-    notes: list[str] = []
-    for _ in range(_DEEPEST):
-        held = {str(k): v for k, v in value.items()} if isinstance(value, Mapping) else {}
-        if any(isinstance(v, Tensor) for v in held.values()):
-            break
-        entry, why = _entry(held)
-        if entry is None:
-            break
-        facts.update({k: _plain(v) for k, v in held.items() if not isinstance(v, Mapping)})
-        inside.append(entry)
-        notes += [why] if why else []
-        value = held[entry]
+    value, way = innermost(value, _tensors)
+    facts = {k: _plain(v) for step in way for k, v in step.held.items()
+             if not isinstance(v, Mapping)}  # fmt: skip
     kind = "module" if isinstance(value, Inert) else "torch"
     state = _tensors(value)
     if not state:
         found = sorted(map(str, value)) if isinstance(value, Mapping) else type(value).__name__
-        known = ", ".join(name for names, _ in _INSIDE for name in names)
         raise CheckpointError(
             f"the file holds no tensors (found: {str(found)[:200]})",
-            expected=f"a state dict, or a dictionary with one under {known}",
+            expected=f"a state dict, or a dictionary with one under {', '.join(ENTRIES)}",
         )
-    return Checkpoint(state, kind, tuple(inside), classes, facts, tuple(notes))
-
-
-def _entry(held: Mapping[str, Any]) -> tuple[str | None, str]:
-    """Under which entry the weights are, and a note where there were several.
-
-    Raises:
-        CheckpointError: Two entries of one kind hold different weights.
-    """
-    inner = {name: _inner(held.get(name), _DEEPEST) for names, _ in _INSIDE for name in names}
-    full = {name: state for name, state in inner.items() if state}
-    for names, kind in _INSIDE:
-        mine = {name: len(full[name]) for name in names if name in full}
-        if not mine:
-            continue
-        joined = {f"{name}/{k}": v for name in mine for k, v in full[name].items()}
-        entry, _ = chosen(mine, equal=same_tensors(joined, [f"{name}/" for name in mine]))
-        others = ", ".join(repr(name) for name in full if name not in mine)
-        return entry, f"the weights under {entry!r}, not {others}: {kind}" if others else ""
-    return None, ""
-
-
-def _inner(value: Any, depth: int) -> dict[str, Tensor]:
-    """The tensors of an entry, and those of known entries inside it by their path."""
-    own = _tensors(value)
-    if isinstance(value, Mapping) and depth:  # a pickled dictionary may hold itself
-        for name in (name for names, _ in _INSIDE for name in names):
-            own.update({f"{name}/{k}": v for k, v in _inner(value.get(name), depth - 1).items()})
-    return own
+    inside = tuple(step.name for step in way)
+    notes = tuple(step.why for step in way if step.why)
+    return Checkpoint(state, kind, inside, classes, facts, notes)
 
 
 def _plain(value: Any) -> Any:

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
+from ..weights.prefixes import prefixes, unwrapped
+from ..weights.roles import chosen, same_tensors
 from .activation import OPENAI_KEYS
 from .record import Fact
-from .roles import chosen, same_tensors
 
 __all__ = ["Checked", "check_state", "chosen_prefix", "common_prefix", "strip_prefix"]
 
@@ -83,7 +84,7 @@ def chosen_prefix(
     """
     keys, wanted = sorted(state), list(wanted)
     sample = wanted[:: max(1, len(wanted) // 64)]
-    found = _prefixes(keys, sample)
+    found = prefixes(keys, sample)
     best = max(found.values(), default=0)
     alike = sorted(
         (p for p, n in found.items() if n >= _ALIKE * best), key=lambda p: (-found[p], len(p), p)
@@ -104,19 +105,6 @@ _SHARE = 0.25
 """Of the wanted keys, so many must stand under a prefix for it to name a network."""
 
 
-def _prefixes(keys: Sequence[str], wanted: Iterable[str]) -> Counter[str]:
-    """Prefix -> how many of the wanted keys stand under it."""
-    found: Counter[str] = Counter()
-    by_end: dict[str, list[str]] = {}
-    for key in keys:
-        by_end.setdefault(key.rsplit(".", 1)[-1], []).append(key)
-    for want in wanted:
-        for key in by_end.get(want.rsplit(".", 1)[-1], ()):
-            if key == want or key.endswith("." + want):
-                found[key[: len(key) - len(want)]] += 1
-    return found
-
-
 def strip_prefix(state: Mapping[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:
     """The state dict with compile marks and its common prefix taken off.
 
@@ -125,7 +113,7 @@ def strip_prefix(state: Mapping[str, Tensor], wanted: Iterable[str]) -> dict[str
     Raises:
         CheckpointError: See :func:`chosen_prefix`.
     """
-    clean = {key.replace("_orig_mod.", ""): value for key, value in state.items()}
+    clean = {unwrapped(key): value for key, value in state.items()}
     prefix = common_prefix(clean, wanted)
     return {key[len(prefix) :] if key.startswith(prefix) else key: v for key, v in clean.items()}
 

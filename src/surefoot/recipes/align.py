@@ -17,6 +17,7 @@ from ..context import RunContext, cap_threads
 from ..data.captions import PairsSubset, caption_table, class_prompts, pairs_subset
 from ..data.dataset import Split, Task
 from ..errors import RunError
+from ..inventory import Inventory
 from ..models.model import Model
 from ..models.text_encoders import TextEncoder, text_encoder
 from ..predictions import Predictions
@@ -26,6 +27,7 @@ from ..weights.fingerprint import fingerprint
 from .align_compare import Comparison, Fitted, compare
 from .align_spec import AlignSpec
 from .experiment import Experiment
+from .inventory import take_inventory
 from .job import Job
 
 __all__ = ["AlignSpec", "Aligned", "Fitted", "align", "alignment"]
@@ -69,9 +71,10 @@ def align(
     out: str | File | None = None,
     resume: bool = False,
     context: RunContext | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     command: str = "",
     say: Say | None = None,
+    inventory: Inventory | None = None,
 ) -> Aligned:
     """Train on pairs, then see what nearest neighbours say at every alpha.
 
@@ -88,9 +91,10 @@ def align(
         out: A new study folder; None keeps nothing on disk.
         resume: Go on in a folder that is there; finished runs are read, not made again.
         context: Device, precision, progress, workers.
-        batch_size: Images per forward pass in evaluation.
+        batch_size: Images per forward pass in evaluation; None: by device and image size.
         command: As typed, for the record.
         say: Takes lines for people.
+        inventory: Of data and model, for the record; None: it is taken.
 
     Raises:
         RunError: The folder exists and ``resume`` was not asked for, or belongs to another study.
@@ -102,6 +106,7 @@ def align(
         experiment = alignment(
             start, pairs, task, spec, text=text, out=out or File(thrown_away) / "study",
             resume=resume, context=context, batch_size=batch_size, command=command, say=say,
+            inventory=inventory,
         )  # fmt: skip
         experiment.run_all()
         folder = experiment.folder
@@ -115,6 +120,7 @@ def align(
         replace(task, notes=(*task.notes, *facts["notes"])),
         title=f"Language supervision of {facts['model']}", model=facts["model"],
         headline_method=fits[0].key, align={**facts, **spec.to_dict()},
+        inventory=next(iter(experiment.jobs.values())).facts["inventory"],
     )  # fmt: skip
     return Aligned(tuple(fits), compared, facts, open_study(folder))
 
@@ -129,9 +135,10 @@ def alignment(
     text: TextEncoder | None = None,
     resume: bool = True,
     context: RunContext | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     command: str = "",
     say: Say | None = None,
+    inventory: Inventory | None = None,
 ) -> Experiment:
     """The study as an experiment: a job for every adapter, control and seed.
 
@@ -147,11 +154,13 @@ def alignment(
     _settle_folder(folder, facts, part, resume)
     memo = {f"text:{spec.text}": encoder, "captions": folder / "captions"}
     context = replace(context or RunContext(), memo=memo, resume=resume)
+    apart = None if pairs is task.train else part.split
+    known = (inventory or take_inventory(task, start, pairs=apart)).to_json()
     jobs = {
         name: Job(
             method, method.label(), Origin(key, seed=seed, recipe=facts["recipe"]), start, task,
             spec.look(batch_size), context, seed=seed, training=_training(task, part.split),
-            trial=spec.trial, facts={"evaluator": "knn", "align": facts},
+            trial=spec.trial, facts={"evaluator": "knn", "align": facts, "inventory": known},
         )
         for name, (key, method, seed) in spec.members().items()
     }  # fmt: skip

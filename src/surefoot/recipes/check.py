@@ -3,41 +3,131 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import ValidationError
 
+from ..context import cap_threads
 from ..data.check_folder import check_folder
 from ..data.prompts import TEMPLATE_SETS, check_templates, templates
-from ..errors import DataError, MissingDependency, RecipeError, SurefootError, UnknownName
+from ..data.reading import SplitReader
+from ..data.source import Source
+from ..data.specs import make_task
+from ..data.units import with_unit
+from ..errors import (
+    DataError,
+    MissingDependency,
+    RecipeError,
+    Refused,
+    SurefootError,
+    UnknownName,
+)
+from ..inventory import Inventory
+from ..models.load import load
 from .check_parts import data_problems, model_problem
-from .recipe import DataSpec, load_recipe
+from .inventory import records_of, refused, take_inventory
+from .prepare import prepare
+from .recipe import DataSpec, Recipe, load_recipe
+from .tasks import task_of
 
-__all__ = ["check_recipe", "check_target"]
+__all__ = ["Checked", "check_parts_of", "check_recipe", "check_target", "look_at"]
 
 
 _SHIPPED = Path(__file__).resolve().parent / "files"
 """Recipes in it may name checkpoints that the user brings."""
 
 
-def check_target(target: str | Path) -> Iterator[tuple[str, list[str]]]:
-    """(name, problems) of a recipe, of every recipe in a folder, or of a data folder or table.
+class Checked(NamedTuple):
+    """What was found of one thing.
 
-    A folder that holds YAML files, at any depth, is taken for recipes; any other for data.
+    Attributes:
+        name: Of it.
+        problems: In words, some of several lines; none where it is good.
+        lines: Of its inventory, where there is one.
+    """
+
+    name: str
+    problems: tuple[str, ...]
+    lines: tuple[str, ...] = ()
+
+
+def check_target(target: str | Path, unit: str | None = None) -> Iterator[tuple[str, list[str]]]:
+    """(name, problems) of what :func:`look_at` looks at."""
+    yield from ((one.name, list(one.problems)) for one in look_at(target, unit))
+
+
+def look_at(target: str | Path, unit: str | None = None) -> Iterator[Checked]:
+    """What is wrong with a recipe, with every recipe in a folder, or with a data folder or table.
+
+    A folder that holds YAML files, at any depth, is taken for recipes; any other for data, of
+    which ``unit`` is to say what hangs together (recipes name their own).
     """
     path = Path(target)
     if path.suffix in (".yaml", ".yml"):
-        yield str(path), check_recipe(path)
+        yield _checked_recipe(path)
         return
     recipes = _recipes_in(path)
-    if recipes:
-        for recipe in recipes:
-            yield str(recipe), check_recipe(recipe)
-        return
-    yield str(path), check_folder(path)
+    yield from map(_checked_recipe, recipes)
+    if not recipes:
+        yield _checked_data(target, unit)
+
+
+def _checked_recipe(path: Path) -> Checked:
+    """A recipe; one of the user's is looked at as ``fit`` would, with its data and its model."""
+    problems = tuple(check_recipe(path))
+    if problems or path.resolve().is_relative_to(_SHIPPED):
+        return Checked(str(path), problems)
+    return check_parts_of(load_recipe(path), {"model", "train", "methods"}, name=str(path))
+
+
+def _checked_data(target: str | Path, unit: str | None) -> Checked:
+    """Data as ``fit --train`` would take them; of broken ones everything that is wrong."""
+    name, threads = str(target), cap_threads() if cap_threads() > 2 else 0
+    try:
+        with SplitReader(workers=threads).together() as reader:
+            split = reader.read(Source.parse(target), "train", "ID", "train")
+        if unit is not None:
+            split = with_unit(split, unit)
+        split = replace(split, notes=(*split.notes, *reader.notes))
+        make_task(train=target, check=False)
+    except SurefootError as error:
+        return Checked(name, tuple(check_folder(target, unit=unit)) or (str(error),))
+    return Checked(name, (), tuple(take_inventory(split).lines()))
+
+
+def check_parts_of(
+    recipe: Recipe, parts: Collection[str], *, name: str = "fit", strict: bool = False
+) -> Checked:
+    """What a run of a recipe would say before it trains; nothing is trained, no folder made.
+
+    Args:
+        recipe: What would be run.
+        parts: Which of "model", "train" and "methods" are meant.
+        name: For the result.
+        strict: As in :func:`~.prepare.prepare`.
+    """
+    try:
+        if {"model", "train"} <= set(parts):
+            methods = recipe.methods if "methods" in parts else ()
+            found = prepare(replace(recipe, methods=methods), strict=strict).inventory
+        elif "train" in parts:
+            found = take_inventory(task_of(recipe.spec.data))
+            if wrong := refused(
+                found, strict=strict, chosen_on_test=recipe.spec.data.chosen_on_test
+            ):
+                raise Refused.of(wrong)
+        else:
+            model = load(recipe.spec.model) if "model" in parts else None
+            found = Inventory("none", model={} if model is None else records_of(model))
+    except Refused as error:
+        return Checked(name, tuple(map(str, error.problems)))
+    except SurefootError as error:
+        return Checked(name, (str(error),))
+    return Checked(name, (), tuple(found.lines()))
 
 
 def _recipes_in(folder: Path) -> list[Path]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..context import pick_device
+from ..data.brightness import settle
+from ..data.check import check_images
+from ..data.dataset import Split
 from ..data.folder import image_extensions
-from ..data.images import decode, reason
+from ..data.images import FileImages
 from ..data.prompts import templates as template_set
-from ..data.sequence import BROKEN
 from ..errors import BadImages, DataError
+from ..inventory import Inventory
 from ..models.heads import zero_shot_head
 from ..models.model import Model
+from .inventory import take_inventory
 
 __all__ = ["classify"]
 
@@ -28,6 +33,7 @@ def classify(
     templates: str | None = None,
     top: int = 3,
     device: str = "auto",
+    tell: Callable[[Inventory], None] = lambda found: None,
 ) -> Iterator[dict[str, Any]]:
     """The most probable classes of each image file.
 
@@ -38,6 +44,7 @@ def classify(
         templates: Prompt templates for it.
         top: How many classes per image.
         device: Where to run.
+        tell: Given the inventory of images and model before the first is classified.
 
     Yields:
         image (path) and top: a list of class and probability, best first.
@@ -46,24 +53,30 @@ def classify(
         BadImages: Files that cannot be decoded; found before the first is classified.
         ModelError: No head, and no classes or no text tower.
     """
-    files = _files(images)
-    bad = [(str(f), why) for f in files if (why := _why_bad(f))]
+    files = FileImages("", [str(file) for file in _files(images)])
+    split = Split("images", files, None, (), "ID", "test")
+    bad = check_images(split)
     if bad:
         raise BadImages(bad, where="the given images")
+    split = replace(split, notes=tuple(settle([split])))
+    prompts: tuple[str, ...] = ()
     if classes is not None:
         chosen = template_set(templates or "single")
         model = model.with_head(zero_shot_head(model, classes, chosen))
+        prompts = tuple(f'"{chosen[0].format(name)}"' for name in classes[:2])
     head = model.require_head()
+    said = f"{head.kind}, over all {len(head.class_names)} classes that it knows"
+    tell(take_inventory(split, model, head=said, prompts=prompts))
     model = model.to(pick_device(device)).eval()
     transform = model.spec.transform.eval()
-    for file in files:
+    for at in range(len(files)):
         # As in training and evaluation: upright, transparency on white, 16 bits scaled.
-        tensor = transform(decode(file.read_bytes())).unsqueeze(0).to(model.device)
+        tensor = transform(files[at]).unsqueeze(0).to(model.device)
         with torch.inference_mode():
             chances = model(tensor).float().softmax(dim=-1)[0].cpu()
         best = chances.topk(min(top, len(chances)))
         yield {
-            "image": str(file),
+            "image": files.path(at),
             "top": [
                 {"class": head.class_names[int(i)], "probability": float(p)}
                 for p, i in zip(best.values, best.indices, strict=True)
@@ -85,11 +98,3 @@ def _files(images: Sequence[str]) -> list[Path]:
     if not found:
         raise DataError(f"no images in {', '.join(images)}", expected="image files")
     return found
-
-
-def _why_bad(file: Path) -> str:
-    try:
-        decode(file.read_bytes())
-    except BROKEN as error:
-        return reason(error)
-    return ""

@@ -14,9 +14,8 @@ from typing import Any
 from .. import processes
 from ..context import RunContext, cap_threads, pick_device, pick_workers
 from ..data.dataset import Task
-from ..errors import RunError
+from ..errors import RunError, SurefootError
 from ..methods.base import Method
-from ..models.load import load
 from ..models.model import Model
 from ..predictions import Predictions
 from ..records import Curve, Origin
@@ -26,8 +25,9 @@ from .environment import environment
 from .examples import write_examples
 from .few_shot import drawn, said_of_all
 from .job import Job, Look, run_one
+from .prepare import Prepared, prepare
 from .recipe import Recipe, load_recipe
-from .tasks import task_facts, task_of, told
+from .tasks import task_facts
 
 __all__ = ["Experiment", "member_names", "run_recipe"]
 
@@ -53,10 +53,25 @@ class Experiment:
     say: Callable[[str], None] = lambda line: None
     recipe: Recipe | None = None
 
-    def run_all(self) -> None:
-        """Every job that is not finished."""
-        for name in self.jobs:
-            self.run(name)
+    def run_all(self, *, keep_going: bool = False) -> dict[str, str]:
+        """Every job that is not finished.
+
+        Args:
+            keep_going: Where one fails, the others run all the same.
+
+        Returns:
+            Folder name -> why it failed; empty unless ``keep_going``.
+        """
+        failed: dict[str, str] = {}
+        for name, job in self.jobs.items():
+            try:
+                self.run(name)
+            except SurefootError as error:
+                if not keep_going or len(failed) == len(self.jobs) - 1:
+                    raise
+                failed[name] = error.wrong
+                self.say(f"{job.label}, seed {job.seed} FAILED: {error.wrong}")
+        return failed
 
     def run(self, name: str) -> tuple[Curve, list[Selection]] | None:
         """One job; skipped where it is finished already.
@@ -65,6 +80,8 @@ class Experiment:
             What :func:`~.job.run_one` gives; None for one that was finished.
         """
         job, kept = self.jobs[name], self.folder / name
+        if job.context.resume and (kept / "run.json").is_file():
+            job = job.again(Run(kept).facts)
         facts = job.described()
         processes.agreed(lambda: Run(kept).require_same_images(facts))
         if processes.agreed(lambda: Run(kept).done):
@@ -84,7 +101,7 @@ class Experiment:
         return found
 
     def finish(self, task: Task, *, title: str, model: str, **facts: Any) -> None:
-        """Write study.json: the runs, the data, what a page must say."""
+        """Write study.json: the runs that did not fail, the data, what a page must say."""
         if self.recipe is not None:
             self.recipe.save(self.folder / "recipe.yaml")
         Run(self.folder).write_json(
@@ -92,7 +109,7 @@ class Experiment:
             {
                 "schema": 1,
                 "title": title,
-                "members": list(self.jobs),
+                "members": [name for name in self.jobs if name not in facts.get("failed", {})],
                 "command": self.command,
                 "task": task_facts(task),
                 "model": model,
@@ -145,6 +162,8 @@ def run_recipe(
     say: Any = None,
     context: RunContext | None = None,
     fitted: Model | None = None,
+    strict: bool = False,
+    keep_going: bool = False,
 ) -> Study:
     """Load, check, fit, sweep, select, score, and keep everything.
 
@@ -162,9 +181,12 @@ def run_recipe(
         context: What the recipe does not say (memory layout, a memo shared with other recipes);
             its device, precision, workers and places come from here.
         fitted: What the recipe's one method with its one seed gives, where that is known.
+        strict: Refuse what is guessed about data and model.
+        keep_going: Where one method fails, the others run all the same; study.json names it.
 
     Raises:
         RunError: The folder exists and ``resume`` was not asked for.
+        Refused: Several things are wrong with model, data or methods; a single one as it is.
 
     Example:
         >>> data = {"train": "photos/train", "limit_train": 9, "limit_eval": 3}
@@ -178,11 +200,13 @@ def run_recipe(
     processes.agreed(lambda: _settle_folder(folder, recipe, resume))
     say = say if say is not None and processes.is_main() else (lambda line: None)
     began = time.perf_counter()
-    start = start if start is not None else load(spec.model)
     shown = progress and processes.is_main()
-    task = task if task is not None else task_of(spec.data, progress=shown)
-    for line in told(task):
+    ready = prepare(recipe, start=start, task=task, progress=shown, strict=strict,
+                    keep_going=keep_going)  # fmt: skip
+    for line in ready.inventory.lines():
         say(line)
+    for at, why in ready.failed.items():
+        say(f"{recipe.methods[at].label()} is LEFT OUT: {why}")
     loading = time.perf_counter() - began
     context = replace(
         context or RunContext(),
@@ -190,19 +214,21 @@ def run_recipe(
         precision=spec.precision,
         progress=shown,
         tell=say,
-        workers=pick_workers(spec.workers, pick_device(spec.device), len(task.train)),
+        workers=pick_workers(spec.workers, pick_device(spec.device), len(ready.task.train)),
         compile=spec.compile,
         resume=resume,
     )
-    jobs = _jobs(recipe, start, task, context, fitted)
+    jobs, failed = _jobs(recipe, ready, context, fitted)
     experiment = Experiment(folder, jobs, command, say, recipe)
-    experiment.run_all()
+    failed |= experiment.run_all(keep_going=keep_going)
     if processes.is_main():
         last = next(reversed(jobs.values())).task
         if LONE not in jobs:
             seconds = {"loading": loading, "total": time.perf_counter() - began}
-            experiment.finish(said_of_all(last, recipe), title=spec.name, model=spec.model,
-                              seconds=seconds)  # fmt: skip
+            experiment.finish(
+                said_of_all(last, recipe), title=spec.name, model=spec.model, seconds=seconds,
+                inventory=ready.inventory.to_json(), **({"failed": failed} if failed else {}),
+            )  # fmt: skip
         write_examples(open_study(folder), last)
         write_decision(open_study(folder))
     processes.agreed(lambda: None)  # nobody opens the folder before it is whole
@@ -210,23 +236,27 @@ def run_recipe(
 
 
 def _jobs(
-    recipe: Recipe, start: Model, task: Task, context: RunContext, fitted: Model | None
-) -> dict[str, Job]:
-    """Folder name -> job: every method with every seed; LONE where there is one."""
-    spec, jobs = recipe.spec, {}
+    recipe: Recipe, ready: Prepared, context: RunContext, fitted: Model | None
+) -> tuple[dict[str, Job], dict[str, str]]:
+    """Folder name -> job, LONE where there is one; and folder name -> why it cannot be fitted."""
+    spec, jobs, failed = recipe.spec, dict[str, Job](), dict[str, str]()
     keyed = dict(zip(member_names(recipe.methods), recipe.methods, strict=True))
     lone = len(keyed) == len(spec.seeds) == 1
+    facts = {"inventory": ready.inventory.to_json()}
     for seed in spec.seeds:
-        own = drawn(task, recipe, seed)
-        for key, method in keyed.items():
+        own = drawn(ready.task, recipe, seed)
+        for at, (key, method) in enumerate(keyed.items()):
             name = key if len(spec.seeds) == 1 else f"{key}-s{seed}"
+            if at in ready.failed:
+                failed[name] = ready.failed[at]
+                continue
             jobs[LONE if lone else name] = Job(
-                method, method.label(), Origin(key, seed=seed, recipe=recipe.hash()), start, own,
-                Look.of(spec), context, seed=seed, fitted=fitted if lone else None, tune=spec.tune,
-                few_shot=spec.data.few_shot is not None,
-                trial=bool(spec.data.limit_train or spec.data.limit_eval),
+                method, method.label(), Origin(key, seed=seed, recipe=recipe.hash()), ready.start,
+                own, Look.of(spec), context, seed=seed, fitted=fitted if lone else None,
+                tune=spec.tune, few_shot=spec.data.few_shot is not None,
+                trial=bool(spec.data.limit_train or spec.data.limit_eval), facts=facts,
             )  # fmt: skip
-    return jobs
+    return jobs, failed
 
 
 def _settle_folder(folder: Path, recipe: Recipe, resume: bool) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..data.dataset import Task
+from ..data.prompts import read_names
 from ..errors import RecipeError
 from ..methods.base import Method, Scheduled, as_dict
 from ..methods.own import OWN, register_class
@@ -35,9 +36,14 @@ def fit(
     shifts: Mapping[str, Spec] | None = None,
     class_maps: Mapping[str, Spec] | None = None,
     templates: str | Sequence[str] | None = None,
+    names: Spec | Mapping[str, str] | Sequence[str] | None = None,
     metric: str | None = None,
+    unit: str | None = None,
     data_root: Spec | None = None,
+    val_fraction: float | None = None,
     skip_bad: bool = False,
+    chosen_on_test: bool = False,
+    strict: bool = False,
     limit: int | None = None,
     task: Task | None = None,
     wise: bool = True,
@@ -52,10 +58,11 @@ def fit(
     seeds: int | Sequence[int] = 0,
     out: Spec | None = None,
     resume: bool = False,
+    keep_going: bool = False,
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
     compile: bool = False,  # noqa: A002 - as the command line calls it
     device: str = "auto",
-    eval_batch_size: int = 256,
+    eval_batch_size: int | None = None,
     workers: int | Literal["auto"] = "auto",
     progress: bool | None = None,
     say: Callable[[str], None] | None = None,
@@ -75,9 +82,15 @@ def fit(
         shifts: Name -> shifted test set. None: synthetic corruptions.
         class_maps: Name of a shift -> YAML file of ``shift class: task class``.
         templates: Prompt templates, or the name of a set, or a text file.
+        names: What prompts call the classes: class -> name, one per class, or a file of either.
         metric: Of the ID splits; None: the data set's own, or top1.
+        unit: What says which images hang together: a column of the metadata, or "folder:1", the
+            folder of each file. None: what a set brings, else each image is independent.
         data_root: Holds published data sets; None: the environment variable SUREFOOT_DATA.
+        val_fraction: Share of each class that a missing val or test is cut from; None: a tenth.
         skip_bad: Leave unreadable images out.
+        chosen_on_test: Allow validation that is made of test images; every output names it.
+        strict: Refuse whatever would be guessed about data and model.
         limit: At most so many images per split, stratified, seeded.
         task: Instead of everything about data above.
         wise: Sweep the WiSE-FT path from the pretrained to the tuned model.
@@ -92,10 +105,11 @@ def fit(
         seeds: One or more.
         out: A new folder; None: runs/MODEL-METHOD.
         resume: Go on in a folder that is there.
+        keep_going: Where one method fails, the others run all the same; the study names it.
         precision: Of the forward and backward passes.
         compile: Compile the training step (torch.compile): a minute at first, faster after.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        eval_batch_size: Images per forward pass in evaluation.
+        eval_batch_size: Images per forward pass in evaluation; None: by device and image size.
         workers: Processes that load images.
         progress: Bars; None: where somebody watches, in a terminal or a notebook.
         say: Takes lines for people; None keeps quiet.
@@ -124,6 +138,8 @@ def fit(
         task=None if task is None else task.subset(train=limit, evaluation=limit),
         start=None if isinstance(model, str) else model,
         say=say,
+        strict=strict,
+        keep_going=keep_going,
     )
 
 
@@ -148,6 +164,8 @@ def recipe_of(asked: Mapping[str, Any], *, where: str) -> Recipe:
     templates, alphas = asked["templates"], asked["alphas"]
     repeats, seeds = asked["repeats"], asked["seeds"]
     grid = alphas if isinstance(alphas, int) else list(alphas)
+    called = asked["names"]
+    called = read_names(called) if isinstance(called, (str, os.PathLike)) else called
     data = {
         "train": _text(asked["train"]) if task is None else task.name,
         "val": _text(asked["val"]),
@@ -155,13 +173,17 @@ def recipe_of(asked: Mapping[str, Any], *, where: str) -> Recipe:
         "shifts": {k: _text(v) for k, v in (asked["shifts"] or {}).items()},
         "class_maps": {k: _text(v) for k, v in (asked["class_maps"] or {}).items()},
         "templates": list(templates) if isinstance(templates, tuple) else templates,
+        "prompt_names": list(called) if isinstance(called, tuple) else called,
         "metric": asked["metric"],
+        "unit": asked["unit"],
         "root": _text(asked["data_root"]),
         "skip_bad": asked["skip_bad"],
         "limit_train": asked["limit"],
         "limit_eval": asked["limit"],
         "few_shot": asked["few_shot"],
         "repeats": repeats,
+        "chosen_on_test": asked["chosen_on_test"],
+        **({} if asked["val_fraction"] is None else {"val_fraction": asked["val_fraction"]}),
     }
     plain: dict[str, Any] = {
         "name": " and ".join(names) + f" of {named}",

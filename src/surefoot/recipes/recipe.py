@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from ..data.units import check_unit
 from ..errors import RecipeError
 from ..methods.base import Method, as_dict
 from ..methods.own import OWN, own_problems
@@ -38,6 +39,9 @@ __all__ = [
     "parse_recipe",
 ]
 
+_PLACES = ("root", "chosen_on_test")
+"""What a recipe says about its data that changes no number."""
+
 Rule = Literal["fixed", "id_val", "one_se", "oracle"]
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -48,11 +52,15 @@ class DataSpec(BaseModel):
 
     ``root`` is the folder that holds published data sets (imagenet, objectnet, ...); without it
     the environment variable SUREFOOT_DATA names it. ``metric`` is that of the training set where
-    it is left out, else top1.
+    it is left out, else top1. ``unit`` says which images hang together: a column of the metadata
+    or a level of folders (folder:1); left out, what a set brings, else every image is taken as
+    independent.
 
     ``few_shot: k`` keeps k training and k validation images per class, drawn by the run's seed
     (FLYP, arXiv 2212.00638, section 4); ``repeats: n`` is the seeds 0 to n - 1. Then validation
     that is not given is half of ``train`` unless ``val_fraction`` says: it is thinned anyway.
+
+    ``chosen_on_test: true`` allows validation that is made of test images; every output says so.
     """
 
     model_config = _STRICT
@@ -63,9 +71,11 @@ class DataSpec(BaseModel):
     shifts: dict[str, str] = Field(default_factory=dict)
     class_maps: dict[str, str] = Field(default_factory=dict)
     templates: str | list[str] | None = None
-    prompt_names: list[str] | None = None
+    prompt_names: list[str] | dict[str, str] | None = None
     metric: Annotated[str | None, AfterValidator(known_metric)] = None
+    unit: Annotated[str, AfterValidator(check_unit)] | None = None
     root: str | None = None
+    chosen_on_test: bool = False
     val_fraction: float = Field(default=0.1, gt=0, lt=1)
     skip_bad: bool = False
     limit_train: int | None = Field(default=None, ge=1)
@@ -123,7 +133,7 @@ class RecipeSpec(BaseModel):
     seeds: Annotated[list[int], AfterValidator(distinct_seeds)] = Field(default=[0], min_length=1)
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    batch_size: int = Field(default=256, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
     # Processes that load images; "auto": none on a CPU and for few images, else the spare cores.
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     compile: bool = False
@@ -168,6 +178,10 @@ class Recipe:
         plain = {**self.spec.model_dump(), "methods": [as_dict(m) for m in self.methods]}
         if not self.spec.own_methods:
             del plain["own_methods"]
+        if self.spec.data.unit is None:  # as recipes of before there were units have it
+            del plain["data"]["unit"]
+        if not self.spec.data.chosen_on_test:
+            del plain["data"]["chosen_on_test"]
         return plain
 
     def at(self, root: str | None) -> Recipe:
@@ -180,7 +194,7 @@ class Recipe:
     def hash(self) -> str:
         """16 hexadecimal digits over everything that can change a number: not where data lie."""
         plain = {k: v for k, v in self.to_dict().items() if k not in ("name", "workers", "compile")}
-        plain["data"] = {k: v for k, v in plain["data"].items() if k != "root"}
+        plain["data"] = {k: v for k, v in plain["data"].items() if k not in _PLACES}
         text = json.dumps(plain, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

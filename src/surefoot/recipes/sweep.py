@@ -10,11 +10,13 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..data.realign import in_classes
 from ..evals.zero_shot import as_it_answers, pretrained_end
+from ..inventory import Inventory
 from ..models.model import Model
 from ..paths import HeadPolicy, Path, alpha_grid
 from ..records import Curve, Origin
 from ..runs import Clock, Selection
 from .experiment import LONE, Experiment
+from .inventory import head_of, take_inventory
 from .job import Job, Look, walked
 
 __all__ = ["sweep_models"]
@@ -31,9 +33,10 @@ def sweep_models(
     out: str | None = None,
     adaptive: bool = False,
     validated: bool = True,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     command: str = "",
     context: RunContext | None = None,
+    inventory: Inventory | None = None,
 ) -> tuple[Curve, list[Selection]]:
     """Sweep the path between two models.
 
@@ -49,9 +52,10 @@ def sweep_models(
         adaptive: Score ID validation at contested alphas and the rest at the chosen ones.
         validated: The task has ID validation of its own. If not, nothing is scored or chosen on
             it: no selection but ``fixed`` and the oracle.
-        batch_size: Images per forward pass.
+        batch_size: Images per forward pass; None: by device and image size.
         command: As typed, for the record.
         context: Device, workers, progress.
+        inventory: Of data and models, for the record; None: it is taken.
 
     Raises:
         WeightsError: The two do not fit together.
@@ -65,9 +69,13 @@ def sweep_models(
         Path(start, end)  # refuses
     look = Look(alpha_grid(alphas), head=head, batch_size=batch_size, adaptive=adaptive,
                 extrapolate=extrapolate)  # fmt: skip
+    if out is not None and inventory is None:
+        inventory = take_inventory(task, start, end, head=head_of(end, task))
+    facts = {} if inventory is None else {"inventory": inventory.to_json()}
     scored = None if validated else {n: s for n, s in task.scored().items() if n != "val"}
     job = Job(None, f"path to {end.spec.name}", Origin("sweep"), start, task, look,
-              context or RunContext(), fitted=end, splits=scored)  # fmt: skip
+              context or RunContext(), fitted=end, splits=scored,
+              facts=facts)  # fmt: skip
     if out is None:
         return walked(job, job.joined(end), None, Clock())
     found = Experiment(File(out), {LONE: job}, command).run(LONE)

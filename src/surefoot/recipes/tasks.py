@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..data.specs import make_task
 from ..progress import progress_bar
 from .recipe import DataSpec
 
-__all__ = ["task_facts", "task_of", "told"]
+__all__ = ["limited", "task_facts", "task_of"]
 
 
 def task_of(
@@ -21,6 +21,7 @@ def task_of(
     progress: bool = False,
     stand_in: bool = False,
     class_names: Sequence[str] = (),
+    before: Callable[[Task], None] = lambda task: None,
 ) -> Task:
     """The task that a recipe's ``data`` names, with its limits; every image is decoded once.
 
@@ -29,6 +30,7 @@ def task_of(
         progress: A bar on stderr while images are checked.
         stand_in: ``data.train`` stands in for a training set: nothing is learnt from it.
         class_names: Of a head that is to answer, as :func:`~..data.specs.make_task` takes them.
+        before: Shown the whole task before its images are decoded.
 
     Raises:
         DataError: Anything wrong with images, labels or class maps.
@@ -37,8 +39,15 @@ def task_of(
     threads = cap_threads() if cap_threads() > 2 else 0
     with progress_bar("check images", shown=progress) as tick:
         passed = data.model_dump(include=_PASSED)
+        if "val_fraction" not in data.model_fields_set:
+            passed["val_fraction"] = None  # nobody said it
         task = make_task(workers=threads, progress=tick, stand_in=stand_in,
-                         class_names=class_names, **passed)  # fmt: skip
+                         class_names=class_names, before=before, **passed)  # fmt: skip
+    return limited(task, data)
+
+
+def limited(task: Task, data: DataSpec) -> Task:
+    """The task with the limits of a recipe."""
     return task.subset(train=data.limit_train, evaluation=data.limit_eval, seed=data.seed)
 
 
@@ -67,26 +76,10 @@ def task_facts(task: Task) -> dict[str, Any]:
                 "licence": split.licence,
                 "source": split.source,
                 "synthetic": split.synthetic,
-                "cluster": split.cluster,
+                "unit": split.unit,
                 "notes": list(split.notes),
             }
             for name, split in splits.items()
         },
         "notes": list(task.notes),
     }
-
-
-def told(task: Task) -> list[str]:
-    """What the user should know before training starts: how many images, what was left out."""
-    shifts = ", ".join(f"{s.name} {len(s.split):,}" for s in task.shifts)
-    sizes = (
-        f"data: {task.name}, {len(task.class_names)} classes; {len(task.train):,} images to train "
-        f"on, {len(task.val):,} for ID validation, {len(task.test):,} for the ID test"
-        + (f"; shifts: {shifts}" if shifts else "")
-    )
-    splits = (task.train, *(s.split for s in task.scored().values()))
-    every = [
-        *task.notes,
-        *(n for s in splits for n in s.notes if "left out" in n or "ignored" in n),
-    ]
-    return [sizes, *(f"note: {note}" for note in dict.fromkeys(every))]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsError
-from .dtypes import kind_of
-from .layout import TensorLayout, listed, misfits
+from .dtypes import TensorLayout, kind_of
+from .layout import INTEGERS_DIFFER, listed, misfits
 
 __all__ = ["COMPUTED", "audit", "finite", "identical", "listed", "require_compatible"]
 
@@ -81,6 +81,8 @@ def _layout(tensor: Tensor, values: bool) -> str:
 
 def _values(x: Tensor, y: Tensor, fits: bool) -> list[str]:
     """What is wrong with the numbers of two tensors whose storage can be looked at."""
+    if fits and x.dtype not in COMPUTED and x.dtype != torch.bool and x.numel() > 1:
+        return [] if torch.equal(x, y.to(x.device)) else [INTEGERS_DIFFER]
     if fits and ((finite(x) and finite(y)) or torch.equal(x, y.to(x.device))):
         return []
     sides = ((x, "the first set"), (y, "the second set"))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["COMPUTED_KINDS", "KINDS", "Bytes", "Kind", "Stored", "common_kind", "kind_of",
-           "narrow", "widen"]  # fmt: skip
+__all__ = ["COMPUTED_KINDS", "KINDS", "Bytes", "Kind", "Stored", "TensorLayout", "common_kind",
+           "kind_of", "narrow", "widen"]  # fmt: skip
 
 Bytes = NDArray[np.uint8]
 
@@ -65,6 +65,21 @@ def common_kind(kinds: list[str]) -> str:
     if own == {"F16", "BF16"}:
         return "F32"
     return max(own, key=lambda kind: KINDS[kind].size)
+
+
+@dataclass(frozen=True)
+class TensorLayout:
+    """A tensor without its numbers.
+
+    Attributes:
+        kind: A name of :data:`~.dtypes.KINDS`, or torch's own of a format that is not there.
+        shape: Of the tensor.
+        layout: "strided", or how else it is kept.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    layout: str = "strided"
 
 
 @dataclass(frozen=True)

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from .dtypes import COMPUTED_KINDS, KINDS
+from .dtypes import COMPUTED_KINDS, KINDS, TensorLayout
+from .mixable import no_weights
 
-__all__ = ["TensorLayout", "kind_name", "listed", "misfits", "unusable"]
+__all__ = ["INTEGERS_DIFFER", "kind_name", "listed", "misfits", "unusable"]
 
 _COPIED = frozenset({"BOOL", "U8", "I8", "I16", "I32", "I64", "U16", "U32", "U64"})
 
-
-@dataclass(frozen=True)
-class TensorLayout:
-    """A tensor without its numbers.
-
-    Attributes:
-        kind: A name of :data:`~.dtypes.KINDS`, or torch's own of a format that is not there.
-        shape: Of the tensor.
-        layout: "strided", or how else it is kept.
-    """
-
-    kind: str
-    shape: tuple[int, ...]
-    layout: str = "strided"
+INTEGERS_DIFFER = "holds integers that differ, of which there is no average"
 
 
 def kind_name(kind: str) -> str:
@@ -54,7 +41,7 @@ def misfits(
         b: The second.
         values: (name, do its outlines fit) -> what is wrong with its numbers besides.
     """
-    problems: list[str] = []
+    problems = list(dict.fromkeys((*no_weights(a), *no_weights(b))))
     for name in sorted(set(a) | set(b)):
         if name not in b:
             problems.append(f"{name!r} {a[name].shape} is in the first set only")

@@ -15,11 +15,14 @@ from typing import Literal
 import numpy as np
 
 from ..errors import WeightsError
+from .classes import same_classes
 from .dtypes import COMPUTED_KINDS, KINDS, Bytes, Stored, common_kind
-from .layout import listed, misfits
+from .layout import INTEGERS_DIFFER, listed, misfits
 from .mapped import CAN_MAP, MappedFile
+from .mixable import is_variance
 from .mixing import Mixer, Part
-from .rules import Rule
+from .prefixes import bare
+from .rules import FisherRule, Rule
 from .scratch import room_for
 from .streaming import Blocks, Sink, default_threads, workers
 from .tensor_file import TensorFile, open_tensors
@@ -85,6 +88,8 @@ class Merged:
         path: The file.
         metadata: In its header.
         accuracy: Against float64; ``compared`` is 0 where nothing was checked.
+        notes: Which of several networks in a file was taken, which prefix left out, which head's
+            rows put into another order.
 
     Example:
         >>> both = ["start.safetensors", "end.safetensors"]
@@ -96,6 +101,7 @@ class Merged:
     path: Path
     metadata: Mapping[str, str]
     accuracy: Accuracy
+    notes: tuple[str, ...] = ()
 
 
 def merge(
@@ -124,8 +130,9 @@ def merge(
     all checkpoints).
 
     Args:
-        checkpoints: What :func:`~surefoot.weights.open_tensors` opens; same names and shapes. The
-            metadata of the last are kept.
+        checkpoints: What :func:`~surefoot.weights.open_tensors` opens; same names and shapes, but
+            for prefixes that ``surefoot.load`` strips too. The metadata of the last are kept; rows
+            of a head are matched by the classes that the metadata name.
         out: A ``.safetensors`` file; written whole or not at all.
         rule: How they are merged, such as ``Lerp(alpha=0.5)``.
         dtype: One of :data:`DTYPE_POLICIES`. "error" refuses checkpoints of different dtypes.
@@ -140,7 +147,8 @@ def merge(
     Raises:
         AlphaError: A coefficient is outside its range without leave.
         CheckpointError: A file cannot be read.
-        WeightsError: The files do not fit together: every problem at once; nothing is written.
+        WeightsError: The files do not fit together, or hold what is no weight: every problem at
+            once; nothing is written.
 
     Example:
         >>> both = ["start.safetensors", "end.safetensors"]
@@ -148,7 +156,10 @@ def merge(
         >>> sf.weights.read_safetensors(done.path)["w"]
         tensor([0.5000, 2.0000])
     """
-    sources = [open_tensors(path) for path in checkpoints]
+    _require_name(Path(out))
+    sources = _aligned([open_tensors(path) for path in checkpoints])
+    if isinstance(rule, FisherRule) and any(source.notes for source in sources):
+        raise _unaligned(sources)
     target = _kinds(sources, dtype)
     threads = threads or default_threads()
     metadata = _metadata(sources, rule, dtype, hashes)
@@ -166,7 +177,37 @@ def merge(
             for label, digest in zip(_labels(len(sources)), digests.results(), strict=False):
                 metadata[f"surefoot.merge.{label}.sha256"] = digest
         sink.finish(metadata)
-    return Merged(Path(out), metadata, accuracy)
+    notes = tuple(note for source in sources for note in source.notes)
+    return Merged(Path(out), metadata, accuracy, notes)
+
+
+def _require_name(out: Path) -> None:
+    if out.suffix != ".safetensors":
+        raise WeightsError(
+            f"a merge cannot be written to {out.name}: by that name no reader takes it for "
+            "safetensors",
+            expected="a name that ends in .safetensors",
+        )
+
+
+def _aligned(sources: Sequence[TensorFile]) -> list[TensorFile]:
+    """The checkpoints under the same names where only prefixes differ, heads in one order."""
+    out = []
+    for source, names in zip(sources, bare(sources), strict=True):
+        gone = {k.removesuffix(v) if k.endswith(v) else "_orig_mod." for k, v in names.items()}
+        said = [f"{source.path.name}: {', '.join(map(repr, sorted(gone - {''})))} is left out of "
+                "the names"] if gone != {""} else []  # fmt: skip
+        out.append(source.renamed(names, *said))
+    return same_classes(out)
+
+
+def _unaligned(sources: Sequence[TensorFile]) -> WeightsError:
+    return WeightsError(
+        "the checkpoints have other names or orders, in which their Fishers may not be:"
+        + listed([note for source in sources for note in source.notes]),
+        expected="checkpoints saved the same way, each with its Fisher",
+        fix="save them under the same names, the heads' rows in the same order",
+    )
 
 
 class _Hashes:
@@ -215,9 +256,16 @@ def _stream(
         kind = target[part.name]
         if kind not in COMPUTED_KINDS:
             sink.write(part.name, part.start, stored[mixer.integers(part.name)].data)
-            return _Seen()
+            counter = kind == "BOOL" or part.numel == 1
+            same = counter or all(stored[0].equals(other) for other in stored[1:])
+            return _Seen([] if same else [INTEGERS_DIFFER])
         mixed = mixer.mix(part, stored, kind)
         seen = _look(stored, mixed, labels, carries=mixer.carries(part.name))
+        if is_variance(part.name):
+            seen.bad += [f"has a negative variance {where}"
+                         for where, one in zip([*(f"in {label}" for label in labels), "when mixed"],
+                                               [*stored, mixed], strict=True)
+                         if one.widened().min() < 0]  # fmt: skip
         size = compared(part, len(mixed))
         if size and not seen.bad and not seen.infinite:
             seen.accuracy = _compare(mixer, part, stored, mixed, size)

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..errors import WeightsError
 from .alpha import Side, check_alpha, nearer_end, normalised
 from .audit import COMPUTED, finite, require_compatible
+from .mixable import is_variance
 
 __all__ = [
     "add",
@@ -76,7 +77,7 @@ def lerp(
             return (x if keep_start else y).clone()
         return lerp_tensor(x, y, alpha)
 
-    return _zip_map(mixed, a, b)
+    return _zip_map(mixed, a, b, variances=True)
 
 
 def lerp_tensor(x: Tensor, y: Tensor, alpha: float) -> Tensor:
@@ -213,12 +214,16 @@ def tied(tensor: Tensor) -> tuple[object, ...]:
     return (tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
 
 
-def _zip_map(function: Callable[..., Tensor], *sets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _zip_map(
+    function: Callable[..., Tensor], *sets: Mapping[str, Tensor], variances: bool = False
+) -> dict[str, Tensor]:
     """:func:`zip_named` for a function that does not ask for the name."""
-    return zip_named(lambda _, *tensors: function(*tensors), *sets)
+    return zip_named(lambda _, *tensors: function(*tensors), *sets, variances=variances)
 
 
-def zip_named(function: Callable[..., Tensor], *sets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def zip_named(
+    function: Callable[..., Tensor], *sets: Mapping[str, Tensor], variances: bool = True
+) -> dict[str, Tensor]:
     """Apply ``function(name, *tensors)`` to every name of the first set.
 
     Where names share one tensor in every set it is applied once, with the first of the names,
@@ -227,9 +232,11 @@ def zip_named(function: Callable[..., Tensor], *sets: Mapping[str, Tensor]) -> d
     Args:
         function: Gives a new tensor.
         sets: Compatible ones; the tensors go to the device of the first set's.
+        variances: The result is a model, in which a running variance below 0 would give NaN; not
+            a difference of two.
 
     Raises:
-        WeightsError: The result overflows somewhere.
+        WeightsError: The result overflows somewhere, or a variance is negative.
     """
     done: dict[tuple[object, ...], Tensor] = {}
     out: dict[str, Tensor] = {}
@@ -243,6 +250,13 @@ def zip_named(function: Callable[..., Tensor], *sets: Mapping[str, Tensor]) -> d
                 if not finite(done[key]) and all(finite(t) for t in operands):
                     broken.append(name)
             out[name] = done[key]
+    negative = [name for name in out if variances and is_variance(name) and (out[name] < 0).any()]
+    if negative:
+        raise WeightsError(
+            f"the result has negative variances: {', '.join(repr(n) for n in negative[:10])}",
+            expected="variances of 0 or more, as every model between others has",
+            fix="stay between the models: coefficients from 0 to 1",
+        )
     if broken:
         raise WeightsError(
             f"the result overflows in {', '.join(repr(n) for n in broken[:10])}",

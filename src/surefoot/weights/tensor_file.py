@@ -8,7 +8,7 @@ import os
 import struct
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from ..errors import CheckpointError
-from .dtypes import COMPUTED_KINDS, KINDS, Bytes, Stored, kind_of
-from .layout import TensorLayout, kind_name
+from .dtypes import COMPUTED_KINDS, KINDS, Bytes, Stored, TensorLayout, kind_of
+from .layout import kind_name
 from .mapped import CAN_MAP, MappedFile
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class TensorFile(Mapping[str, "Tensor"]):
         path: What was opened.
         files: The files that hold numbers, in order.
         metadata: The ``__metadata__`` of the (first) safetensors file.
+        notes: Which of several networks in it this is, and what was changed in the look at it.
 
     Example:
         >>> opened = sf.weights.open_tensors("start.safetensors")
@@ -66,8 +67,9 @@ class TensorFile(Mapping[str, "Tensor"]):
         files: tuple[Path, ...],
         places: Mapping[str, _Place],
         metadata: Mapping[str, str],
+        notes: tuple[str, ...] = (),
     ) -> None:
-        self.path, self.files, self.metadata = path, files, dict(metadata)
+        self.path, self.files, self.metadata, self.notes = path, files, dict(metadata), notes
         self._places = dict(places)
         self._maps: dict[Path, MappedFile] = {}
         self._lock = threading.Lock()
@@ -114,6 +116,16 @@ class TensorFile(Mapping[str, "Tensor"]):
         """Where in its file number ``start`` of a tensor lies, in bytes; 0 where it is mapped."""
         place = self._places[name]
         return place.offset + start * KINDS[place.kind].size if place.file is not None else 0
+
+    def renamed(self, names: Mapping[str, str], *notes: str) -> TensorFile:
+        """The same tensors under other names: own name -> other."""
+        places = {names[name]: place for name, place in self._places.items()}
+        return TensorFile(self.path, self.files, places, self.metadata, (*self.notes, *notes))
+
+    def with_rows(self, name: str, order: Sequence[int], *notes: str) -> TensorFile:
+        """The same, the rows of one tensor in another order; it is held in memory."""
+        places = {**self._places, name: _mapped(self[name][list(order)])}
+        return TensorFile(self.path, self.files, places, self.metadata, (*self.notes, *notes))
 
     def outline(self) -> dict[str, TensorLayout]:
         """Every name with shape and format; nothing is read."""
@@ -315,7 +327,8 @@ def _inside(name: str) -> bool:
 
 def _open_torch(path: Path) -> TensorFile:
     import torch
-    from torch import Tensor
+
+    from .roles import innermost
 
     try:
         # Files of before torch 1.6 are no archives and cannot be mapped.
@@ -323,14 +336,21 @@ def _open_torch(path: Path) -> TensorFile:
         loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # what is no checkpoint can break the unpickler in any way
         raise _unreadable(path, str(error).splitlines()[0] if str(error) else error) from error
-    for key in ("state_dict", "model"):
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
-            loaded = loaded[key]
-    if not isinstance(loaded, Mapping) or not any(isinstance(t, Tensor) for t in loaded.values()):
+    loaded, way = innermost(loaded, _tensors)
+    if not _tensors(loaded):
         raise _unreadable(path, "it holds no state dict")
-    places = {
-        str(k): _Place(kind_of(t.dtype), tuple(t.shape), tensor=t.detach())
-        for k, t in loaded.items()
-        if isinstance(t, Tensor)
-    }
-    return TensorFile(path, (path,), places, {})
+    places = {k: _mapped(t) for k, t in _tensors(loaded).items()}
+    notes = tuple(f"{path.name}: {step.why}" for step in way if step.why)
+    return TensorFile(path, (path,), places, {}, notes)
+
+
+def _tensors(value: Any) -> dict[str, Tensor]:
+    """The tensors that a dictionary holds, by name."""
+    from torch import Tensor
+
+    entries = value.items() if isinstance(value, Mapping) else ()
+    return {str(k): t.detach() for k, t in entries if isinstance(t, Tensor)}
+
+
+def _mapped(tensor: Tensor) -> _Place:
+    return _Place(kind_of(tensor.dtype), tuple(tensor.shape), tensor=tensor)

@@ -88,7 +88,7 @@ def _control(
         joined[joined == member] = speaker
     shown = metric or ("top1" if spec.known.kind == "frames" else target.metric)
     split = replace(taken, labels=joined, domain="ID")
-    return Shift(name, split, shown, target.classes, target.groups)
+    return Shift(name, split, shown, target.classes, target.groups, target.masked_by)
 
 
 def _with_accepted(

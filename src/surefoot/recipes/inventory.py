@@ -1,0 +1,214 @@
+"""Takes the inventory: what a command is about to work on, asked of data, model and methods."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+
+from ..data.check import pictures
+from ..data.dataset import Shift, Split, Task
+from ..data.overlap import overlap_notes, to_compare
+from ..data.prompts import says_nothing
+from ..errors import DataError, SurefootError
+from ..inventory import Inventory, Note, Pictures, SplitFacts
+from ..methods.base import Method
+from ..models.model import Model
+from .auto_lr import schedules
+
+__all__ = ["head_of", "records_of", "refused", "take_inventory"]
+
+FEW_STEPS = 50
+"""Optimiser steps below which a schedule hardly moves a network: the batch is too large."""
+
+_DARK = 64
+"""Of 255: where no pixel of a split is brighter, its images are masks or were written wrongly."""
+
+
+def take_inventory(
+    about: Task | Split,
+    *models: Model,
+    head: str = "",
+    methods: Sequence[Method] = (),
+    prompts: Sequence[str] | None = None,
+    unused: Collection[str] = (),
+    pairs: Split | None = None,
+) -> Inventory:
+    """What there is, before anything is trained or scored.
+
+    Images that were decoded before are not decoded again; of sets that were not, a sample is.
+
+    Args:
+        about: The data: a task, or images that are only classified.
+        *models: Whose records are told.
+        head: Which head is scored; see :func:`head_of`.
+        methods: What will train: their schedules are looked at.
+        prompts: Two examples, where text is used; None: those of the task, where a model has a text
+            tower.
+        unused: Splits from which nothing is learnt and that are not scored.
+        pairs: Images with captions to train on, where they are not the training split.
+
+    Example:
+        >>> sf.take_inventory(task, model).lines()[0].split()
+        ['data', 'shapes:', '3', 'classes,', 'top1']
+    """
+    records = records_of(*models)
+    if isinstance(about, Split):
+        name = about.source or about.name
+        return Inventory(name, len(about.class_names), splits=(_facts(about),), model=records,
+                         head=head, prompts=tuple(prompts or ()))  # fmt: skip
+    compared = to_compare(about, unused)
+    compared = compared if pairs is None else {"pairs": pairs, **compared}
+    shared = tuple(_shared(about, compared, pairs))
+    text = any(m.text is not None for m in models) if prompts is None else bool(prompts)
+    notes = [Note.of(n) for n in about.notes if n not in shared]
+    models_said = [n for m in models for n in m.spec.notes if Note.of(n).kind == "guessed"]
+    return Inventory(
+        about.name,
+        len(about.class_names),
+        about.metric,
+        tuple(_split_facts(about, unused, pairs)),
+        len(compared) * (len(compared) - 1) // 2,
+        shared,
+        records,
+        head,
+        tuple(_examples(about) if prompts is None else prompts) if text else (),
+        (
+            *(n for n in notes if not n.short and n.kind != "fact"),
+            *map(Note.of, models_said),
+            *(_silent_prompts(about) if text else ()),
+            *_few_steps(methods, len(about.train if pairs is None else pairs)),
+        ),
+    )
+
+
+def refused(
+    inventory: Inventory, *, strict: bool = False, chosen_on_test: bool = False
+) -> list[SurefootError]:
+    """Why an inventory is not worked on: validation on test images, guesses where none may be."""
+    found: list[SurefootError] = []
+    if inventory.chosen_on_test and not chosen_on_test:
+        found.append(DataError(
+            "; ".join(n.removeprefix("WARNING: ") for n in inventory.chosen_on_test),
+            expected="validation images that are in no test set and no shift",
+            fix="give others with --val, or --chosen-on-test, which every output then names",
+        ))  # fmt: skip
+    if inventory.guessed and strict:
+        listed = "".join(f"\n    - {n}\n      say it: {n.say}" for n in inventory.guessed)
+        found.append(DataError(
+            f"--strict refuses what is guessed, {len(inventory.guessed)} in all:{listed}",
+            expected="everything said",
+        ))  # fmt: skip
+    return found
+
+
+def records_of(*models: Model) -> dict[str, dict[str, list[str]]]:
+    """Name of a model -> its record; {} where it has none."""
+    every = {m.spec.name: m.spec.record for m in models}
+    return {name: {} if r is None else r.to_json() for name, r in every.items()}
+
+
+def head_of(model: Model, task: Task, evaluator: str = "head") -> str:
+    """Which head of a model is scored on a task, in words."""
+    classes = len(task.class_names)
+    if evaluator == "knn":
+        return f"none: nearest neighbours in train, {classes} classes"
+    if evaluator == "linear":
+        return f"a linear probe fitted on train, all {classes} classes"
+    if model.head is not None and evaluator == "head":
+        own = len(model.head.class_names)
+        return f"its own ({model.head.kind}), over all {own} classes that it knows"
+    if model.text is None:
+        return "none: it has no head and no text tower"
+    return f"zero-shot, written by its text tower from the prompts, all {classes} classes"
+
+
+def _split_facts(task: Task, unused: Collection[str], pairs: Split | None) -> Iterator[SplitFacts]:
+    if pairs is not None:
+        yield _facts(pairs, "pairs")
+    if "train" not in unused:
+        yield _facts(task.train, "train")
+    for name, shift in task.scored().items():
+        if name not in unused:
+            yield _facts(shift.split, name, shift)
+
+
+def _facts(split: Split, name: str = "", shift: Shift | None = None) -> SplitFacts:
+    """One split; ``shift`` says which answers count."""
+    notes = tuple(n for n in map(Note.of, split.notes) if n.short or n.kind != "fact")
+    kept, seen = len(split), None if split.synthetic else pictures(split)
+    counts = np.array([0]) if split.labels is None else np.bincount(split.labels)
+    counts = counts[counts > 0]
+    return SplitFacts(
+        name or split.name,
+        kept,
+        kept + sum(n.rows for n in notes if n.kind == "left out"),
+        None if split.labels is None else len(counts),
+        (int(counts.min(initial=kept)), int(counts.max(initial=0))),
+        "" if shift is None else _counted(shift),
+        seen,
+        (*notes, *_strange(split, name, seen)),
+    )
+
+
+def _counted(shift: Shift) -> str:
+    """Which answers count, where not every class does."""
+    said = ""
+    if shift.classes is not None:
+        by = shift.masked_by or "the task"
+        said = f"masked to {len(shift.classes)} of {len(shift.split.class_names)} classes by {by}"
+    if shift.groups:
+        said += f"{', ' * bool(said)}{len(shift.groups)} groups of classes count as one each"
+    return said
+
+
+def _strange(split: Split, name: str, seen: Pictures | None) -> Iterator[Note]:
+    """Images whose pixels cannot be what was meant."""
+    if seen is None or split.synthetic or set(seen.modes) & {"1", "P", "F"} or len(split) < 8:
+        return
+    if not any(mode.startswith("I") for mode in seen.modes) and seen.range[1] < _DARK:
+        yield Note(f"{name}: no pixel is brighter than {seen.range[1]:g} of 255: are these masks, "
+                   "or numbers from 0 to 1 written as bytes?", "warning")  # fmt: skip
+
+
+def _shared(task: Task, compared: dict[str, Split], pairs: Split | None) -> Iterator[Note]:
+    """What was found when the task was made; a task from Python is compared now."""
+    known = [n for n in map(Note.of, task.notes) if " images of " in n and " are in " in n]
+    if pairs is not None:
+        yield from overlap_notes(compared, only="pairs")
+    yield from known or overlap_notes({k: v for k, v in compared.items() if k != "pairs"})
+
+
+def _examples(task: Task) -> list[str]:
+    """Two prompts; of names that say nothing, where there are any."""
+    names = sorted(task.names_in_prompts, key=lambda name: not says_nothing(name))
+    return [f'"{task.templates[0].format(name)}"' for name in names[:2]]
+
+
+def _silent_prompts(task: Task) -> Iterator[Note]:
+    silent = [name for name in task.names_in_prompts if says_nothing(name)]
+    if silent:
+        yield Note(
+            f"{len(silent)} of {len(task.class_names)} classes have names that say nothing in a "
+            f"prompt ({', '.join(silent[:4])}{', ...' * (len(silent) > 4)}): zero-shot is at "
+            "chance for them; --names FILE says what they are",
+            "warning",
+        )
+
+
+def _few_steps(methods: Sequence[Method], images: int) -> Iterator[Note]:
+    """Schedules of so few steps that they hardly train, with the batch that would mend it."""
+    for method in methods:
+        for one in schedules(method)[-1:]:
+            steps = one.steps_per_epoch(images) * one.epochs
+            if steps >= FEW_STEPS:
+                continue
+            fitting = [2**k for k in range(12) if -(-images // 2**k) * one.epochs >= FEW_STEPS]
+            mend = f"--batch {max(fitting)} makes it " if fitting else "more epochs make it more"
+            if fitting:
+                mend += f"{-(-images // max(fitting)) * one.epochs}"
+            yield Note(
+                f"{method.label()}: {images:,} images in batches of {one.batch_size} are {steps} "
+                f"steps in {one.epochs} epochs; {mend}",
+                "warning",
+            )
