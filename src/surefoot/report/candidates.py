@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from ..errors import UnknownName
 from ..metrics import get_metric
 from ..runs import Run
 from ..stats import Interval, Ranking
@@ -20,7 +21,7 @@ from .names import base_of, group_label, shown_alpha
 from .paired import Pairing
 from .view import Entry, View
 
-__all__ = ["Candidate", "Choice", "Gap", "choose", "name_of"]
+__all__ = ["Candidate", "Choice", "Gap", "choose", "less_is_better", "name_of"]
 
 RULES = ("id_val", "one_se", "fixed")
 """By which alpha is taken, the first that the run used; never the oracle."""
@@ -96,7 +97,7 @@ def choose(view: View, pairing: Pairing) -> Choice | None:
     starts = [e for e in found if e.alphas() == (0.0,) and view.start_of(e.group) in found]
     strangers += [(name_of(view, e), "that is the pretrained model itself") for e in starts]
     found = [e for e in found if e not in starts]
-    less = get_metric(_metric(view)).direction == "min"
+    less = less_is_better(_metric(view))
     ranked = None if less else pairing.ranking(found, "val")
     inside = {key for pair in ranked.pairs for key in pair} if ranked is not None else set()
     others = [e for e in found if inside and e.key not in inside and _kept(view, e)]
@@ -169,6 +170,14 @@ def _limits(ranked: Ranking | None, best: str) -> tuple[str, ...]:
     pairs = ranked.pairs.items() if ranked is not None else ()
     said = [found.limits for key, found in pairs if best in key]
     return tuple(s for s in (said[0] if said else ()) if all(s in other for other in said))
+
+
+def less_is_better(metric: str) -> bool:
+    """Whether it is an error; not known of a metric whose package is not here."""
+    try:
+        return get_metric(metric).direction == "min"
+    except UnknownName:
+        return False
 
 
 def _metric(view: View) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ..metrics import difference_interval, get_metric
+from ..metrics import difference_interval
 from ..stats import Comparison, Interval, holm
+from .candidates import less_is_better
 from .names import points, signed
 from .paired import Pairing
 from .view import MEAN, Entry, View
@@ -92,7 +93,7 @@ def _gain(
     plain = Gain(where, here.value, there.value, here.value - there.value, Interval.none())
     found = pairing.difference(best, start, column)
     split = view.split(column)
-    less = split is not None and get_metric(split.metric).direction == "min"
+    less = split is not None and less_is_better(split.metric)
     if found is not None:
         better = -found.better if less else found.better
         return replace(plain, value=found.difference, interval=found.interval, better=better,
