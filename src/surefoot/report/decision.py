@@ -256,7 +256,7 @@ def _against(c: Candidate) -> str:
     if c.gap is None:
         return f"{c.name} ({points(c.value)} %)"
     reach = c.gap.interval
-    ends = f", {signed(reach.low)} to {signed(reach.high)}" if reach else ""
+    ends = f", {signed(reach.low)} to {signed(reach.high)}" if reach else ", no interval"
     return f"{c.name} ({signed(c.gap.value)} points{ends})"
 
 
