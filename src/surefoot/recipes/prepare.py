@@ -105,15 +105,15 @@ def _unfit(
         return [error]
     for at, method in enumerate(recipe.methods):
         for own in tasks:
-            error = _objection(method, start, own)
-            if error is not None:
-                found.setdefault(at, error)
+            objection = _objection(method, start, own)
+            if objection is not None:
+                found.setdefault(at, objection)
     if keep_going and len(found) < len(recipe.methods):
-        failed.update({at: error.wrong for at, error in found.items()})
+        failed.update({at: objection.wrong for at, objection in found.items()})
         return []
     if len(recipe.methods) > 1:
-        for at, error in found.items():
-            error.wrong = f"{recipe.methods[at].label()}: {error.wrong}"
+        for at, objection in found.items():
+            objection.wrong = f"{recipe.methods[at].label()}: {objection.wrong}"
     return list(found.values())
 
 
