@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from . import processes
 from .cache import cache_folder, used, wrote
 from .context import InParts, convolutional
+from .data.brightness import white_of
 from .data.dataset import Split
 from .data.loading import images_at_once, make_loader
 from .errors import DataError, ModelError
@@ -92,6 +93,8 @@ def cache_key(model: Model, split: Split, transform: TransformSpec) -> str:
         "dtype": "float32",
         "format": 2,
     }
+    if white_of(split.images):
+        parts["white"] = dict(white_of(split.images))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

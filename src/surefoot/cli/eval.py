@@ -85,9 +85,10 @@ def eval_command(
         return
     width = max(len(r.split) for r in rows)
     for r in rows:
+        reach = f"[{100 * r.low:.1f}, {100 * r.high:.1f}] {r.interval}"
         click.echo(
             f"{r.split:<{width}}  {r.metric}  {100 * r.value:5.1f}  "
-            f"[{100 * r.low:.1f}, {100 * r.high:.1f}] {r.interval}  n={r.n}"
+            f"{f'no interval: {r.no_interval}' if r.no_interval else reach}  n={r.n}"
             + (f"  {r.extra['k']}-NN, protocol {r.extra['protocol']}" if "k" in r.extra else "")
         )
         if r.masked is not None:

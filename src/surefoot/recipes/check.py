@@ -92,6 +92,7 @@ def _checked_data(target: str | Path, unit: str | None) -> Checked:
             split = reader.read(Source.parse(target), "train", "ID", "train")
         if unit is not None:
             split = with_unit(split, unit)
+        split = replace(split, notes=(*split.notes, *reader.notes))
         make_task(train=target, check=False)
     except SurefootError as error:
         return Checked(name, tuple(check_folder(target, unit=unit)) or (str(error),))

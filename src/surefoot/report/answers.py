@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from .view import Entry
 __all__ = ["Answers", "Pairable", "answers_of", "pairable"]
 
 Floats = NDArray[np.float64]
-Labels = NDArray[np.str_]
+Labels = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def answers_of(entry: Entry, split: str) -> Answers | None:
     metric = get_metric(parts[0][0].metric)
     columns = tuple(metric.of(p) for p, _ in parts)
     return Answers(split, metric.name, columns, _rows(metric, columns),
-                   tuple(who for _, who in parts), tuple(_units(p) for p, _ in parts))  # fmt: skip
+                   tuple(who for _, who in parts), tuple(p.units() for p, _ in parts))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,11 +136,3 @@ def _order(p: Predictions) -> tuple[NDArray[np.int64], bytes]:
         return np.arange(len(p.ids)), "\n".join(p.ids).encode()
     order = p.identities.view((np.void, 32))[:, 0].argsort(kind="stable")
     return order, p.identities[order].tobytes()
-
-
-def _units(p: Predictions) -> Labels | None:
-    """Which images hang together, the same label in every split; None: each is on its own."""
-    column = p.metadata.get(p.cluster or "")
-    if column is not None and len(np.unique(column.astype(np.str_))) > 1:
-        return column.astype(np.str_)  # with one value all through it names the split
-    return np.array(p.ids, dtype=np.str_) if p.synthetic else None

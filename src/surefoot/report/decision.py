@@ -135,7 +135,8 @@ class Decision:
 
     def text(self, width: int = 100) -> str:
         """For the terminal; commands and code are never broken."""
-        lines = [f"What to ship: {self.name}", *_filled([f"{self.how}.", f"{self.where}."], width)]
+        lines = _filled([f"What to ship: {self.name}"], width, indent="")
+        lines += _filled([f"{self.how}.", f"{self.where}."], width)
         for verdict, words in _VERDICTS.items():
             there = [_against(c) for c in self.candidates if c.verdict == verdict]
             lines += _filled([f"{words}: {'; '.join(there)}."] if there else [], width)
@@ -143,9 +144,11 @@ class Decision:
             lines += _filled([f"{self.tested}."], width)
         if self.gains:
             told = f"Against {self.start} (told, not chosen by):"
-            lines += [told, *_filled([f"{g}." for g in self.gains], width)]
+            lines += _filled([told], width, indent="")
+            lines += _filled([f"{g}." for g in self.gains], width)
         lines += ["", "Why not to trust it:", *_filled([f"- {d}" for d in self.doubts], width)]
-        lines += ["", "To write it into a file, and to use it:", self.command, "", self.code]
+        use = _filled(["To write it into a file, and to use it:"], width, indent="")
+        lines += ["", *use, self.command, "", self.code]
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -234,12 +237,12 @@ def _typed(path: Path) -> str:
     return f"./{text}" if text.startswith("-") else text
 
 
-def _filled(sentences: list[str], width: int) -> list[str]:
-    """Paragraphs with an indent of two, as long as the terminal is wide."""
+def _filled(sentences: list[str], width: int, indent: str = "  ") -> list[str]:
+    """Paragraphs, as long as the terminal is wide."""
     out = []
     for sentence in sentences:
-        later = "    " if sentence.startswith("- ") else "  "
-        out += textwrap.wrap(sentence, width, initial_indent="  ", subsequent_indent=later,
+        later = f"{indent}  " if sentence.startswith("- ") else indent
+        out += textwrap.wrap(sentence, width, initial_indent=indent, subsequent_indent=later,
                              break_on_hyphens=False)  # fmt: skip
     return out
 

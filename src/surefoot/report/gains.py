@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ..metrics import difference_interval, get_metric
 from ..stats import About, Comparison, Interval, compare, holm
-from .answers import Answers, answers_of, pairable
+from .answers import Answers, Floats, Labels, answers_of, pairable
 from .names import points, signed
 from .view import MEAN, Entry, View
 
@@ -75,7 +75,7 @@ def gains(view: View, best: Entry, start: Entry) -> tuple[Gain, ...]:
 def lost(gain: Gain) -> list[str]:
     """Of a mean over shifts: those that became worse, by tests adjusted for all shifts (Holm)."""
     each = gain.found.splits if gain.found is not None else {}
-    adjusted = holm([c.p for c in each.values()]) if each else []
+    adjusted = holm([c.p for c in each.values()]).tolist()
     worse = [(name, c) for (name, c), p in zip(each.items(), adjusted, strict=True)
              if p < 0.05 and c.better < 0]  # fmt: skip
     return [f"{name} {signed(c.difference)} points ({signed(c.interval.low)} to "
@@ -110,7 +110,9 @@ def _one(best: Entry, start: Entry, where: str, split: str) -> Gain | None:
 
 def _compared(best: Entry, start: Entry, splits: Sequence[str]) -> Comparison | None:
     """Over several splits at once, units joined; None where any cannot be paired."""
-    ours, theirs, units = {}, {}, {}
+    ours: dict[str, Floats] = {}
+    theirs: dict[str, Floats] = {}
+    units: dict[str, Labels | None] = {}
     about: About | None = None
     for split in splits:
         a, b = answers_of(best, split), answers_of(start, split)
