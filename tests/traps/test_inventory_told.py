@@ -15,8 +15,8 @@ import pytest
 import torch
 
 import surefoot as sf
-from surefoot.board.runs.entries import read_entries
-from surefoot.board.runs.scores import Placing
+from surefoot.board.runs.files import read_rows
+from surefoot.board.runs.scores import Placing, run_entries
 from surefoot.board.store.store import Store
 from surefoot.cli.main import cli
 from surefoot.context import InParts
@@ -134,7 +134,7 @@ def test_what_is_chosen_on_test_images_is_named_everywhere(
     assert "CHOSEN ON TEST" in (run / "report.html").read_text()
     assert Inventory.from_json(run_json(run)["inventory"]).chosen_on_test
     with Store.open(tmp_path / "board.db", create=True) as store:
-        notes = [e.entry.source.note for e in read_entries(store, run, Placing())]
+        notes = [e.entry.source.note for e in run_entries(store, read_rows(run), Placing())]
     assert notes
     assert all("CHOSEN ON TEST" in note for note in notes)
     data = [w for w in words if w not in ("--model", "tiny-clip", "--method", "lp")][:-2]

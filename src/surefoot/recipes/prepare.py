@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..data.dataset import Task
 from ..errors import Refused, SurefootError
@@ -91,7 +91,8 @@ def prepare(
     wrong = refused(inventory, strict=strict, chosen_on_test=spec.data.chosen_on_test)
     if wrong:
         raise Refused.of(wrong)
-    return Prepared(start, task, inventory, failed)
+    told = (*task.notes, *(note for note in inventory.shared if note not in task.notes))
+    return Prepared(start, replace(task, notes=told), inventory, failed)
 
 
 def _unfit(
