@@ -26,7 +26,7 @@ from surefoot.errors import SurefootError
 COLOURS = {"cat": (210, 40, 40), "dog": (40, 40, 210), "bus": (40, 200, 40)}
 
 
-def picture(label: str, i: int, size: int = 12) -> Image.Image:
+def picture(label: str, i: int, size: int = 16) -> Image.Image:
     """A square in the colour of its class, a little different each time."""
     rng = np.random.default_rng([i, len(label)])
     base = np.array(COLOURS.get(label, (120, 120, 40)))
