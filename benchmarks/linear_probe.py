@@ -54,7 +54,8 @@ def ours(name: str, threads: int) -> Contender:
     return Contender(
         name,
         LOAD + "from surefoot.evals.linear import fit_linear",
-        "f = fit_linear(X, Y, classes=K, val_features=V, val_labels=W, c_path=CS,\n"
+        "own = [c * X.astype(np.float64).var() for c in CS]  # it standardises, the others do not\n"
+        "f = fit_linear(X, Y, classes=K, val_features=V, val_labels=W, c_path=own,\n"
         f"               threads={threads})\n"
         "facts = {'rows': [(r['val_nll'], r['val']) for r in f.table], 'c': f.c}",
         ours=True,

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from surefoot.context import cap_threads
-from surefoot.data.loading import make_loader
+from surefoot.data.loading import images_at_once, make_loader
 from surefoot.evals.zero_shot import pretrained_end
 from surefoot.methods.base import Classify
 from surefoot.models.load import load
@@ -49,7 +49,7 @@ class Bare:
     def __init__(self, recipe: Any, start: Any, task: Any) -> None:
         self.method = recipe.methods[0]
         self.alphas = Look.of(recipe.spec).alphas
-        self.batch = recipe.spec.batch_size
+        self.batch = images_at_once(start.spec.transform.size, None, recipe.spec.batch_size)
         self.start = start
         self.task = task
         transform = start.spec.transform.eval()

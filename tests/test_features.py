@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from surefoot import features as room
 from surefoot.data.dataset import Split
 from surefoot.data.folder import from_folder
+from surefoot.data.loading import images_at_once
 from surefoot.data.sequence import pixel_content
 from surefoot.errors import ModelError
 from surefoot.features import cache_key, extract
@@ -226,3 +227,40 @@ def test_features_that_are_not_finite_or_of_another_width() -> None:
     wide.feature_dim = 9
     with pytest.raises(ModelError, match=rf"\({N}, {D}\)"):
         extract(wide, split())
+
+
+class Convolutions(nn.Module):
+    """Four convolutions, which is more than any patch embedding has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.layers = nn.Sequential(*(nn.Conv2d(c, 4, 3, padding=1) for c in (3, 4, 4, 4)))
+        self.layouts: set[bool] = set()
+
+    def forward(self, images: Tensor) -> Tensor:
+        weight = self.layers[1].weight
+        self.layouts.add(weight.is_contiguous(memory_format=torch.channels_last))
+        return self.layers(images).mean((2, 3)).repeat(1, 2)[:, :D]
+
+
+def test_convolutions_lie_by_pixels_while_they_compute_and_only_then() -> None:
+    m, s = model(), split()
+    m.encoder = Convolutions()
+    want = plainly(m, s, m.spec.transform)
+    m.encoder.layouts.clear()
+    found = extract(m, s)
+    assert m.encoder.layouts == {True}
+    assert all(p.is_contiguous() for p in m.parameters())
+    np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("size", "device", "images"), [
+    ((224, 224), "cpu", 32), ((384, 384), "cpu", 10), ((1024, 1024), None, 8),
+    ((32, 32), "cpu", 256), ((224, 224), "cuda", 256),
+])  # fmt: skip
+def test_a_forward_pass_is_as_large_as_the_device_likes(
+    size: tuple[int, int], device: str | None, images: int
+) -> None:
+    assert images_at_once(size, device) == images
+    assert images_at_once(size, device, 7) == 7

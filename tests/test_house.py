@@ -18,7 +18,16 @@ ROOT = Path(__file__).parents[1] / "src" / "surefoot"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "contents"),
-    ("registry", "drawing", "progress", "threads", "atomic", "unpickling"),
+    (
+        "registry",
+        "drawing",
+        "progress",
+        "threads",
+        "allocator",
+        "atomic",
+        "unpickling",
+        "inventory",
+    ),
     ("stats", "published", "display"),
     ("select",),
     ("records",),
@@ -35,12 +44,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "gradient_cache",
         "optim",
     ),
-    ("models", "data"),
+    ("models", "data", "report"),
     ("train", "features"),
     ("evals",),
     ("paths",),
     ("methods", "theory"),
-    ("recipes", "report", "testing"),
+    ("recipes", "testing"),
     ("board",),
     ("claims",),
     ("cli",),
@@ -48,9 +57,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """From the ground up. Rooms on one floor do not import each other."""
 
 NO_TORCH = frozenset(
-    {"errors", "contents", "registry", "progress", "threads", "atomic", "display", "records",
-     "cache", "stats", "predictions", "runs", "select", "metrics", "drawing", "published",
-     "report", "board", "theory", "unpickling"}
+    {"errors", "contents", "registry", "progress", "threads", "allocator", "atomic", "display",
+     "records", "cache", "stats", "predictions", "runs", "select", "metrics", "drawing",
+     "published", "report", "board", "theory", "unpickling", "inventory"}
 )  # fmt: skip
 """Rooms that load on a machine without torch: they import neither it nor a room that does."""
 

@@ -59,10 +59,12 @@ _WHERE = {
     "Score": "records",
     "open_study": "runs",
     # recipes and the report
+    "classify": "recipes.classify",
     "fit": "recipes.fit",
     "SurefootError": "errors",
     "load_recipe": "recipes.recipe",
     "parse_recipe": "recipes.recipe",
+    "decide": "report.decision",
     "render": "report",
     "run_recipe": "recipes.experiment",
     "Inventory": "inventory",
@@ -123,6 +125,7 @@ if TYPE_CHECKING:
     from .models.model import Model as Model
     from .paths import Path as Path
     from .paths import sweep as sweep
+    from .recipes.classify import classify as classify
     from .recipes.experiment import run_recipe as run_recipe
     from .recipes.fit import fit as fit
     from .recipes.inventory import take_inventory as take_inventory
@@ -131,6 +134,7 @@ if TYPE_CHECKING:
     from .records import Curve as Curve
     from .records import Score as Score
     from .report import render as render
+    from .report.decision import decide as decide
     from .runs import Run as Run
     from .runs import open_study as open_study
     from .select import select as select

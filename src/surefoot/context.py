@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 import os
 import shutil
 import sys
@@ -14,14 +16,18 @@ from typing import Any, Literal
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch import Tensor, nn
 
 from .errors import TrainingError
 from .threads import MOST, cores
 
 __all__ = [
+    "InParts",
     "Precision",
     "RunContext",
     "cap_threads",
+    "convolutional",
+    "halved",
     "jsonl_log",
     "pick_device",
     "pick_workers",
@@ -117,7 +123,8 @@ class RunContext:
         compile: Compile what trains (torch.compile): a minute or so at the start, then faster
             steps. "auto" does nothing: whether it pays depends on the length of the run.
         compile_backend: Of torch.compile.
-        channels_last: Memory layout of images and convolutions; "auto": on CUDA devices.
+        channels_last: Memory layout of images and convolutions; "auto": on CUDA devices, and for
+            networks of convolutions on a CPU.
         shard: Cut weights and optimiser state up over the processes (FSDP); "auto": where the
             launcher asks for it (``accelerate launch --use_fsdp``).
         validate: Ask ID validation after every epoch, for the log; nothing is chosen there.
@@ -146,10 +153,10 @@ class RunContext:
     stage: str = ""
     memo: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def channels_last_on(self, accelerator: Accelerator) -> bool:
+    def channels_last_on(self, device: torch.device, network: nn.Module) -> bool:
         """Whether convolutions get their images channel by channel or pixel by pixel (True)."""
         if self.channels_last == "auto":
-            return bool(accelerator.device.type == "cuda")
+            return device.type == "cuda" or (device.type == "cpu" and convolutional(network))
         return self.channels_last
 
     def shards(self) -> bool:
@@ -193,6 +200,15 @@ class RunContext:
         return accelerator
 
 
+def convolutional(network: nn.Module) -> bool:
+    """Is it built of convolutions? A transformer has one, which cuts its patches."""
+    return sum(isinstance(layer, nn.Conv2d) for layer in network.modules()) > _PATCHES
+
+
+_PATCHES = 3
+"""Convolutions that a transformer may have: one, or a short stem (LeViT's is longer)."""
+
+
 def _mixed_precision(precision: Precision, device: torch.device) -> str:
     if precision == "auto":
         if device.type != "cuda":
@@ -204,6 +220,58 @@ def _mixed_precision(precision: Precision, device: torch.device) -> str:
             expected="precision auto, fp32 or bf16",
         )
     return {"fp32": "no"}.get(precision, precision)
+
+
+def halved(error: RuntimeError, images: int) -> int:
+    """Half of the images that memory ran out with, at least one.
+
+    Raises:
+        RuntimeError: The error itself, where it is another one.
+        TrainingError: It was one image.
+    """
+    signs = ("can't allocate memory", "not enough memory", "out of memory")
+    if not isinstance(error, torch.OutOfMemoryError) and not any(s in str(error) for s in signs):
+        raise error
+    if images <= 1:
+        raise TrainingError(
+            "memory ran out at one image per forward pass",
+            fix="use a smaller model or image size, or a device with more memory",
+        ) from error
+    return math.ceil(images / 2)
+
+
+class InParts:
+    """A function of a batch of images that is called on parts of it once memory has run out.
+
+    Args:
+        function: Images (b, 3, h, w) -> rows (b, d).
+        join: Parts of them -> all rows.
+    """
+
+    def __init__(
+        self, function: Callable[[Tensor], Any], join: Callable[[Any], Any] = torch.cat
+    ) -> None:
+        self.function, self.join = function, join
+        self.size: int | None = None
+
+    def __call__(self, images: Tensor) -> Any:
+        """The rows of a batch.
+
+        Raises:
+            TrainingError: Memory ran out at one image.
+        """
+        while True:
+            try:
+                if self.size is None or self.size >= len(images):
+                    return self.function(images)
+                return self.join([self.function(part) for part in images.split(self.size)])
+            except RuntimeError as error:
+                self.size = halved(error, min(self.size or len(images), len(images)))
+            # Outside the handler, so that the failed pass's tensors are free to go.
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            said = "out of memory in evaluation: batch halved to %d, repeated"
+            logging.getLogger("surefoot").warning(said, self.size)
 
 
 def jsonl_log(path: Path) -> Callable[[Mapping[str, Any]], None]:

@@ -24,9 +24,10 @@ from torch import Tensor, nn
 
 from . import processes
 from .cache import cache_folder, used, wrote
+from .context import InParts, convolutional
 from .data.brightness import white_of
 from .data.dataset import Split
-from .data.loading import make_loader
+from .data.loading import images_at_once, make_loader
 from .errors import DataError, ModelError
 from .models.model import Model
 from .transforms import TransformSpec
@@ -48,18 +49,24 @@ _BLOCK = 8 << 20
 def inference(model: nn.Module, device: torch.device | str | None = None) -> Iterator[torch.device]:
     """Eval mode and no gradients, on a device; everything is put back afterwards.
 
-    Yields the device. Every submodule gets back its own training flag, and the model returns to
-    the device it came from.
+    Yields the device. On a CPU a network of convolutions lies by pixels meanwhile, which is 1.5 to
+    4 times as fast there. Every submodule gets back its own training flag, and the model returns
+    to the device and the memory layout it came from.
     """
     home = next(model.parameters()).device
     where = home if device is None else torch.device(device)
     flags = {module: module.training for module in model.modules()}
+    by_pixels = where.type == "cpu" and convolutional(model)
     try:
         model.to(where)
+        if by_pixels:
+            model.to(memory_format=torch.channels_last)
         model.eval()
         with torch.inference_mode():
             yield where
     finally:
+        if by_pixels:
+            model.to(memory_format=torch.contiguous_format)
         model.to(home)
         for module, flag in flags.items():
             module.training = flag
@@ -96,7 +103,7 @@ def extract(
     split: Split,
     *,
     transform: TransformSpec | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     device: torch.device | str | None = None,
     workers: int = 0,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -108,7 +115,7 @@ def extract(
         model: Left as it was.
         split: The images; labels are not needed.
         transform: Instead of the model's own; its evaluation side is used.
-        batch_size: Images at once.
+        batch_size: Images at once; None: by device and image size (``images_at_once``).
         device: Where to compute; where the model is when left out.
         workers: Processes that decode images.
         cache_dir: Keep the result there, and take it from there when nothing has changed; else
@@ -152,7 +159,7 @@ def rows_of(
     width: int,
     transform: TransformSpec,
     key: Callable[[], str],
-    batch_size: int = 256,
+    batch_size: int | None = None,
     device: torch.device | str | None = None,
     workers: int = 0,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -176,7 +183,8 @@ def rows_of(
 
     def blocks(start: int) -> Iterator[Features]:
         with inference(model, device) as where:
-            plan = _Plan(split, transform, width, start, batch_size, workers, where)
+            step = images_at_once(transform.size, where, batch_size)
+            plan = _Plan(split, transform, width, start, step, workers, where)
             for block in plan.blocks(function):
                 yield block
                 if progress is not None:
@@ -224,7 +232,7 @@ class _Plan:
 
     def blocks(self, function: Callable[[Tensor], Features]) -> Iterator[Features]:
         """Whole blocks, in order, in every process."""
-        loader = iter(self.loader)
+        loader, function = iter(self.loader), InParts(function, np.concatenate)
         for (at, stop), rows in zip(self.ends, self.mine, strict=True):
             own = np.empty((0, self.width), dtype=np.float32)
             if len(rows):

@@ -39,7 +39,8 @@ class Predictions:
             one of its own): the largest logit of a group speaks for its first class. None: every
             class is its own.
         metadata: Column name -> (n,) array.
-        cluster: The metadata column whose members hang together.
+        unit: The metadata column whose values say which images hang together; None: each image
+            is taken as independent.
         version: Of the data set.
         synthetic: Made by a program.
     """
@@ -53,7 +54,7 @@ class Predictions:
     metric: str = "top1"
     classes: tuple[int, ...] | None = None
     metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    cluster: str | None = None
+    unit: str | None = None
     version: str = "unversioned"
     synthetic: bool = False
     groups: tuple[tuple[int, ...], ...] | None = None
@@ -92,6 +93,25 @@ class Predictions:
         right: NDArray[np.bool_] = self.top1() == self.labels
         return right
 
+    def units(self) -> NDArray[Any] | None:
+        """What each image hangs together with, (n,), or None: each is taken as independent.
+
+        Labels are the same in every split, so that a designer or a patient is one unit wherever
+        it occurs. Corruptions of one image hang together by its name.
+
+        Raises:
+            RunError: The column that the file names is not in it.
+        """
+        if self.unit is None:
+            return np.array(self.ids, dtype=np.str_) if self.synthetic else None
+        if self.unit not in self.metadata:
+            raise RunError(
+                f"predictions on {self.split!r} name the unit {self.unit!r}, which is no column",
+                expected=f"one of {', '.join(self.metadata) or 'no columns'}",
+                fix="evaluate again with `surefoot eval`",
+            )
+        return self.metadata[self.unit]
+
     def same_images(self, other: Predictions) -> bool:
         """Row by row the same images; by name where content was not kept of both."""
         if self.identities is None or other.identities is None:
@@ -107,7 +127,7 @@ class Predictions:
             "metric": self.metric,
             "classes": self.classes,
             "groups": self.groups,
-            "cluster": self.cluster,
+            "unit": self.unit,
             "version": self.version,
             "synthetic": self.synthetic,
             "schema": 1,
@@ -152,9 +172,16 @@ class Predictions:
         head.pop("schema")
         head["class_names"] = tuple(head["class_names"])
         head["classes"] = None if head["classes"] is None else tuple(head["classes"])
+        head.setdefault("unit", _former_unit(head.pop("cluster", None), metadata))
         groups = head.get("groups")  # files of before groups have none
         head["groups"] = None if groups is None else tuple(map(tuple, groups))
         return cls(logits=logits, labels=labels, ids=ids, metadata=metadata, identities=who, **head)
+
+
+def _former_unit(name: str | None, metadata: Mapping[str, NDArray[Any]]) -> str | None:
+    """The unit of a file of before: one value all through was the split's name (QuickDraw)."""
+    labels = metadata.get(name or "")
+    return None if labels is None or len(set(labels.tolist())) < 2 else name
 
 
 def same_order(

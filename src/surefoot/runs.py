@@ -13,11 +13,13 @@
       start.json         the pretrained end: its source and hash (or start.safetensors)
       end.safetensors    the tuned end, whole, with what rebuilds it
       checkpoints/       last.pt of the training loop, removed when finished
+      decision.json      of a lone run: as in a study
       report.html
 
     STUDY/               several runs on one task, side by side
       study.json         title, task facts (class names, split sizes, notes), members in order
       examples.json      images on which the models disagree
+      decision.json      which run and alpha to ship, by ID validation, and why not to trust it
       <member>/          one run each, named METHOD or METHOD-s<seed>
       report.html
 """
@@ -325,6 +327,15 @@ class Study:
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+    @property
+    def decision(self) -> dict[str, Any] | None:
+        """What ``surefoot.decide`` chose when the study was made: the run to ship, alpha, doubts.
+
+        As decision.json keeps it; None where there is none.
+        """
+        found: dict[str, Any] | None = Run(self.path).read_json("decision.json")
+        return found
 
     def examples(self) -> list[dict[str, Any]]:
         """Images on which the models disagree (examples.json); [] if none were kept.

@@ -59,14 +59,14 @@ def test_the_task() -> None:
         assert (split.name, split.use, split.domain, len(split)) == (part, part, "ID", 6)
         assert {split.images.id(i).split("/")[1] for i in range(6)} == {part}
     emoji = task.shifts[1].split
-    assert (emoji.domain, emoji.use, emoji.version, emoji.cluster) == ("OOD", "test", "9", "set")
+    assert (emoji.domain, emoji.use, emoji.version, emoji.unit) == ("OOD", "test", "9", "designer")
     for split in (task.train, emoji):
         for i in range(len(split)):
             name = split.class_names[split.labels[i]]
             assert split.captions[i] == f"a {name}"
             assert split.metadata["set"][i].startswith(split.use)
             assert split.images[i].size == (8, 8)
-    assert set(emoji.metadata) == {"set", "author", "licence"}
+    assert set(emoji.metadata) == {"designer", "set", "author", "licence"}
 
 
 @pytest.mark.usefixtures("packaged")

@@ -9,6 +9,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
+from tools.pictograms import allocation
+
+from surefoot.data.builtin import pictograms, pictograms_dev
+from surefoot.data.designers import FAMILIES, designers
 
 pq = pytest.importorskip("pyarrow.parquet")
 
@@ -92,3 +96,46 @@ def test_the_parquet_file_carries_the_card(card: dict) -> None:
     metadata = pq.read_schema(FILE).metadata
     for key in ("version", "counts", "sources", "concepts"):
         assert json.loads(metadata[key.encode()]) == card[key]
+
+
+def designer_of(name: str) -> str:
+    return str(designers([name], [f"{name}:bell"])[0])
+
+
+def test_designers_are_the_families_of_the_allocation() -> None:
+    assert {frozenset(sets) for sets in FAMILIES.values()} == set(
+        map(frozenset, allocation.FAMILIES)
+    )
+    named = [name for sets in allocation.FAMILIES for name in sets]
+    assert len(named) == len(set(named))
+    assert set(named) <= set(allocation.ROLE)
+    roles = [{allocation.ROLE[name] for name in sets} for sets in allocation.FAMILIES]
+    assert all(len(found) == 1 for found in roles)  # a designer plays one part
+    lone = set(allocation.ROLE) - set(named)
+    assert {designer_of(name) for name in lone} == lone
+
+
+def test_who_a_licence_names_is_one_designer(rows: list[dict]) -> None:
+    """But for Google, who is named for Noto and for sketches by millions of players."""
+    by_author = defaultdict(set)
+    for row in rows:
+        by_author[row["author"]].add(row["set"])
+    assert by_author.pop("Google") == {"quickdraw"}
+    for sets in by_author.values():
+        assert len({designer_of(name) for name in sets}) == 1, sets
+
+
+def test_the_unit_is_the_designer_joined_over_splits() -> None:
+    task = pictograms()
+    splits = {"train": task.train} | {n: s.split for n, s in task.scored().items()}
+    assert {s.unit for s in splits.values()} == {"designer"}
+    who = {name: set(s.metadata["designer"].tolist()) for name, s in splits.items()}
+    counts = {name: len(found) for name, found in who.items()}
+    assert counts == {"train": 19, "val": 15, "test": 12, "solid": 19, "duotone": 3, "colour": 3,
+                      "emoji": 3, "sketch": 2615}  # fmt: skip
+    assert len(who["test"] & who["solid"]) == 11
+    evaluated = set.union(*(who[n] for n in who if n not in ("train", "val")))
+    dev = {d for s in pictograms_dev().values() for d in s.metadata["designer"].tolist()}
+    for one, other in ((who["train"], who["val"]), (who["train"] | who["val"], evaluated),
+                       (dev, who["train"] | who["val"] | evaluated)):  # fmt: skip
+        assert not one & other

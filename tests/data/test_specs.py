@@ -66,7 +66,8 @@ def test_own_validation(place: Path) -> None:
                      shifts={"s": place / "shift"})  # fmt: skip
     assert len(task.train) == 22
     assert task.val.labels.tolist() == [1, 1]
-    assert task.notes == ()
+    (note,) = task.notes
+    assert "taken as independent" in note
 
 
 def test_class_folders_that_differ(place: Path) -> None:

@@ -50,7 +50,7 @@ def split(name: str, n: int, seed: int, *, signal: float = 7.0, domain: str = "I
         domain,  # type: ignore[arg-type]
         use,  # type: ignore[arg-type]
         metadata={"set": np.array([f"set{i // 5}" for i in range(n)], dtype=object)},
-        cluster="set",
+        unit="set",
         source="made",
         version="1",
     )

@@ -332,9 +332,7 @@ def test_dinos_protocol_on_its_own_architecture(task: Task) -> None:
     def part(name: str, at: slice) -> Split:
         images = Images(pictures[at])
         labels = np.arange(len(images), dtype=np.int64) % 3
-        return replace(
-            task.train, name=name, images=images, labels=labels, metadata={}, cluster=None
-        )
+        return replace(task.train, name=name, images=images, labels=labels, metadata={}, unit=None)
 
     few = replace(task, train=part("train", slice(0, 8)), test=part("test", slice(8, 11)))
     found = knn_predict(model, few, Shift("test", replace(few.test, source="other")), 5)

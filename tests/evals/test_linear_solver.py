@@ -55,9 +55,9 @@ def test_weak_penalties_are_not_left_at_the_start() -> None:
     """The plain gradient is within scikit-learn's tolerance long before the loss has settled."""
     x, y = draw(0, 600)
     vx, vy = draw(1, 300)
-    given = {"classes": 6, "val_features": vx, "val_labels": vy, "c_path": (10.0, 100.0, 1000.0)}
+    given = {"classes": 6, "val_features": vx / 30, "val_labels": vy}
     x = x / 30  # small features, small gradients
-    given["val_features"] = vx / 30
+    given["c_path"] = tuple(c * float(x.var()) for c in (10.0, 100.0, 1000.0))  # of x as it is
     found, exact = fit_linear(x, y, **given), fit_linear(x, y, **given, tol=1e-7, max_iter=5000)
     assert all(row["converged"] and row["iterations"] for row in found.table)
     losses = [[row["val_nll"] for row in f.table] for f in (found, exact)]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from surefoot.data.dataset import Task
+from surefoot.data.loading import images_at_once
 from surefoot.errors import AlphaError, RunError
 from surefoot.evals.predict import predict
 from surefoot.evals.zero_shot import pretrained_end
@@ -167,6 +168,31 @@ def test_a_killed_study_goes_on_where_it_stopped(
     assert "resumed after epoch 2 of 2" in notes
 
 
+def test_a_resumed_run_looks_at_as_many_images_at_once_as_it_began_with(
+    clip: Model, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default that depends on the device, and logits repeat only in equal batches."""
+    monkeypatch.setattr(job_module, "sweep", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(recipe(), tmp_path, task=task, start=clip)
+    monkeypatch.undo()
+    begun = Run.open(tmp_path)
+    size = clip.spec.transform.size
+    assert begun.facts["eval_batch_size"] == images_at_once(size, "cpu")
+    begun.write_json("run.json", {**begun.facts, "eval_batch_size": 7})
+    asked: list[int] = []
+    real = job_module.sweep
+
+    def seen(*arguments: Any, **options: Any) -> Any:
+        asked.append(options["batch_size"])
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(job_module, "sweep", seen)
+    run_recipe(recipe(), tmp_path, task=task, start=clip, resume=True)
+    assert asked == [7]
+    assert Run.open(tmp_path).facts["eval_batch_size"] == 7
+
+
 def _killed(*arguments: Any, **options: Any) -> None:
     raise KeyboardInterrupt
 
@@ -200,7 +226,7 @@ def test_the_learning_rate_is_chosen_on_id_validation(
     assert "1 epochs of 45 images" in line
     table = json.loads((tmp_path / "run" / "tuning.json").read_text())
     assert table["chosen_on"] == "val"
-    best = max(table["trials"], key=lambda t: (t["val"], -t["lr"]))
+    best = max(table["trials"], key=lambda t: (t["val"], -t["val_nll"], -t["lr"]))
     assert table["lr"] == best["lr"]
     assert task.scored()["test"].split.images.decoded == 30 + examples(tmp_path)  # type: ignore[attr-defined]
 

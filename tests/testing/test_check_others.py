@@ -185,7 +185,6 @@ def held(task: Task, kind: type[Flickering]) -> Shift:
         (lambda t: held(t, Twins), "11 images .* have the id of another one"),
         (lambda t: held(t, Absolute), "are absolute paths"),
         (lambda t: shift_of(t, labels=None), "has no labels"),
-        (lambda t: shift_of(t, cluster="site"), "the cluster column 'site', which is not"),
         (lambda t: replace(shift_of(t), classes=(2, 1, 0)), "not ascending"),
         (lambda t: replace(shift_of(t), classes=(0, 1)), r"labels \[2\] .* are not among its"),
         (lambda t: replace(shift_of(t), classes=(0, 1, 2, 9)), "not among the 3 of the task"),

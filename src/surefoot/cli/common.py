@@ -22,6 +22,7 @@ __all__ = [
     "device_options",
     "main_process",
     "pairs",
+    "run_options",
     "say",
     "seeds_of",
     "show",
@@ -104,7 +105,7 @@ def stack(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
 
 
 def data_options(*, train: bool) -> Callable[[F], F]:
-    """--train, --val, --test, --shift, --class-map and what belongs to them."""
+    """--train, --val, --test, --shift, --class-map, --unit and what belongs to them."""
     kinds = (
         "a folder of class folders, a .csv/.parquet table, hf:NAME, wds:SHARDS, or a name "
         "that `surefoot ls datasets` lists"
@@ -135,6 +136,12 @@ def data_options(*, train: bool) -> Callable[[F], F]:
             ),
             click.option("--metric", help="Of the ID splits; else the data set's own, or top1."),
             click.option(
+                "--unit",
+                metavar="COLUMN|folder:N",
+                help="Says which images hang together (a patient, a place): a column, or a level "
+                "of folders above each file. None: each image is taken as independent.",
+            ),
+            click.option(
                 "--data-root",
                 type=click.Path(file_okay=False),
                 help="Holds published data sets (imagenet, ...); else SUREFOOT_DATA says where.",
@@ -148,7 +155,7 @@ def data_options(*, train: bool) -> Callable[[F], F]:
             click.option(
                 "--chosen-on-test",
                 is_flag=True,
-                help="Allow validation that is made of test images; every output names it.",
+                help="Allow choosing on test images (--val, --alpha oracle); outputs name it.",
             ),
             click.option("--strict", is_flag=True, help="Refuse whatever would be guessed."),
             click.option(
@@ -156,6 +163,35 @@ def data_options(*, train: bool) -> Callable[[F], F]:
                 type=click.IntRange(1),
                 help="At most so many images per split, stratified, seeded.",
             ),
+        ]
+    )
+
+
+def run_options(*, with_data: bool = False) -> Callable[[F], F]:
+    """--alpha, --run, --chosen-on-test: which model of a run or study folder is meant.
+
+    Args:
+        with_data: The command has the data options too, which bring --chosen-on-test.
+    """
+    allowed = click.option(
+        "--chosen-on-test",
+        is_flag=True,
+        help="Allow --alpha oracle, which looked at a test set; every output says so.",
+    )
+    return stack(
+        [
+            click.option(
+                "--alpha",
+                help="Of a run or a study: a number in [0, 1], a rule (fixed, id_val, one_se), or "
+                "end.  [end of a run; what was decided of a study]",
+            ),
+            click.option(
+                "--run",
+                "member",
+                metavar="NAME",
+                help="Of a study: this run, at the alpha that ID validation chose on its path.",
+            ),
+            *([] if with_data else [allowed]),
         ]
     )
 
@@ -208,9 +244,7 @@ def device_options(*, workers: Literal[0, "auto"] = 0) -> Callable[[F], F]:
                 "--eval-batch-size",
                 "batch_size",
                 type=click.IntRange(1),
-                default=256,
-                show_default=True,
-                help="Images per forward pass in evaluation.",
+                help="Images per forward pass in evaluation; by device and image size.",
             ),
             click.option(
                 "--workers",
@@ -246,7 +280,7 @@ def data_of(options: dict[str, Any], **more: Any) -> dict[str, Any]:
     """What the data options say, as a recipe has it."""
     from ..data.prompts import read_names
 
-    names = ("train", "val", "test", "templates", "metric", "skip_bad", "chosen_on_test")
+    names = ("train", "val", "test", "templates", "metric", "unit", "skip_bad", "chosen_on_test")
     given = {"val_fraction": options["val_fraction"]} if options["val_fraction"] else {}
     return {
         **{name: options[name] for name in names},

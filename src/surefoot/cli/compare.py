@@ -17,7 +17,13 @@ __all__ = ["compare_command"]
 
 @click.command("compare")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True))
-@click.option("--out", type=click.Path(dir_okay=False), help="Also write a report page.")
+@click.option(
+    "--out",
+    multiple=True,
+    type=click.Path(dir_okay=False),
+    help="Also write a file, by its suffix: a report page (.html), or the table with its "
+    "intervals and notes (.csv, .tex, .md); any number.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Every row as JSON lines on stdout.")
 @click.option("--published", is_flag=True, help="Beside what papers report: matches, or not, why.")
 @click.option("--paper", help="With --published: only this paper (WiSE-FT, 2202.10054, ...).")
@@ -34,35 +40,45 @@ __all__ = ["compare_command"]
 )
 def compare_command(
     runs: tuple[str, ...],
-    out: str | None,
+    out: tuple[str, ...],
     as_json: bool,
     published: bool,
     paper: str | None,
     suite: str | None,
     baseline: str | None,
 ) -> None:
-    """RUNS side by side, tested in pairs on the same images; or beside papers or a baseline."""
+    """RUNS and studies side by side, tested in pairs on the same images; or beside papers."""
     from ..runs import open_study
 
     if sum((published, suite is not None, baseline is not None)) > 1:
         raise click.UsageError("one of --published, --suite and --baseline at a time")
     if paper is not None and not published:
         raise click.UsageError("--paper narrows --published; give that too")
-    if out is not None and (published or suite is not None):
+    if out and (published or suite is not None):
         raise click.UsageError("--out has no page for --published and --suite; use --json")
+    if baseline is not None and (len(out) > 1 or _tables(out)):
+        raise click.UsageError("--baseline writes one page; --json has its numbers")
     study = open_study(*runs)
     if published:
         _published(study, paper, as_json)
     elif suite is not None:
         _suite(study, suite, as_json)
     elif baseline is not None:
-        _baseline(study, baseline, out, as_json)
+        _baseline(study, baseline, out[0] if out else None, as_json)
     else:
         _side_by_side(study, out, as_json)
 
 
-def _side_by_side(study: Any, out: str | None, as_json: bool) -> None:
+def _tables(out: Sequence[str]) -> list[str]:
+    """Those of the files that are tables; the others are pages."""
+    from ..report.table_files import SUFFIXES
+
+    return [name for name in out if Path(name).suffix in SUFFIXES]
+
+
+def _side_by_side(study: Any, out: Sequence[str], as_json: bool) -> None:
     from ..report import render, render_terminal
+    from ..report.table_files import write_table
 
     if as_json:
         for run in study.runs:
@@ -70,8 +86,13 @@ def _side_by_side(study: Any, out: str | None, as_json: bool) -> None:
                 click.echo(json.dumps({"run": run.path.name, **row.to_json()}, sort_keys=True))
     else:
         click.echo(render_terminal(study))
-    if out:
-        say(f"report: {render(study, Path(out))}")
+    tables = _tables(out)
+    for name in out:
+        if name in tables:
+            write_table(study, name)
+            say(f"table: {name}")
+        else:
+            say(f"report: {render(study, Path(name))}")
 
 
 def _published(study: Study, paper: str | None, as_json: bool) -> None:

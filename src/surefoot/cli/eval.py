@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from .common import data_options, device_options, task_of_options, told, val_is_test
+from .common import (
+    data_options,
+    device_options,
+    run_options,
+    say,
+    task_of_options,
+    told,
+    val_is_test,
+)
 
 __all__ = ["eval_command"]
 
@@ -15,7 +23,7 @@ __all__ = ["eval_command"]
 @click.command("eval")
 @click.argument("model")
 @data_options(train=False)
-@click.option("--alpha", help="Of a run folder: a number in [0, 1] or a rule.")
+@run_options(with_data=True)
 @click.option(
     "--evaluator",
     default="head",
@@ -35,21 +43,27 @@ __all__ = ["eval_command"]
 def eval_command(
     model: str,
     alpha: str | None,
+    member: str | None,
     evaluator: str,
     k: int,
     protocol: str,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Score MODEL (a name, a file or a run) on ID test and every shift."""
+    """Score MODEL (a name, a file, a run, a study's choice) on ID test and every shift."""
     from ..context import pick_device
     from ..evals.evaluate import evaluate
-    from ..recipes.ends import resolve_model
+    from ..recipes.ends import ON_TEST
     from ..recipes.inventory import head_of
+    from ..recipes.members import resolve_model
+    from ..records import Origin
 
     if evaluator in ("knn", "linear") and not options["train"]:
         raise click.UsageError(f"--train is missing: --evaluator {evaluator} learns from it")
-    found = resolve_model(model, alpha)
+    found = resolve_model(
+        model, alpha, run=member, chosen_on_test=options["chosen_on_test"], say=say
+    )
+    notes = [note for note in found.spec.notes if ON_TEST in note]
     task = task_of_options(options, found.head if evaluator == "head" else None)
     text = None if evaluator == "zero_shot" or (evaluator == "head" and found.head is None) else ()
     told(options, task, found, head=head_of(found, task, evaluator), prompts=text)
@@ -57,6 +71,7 @@ def eval_command(
         found,
         task,
         evaluator=evaluator,  # type: ignore[arg-type]
+        origin=Origin(found.spec.name, selection="oracle" if notes else "none"),
         device=pick_device(options["device"]),
         batch_size=options["batch_size"],
         workers=options["workers"],
@@ -70,10 +85,13 @@ def eval_command(
         return
     width = max(len(r.split) for r in rows)
     for r in rows:
+        reach = f"[{100 * r.low:.1f}, {100 * r.high:.1f}] {r.interval}"
         click.echo(
             f"{r.split:<{width}}  {r.metric}  {100 * r.value:5.1f}  "
-            f"[{100 * r.low:.1f}, {100 * r.high:.1f}] {r.interval}  n={r.n}"
+            f"{f'no interval: {r.no_interval}' if r.no_interval else reach}  n={r.n}"
             + (f"  {r.extra['k']}-NN, protocol {r.extra['protocol']}" if "k" in r.extra else "")
         )
         if r.masked is not None:
             click.echo(f"{'':<{width}}  {r.masked[1]}: {100 * r.masked[0]:.1f}")
+    for note in notes:
+        click.echo(note)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import say
+from .common import run_options, say
 
 if TYPE_CHECKING:
     from ..weights import Merged
@@ -202,34 +202,50 @@ def _interruptible() -> Iterator[None]:
 
 @click.command("export")
 @click.argument("run", type=click.Path(exists=True))
+@click.argument("place", metavar="[OUT]", required=False, type=click.Path())
 @click.option(
-    "--to", "kind", required=True, type=click.Choice(["open_clip", "timm", "hf", "safetensors"])
-)
-@click.option(
-    "--alpha",
-    default="end",
+    "--to",
+    "kind",
+    type=click.Choice(["open_clip", "timm", "hf", "safetensors"]),
+    default="safetensors",
     show_default=True,
-    help="A number in [0, 1], a rule (fixed, id_val, one_se), or end.",
+    help="Whose files: safetensors is one file that surefoot.load rebuilds alone.",
 )
-@click.option("-o", "--out", required=True, type=click.Path(), help="A new file or folder.")
+@run_options()
+@click.option("-o", "--out", type=click.Path(), help="A new file or folder, OUT by another name.")
 @click.option("--force", is_flag=True, help="Write over what is in OUT.")
-def export_command(run: str, kind: str, alpha: str, out: str, force: bool) -> None:
-    """Write the chosen model of a RUN so that another library loads it."""
-    place = Path(out)
-    if not force and (place.is_file() or (place.is_dir() and any(place.iterdir()))):
-        raise click.UsageError(f"{out} exists already; give another name or --force")
+def export_command(
+    run: str,
+    place: str | None,
+    kind: str,
+    alpha: str | None,
+    member: str | None,
+    chosen_on_test: bool,
+    out: str | None,
+    force: bool,
+) -> None:
+    """Write the model of a RUN, or the one to ship of a study, so that a library loads it."""
+    if (place is None) == (out is None):
+        raise click.UsageError("OUT is missing" if place is None else "OUT is given twice")
+    target = Path(out or place or "")
+    if not force and (target.is_file() or (target.is_dir() and any(target.iterdir()))):
+        raise click.UsageError(f"{target} exists already; give another name or --force")
     from ..models.export import export
-    from ..recipes.ends import model_of_run
-    from ..runs import Run
+    from ..recipes.ends import ON_TEST, model_of_run
+    from ..recipes.members import run_and_alpha
 
-    model, chosen = model_of_run(run, alpha)
-    for path in export(model, out, kind):  # type: ignore[arg-type]
+    opened, at, why = run_and_alpha(run, member, alpha)
+    model, chosen = model_of_run(opened.path, at, chosen_on_test=chosen_on_test)
+    for path in export(model, target, kind):  # type: ignore[arg-type]
         click.echo(path)
-    rules = ", ".join(s.rule for s in Run.open(run).selections() if s.rule != "oracle")
-    hint = (
-        f" (the tuned end; --alpha takes a number or {rules})" if alpha == "end" and rules else ""
-    )
-    say(f"exported {run} at alpha = {chosen:g}{hint} for {kind}")
+    rules = ", ".join(s.rule for s in opened.selections() if s.rule != "oracle")
+    hint = f" (the tuned end; --alpha takes a number or {rules})" if at == "end" and rules else ""
+    if why:
+        say(why)
+    say(f"exported {opened.path} at alpha = {chosen:g}{hint} for {kind}")
+    for note in model.spec.notes:
+        if ON_TEST in note:
+            say(note)
 
 
 @click.command("cp")

@@ -112,9 +112,10 @@ def _on_disk(name: str) -> bool:
 
 def _record(name: str) -> str:
     """What the weights of a model want, a line for each fact, and where it was read."""
-    from ..recipes.ends import resolve_model
+    from ..recipes.members import resolve_model
+    from .common import say
 
-    spec = resolve_model(name).spec
+    spec = resolve_model(name, say=say).spec
     if spec.record is None:
         return "\n".join((spec.name, *spec.notes, "no record of what the weights want"))
     return "\n".join(spec.record.lines())
@@ -123,11 +124,11 @@ def _record(name: str) -> str:
 def _dataset(name: str) -> str | None:
     """A published data set in words, by any of its names; another object's docstring."""
     from ..data.known.describe import describe
-    from ..data.known.find import ALIASES, known_dataset
+    from ..data.known.find import full_name, known_dataset
     from ..errors import UnknownName
 
-    plain = name.lower().replace("_", "-")
-    if plain not in DATASETS and plain not in ALIASES:
+    plain = full_name(name) or name.lower().replace("_", "-")
+    if plain not in DATASETS:
         return None
     try:
         return describe(known_dataset(plain))

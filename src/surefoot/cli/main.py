@@ -13,6 +13,7 @@ import sys
 import click
 
 from .. import __version__
+from ..allocator import keep_pages
 from ..errors import SurefootError
 from ..registry import nearest
 
@@ -46,6 +47,9 @@ _COMMANDS = {
 
 _TOGETHER = frozenset({"demo", "fit"})
 """Commands that several processes carry out together."""
+
+_COMPUTE = frozenset({"demo", "fit", "eval", "sweep", "predict", "align", "claims"})
+"""Commands that run networks."""
 
 
 class _Lazy(click.Group):
@@ -99,6 +103,8 @@ def cli() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; explained problems go to stderr and exit with 1."""
+    if _COMPUTE.intersection((sys.argv[1:] if argv is None else argv)[:1]):
+        keep_pages()  # here only: a process that merely imports us keeps its own policy
     try:
         # Outside standalone mode click returns the code of an Exit instead of leaving with it.
         code = cli.main(args=argv, prog_name="surefoot", standalone_mode=False)

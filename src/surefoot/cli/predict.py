@@ -7,7 +7,7 @@ import json
 import click
 
 from ..inventory import Inventory
-from .common import say
+from .common import run_options, say
 
 __all__ = ["predict_command"]
 
@@ -15,7 +15,7 @@ __all__ = ["predict_command"]
 @click.command("predict")
 @click.argument("model")
 @click.argument("images", nargs=-1, required=True, type=click.Path())
-@click.option("--alpha", help="Of a run folder: a number in [0, 1] or a rule.")
+@run_options()
 @click.option("--classes", help="For a model without head: class names, comma-separated.")
 @click.option("--templates", help="Prompt template set by name, or a text file.")
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True)
@@ -26,6 +26,8 @@ def predict_command(
     model: str,
     images: tuple[str, ...],
     alpha: str | None,
+    member: str | None,
+    chosen_on_test: bool,
     classes: str | None,
     templates: str | None,
     top: int,
@@ -33,10 +35,11 @@ def predict_command(
     device: str,
     strict: bool,
 ) -> None:
-    """Classify IMAGES with MODEL (a name with --classes, a file, or a run)."""
+    """Classify IMAGES with MODEL (a name with --classes, a file, a run, a study's choice)."""
     from ..recipes.classify import classify
-    from ..recipes.ends import resolve_model
+    from ..recipes.ends import ON_TEST
     from ..recipes.inventory import refused
+    from ..recipes.members import resolve_model
 
     def tell(found: Inventory) -> None:
         for line in found.lines():
@@ -44,9 +47,12 @@ def predict_command(
         for wrong in refused(found, strict=strict):
             raise wrong
 
+    found = resolve_model(model, alpha, run=member, chosen_on_test=chosen_on_test, say=say)
+    notes = [note for note in found.spec.notes if ON_TEST in note]
+    mark = {"notes": notes} if notes else {}
     names = [c.strip() for c in classes.split(",")] if classes else None
     for row in classify(
-        resolve_model(model, alpha),
+        found,
         images,
         classes=names,
         templates=templates,
@@ -55,7 +61,7 @@ def predict_command(
         tell=tell,
     ):
         if as_json:
-            click.echo(json.dumps(row))
+            click.echo(json.dumps({**row, **mark}))
         else:
             said = ", ".join(f"{p['class']} {100 * p['probability']:.1f} %" for p in row["top"])
             click.echo(f"{row['image']}: {said}")

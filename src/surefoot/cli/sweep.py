@@ -61,11 +61,11 @@ def sweep_command(
     replaced: classes are matched by name, and a class that END's head does not know is refused.
     """
     from ..context import RunContext
-    from ..recipes.ends import resolve_model
     from ..recipes.inventory import head_of
+    from ..recipes.members import resolve_model
     from ..recipes.sweep import sweep_models
 
-    first, last = resolve_model(start), resolve_model(end)
+    first, last = (resolve_model(name, say=say) for name in (start, end))
     task = task_of_options(options, last.head, first.head)
     text = None if last.head is None or first.head is None else ()
     found = told(options, task, first, last, head=head_of(last, task), prompts=text)
@@ -106,7 +106,7 @@ def sweep_command(
                     said = f"{score.masked[1]}: {100 * score.masked[0]:.1f}"
                     click.echo(f"{name}, {said} at alpha {alpha:.2f}")
         for chosen in selections:
-            click.echo(f"{chosen.rule}: alpha = {chosen.alpha:g} ({chosen.reason})")
+            click.echo(f"{chosen.rule}: alpha = {chosen.alpha:g} ({chosen.told})")
     if out:
         from ..report import render
         from ..runs import open_study

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import DataError, UnknownName
 from ..registry import nearest
 from .dataset import Shift, Split, Task, Use
+from .designers import designers
 from .image_cache import CachedImages
 from .images import MemoryImages
 from .prompts import PICTOGRAM_TEMPLATES
@@ -51,7 +52,8 @@ def pictograms() -> Task:
     """The built-in task: fine-tune on ``outline`` icons, be asked about every other style.
 
     Train, validation and ID test hold different icon sets of the domain ``outline``; every other
-    domain is a shift. Icons of one set hang together, so ``set`` is the cluster.
+    domain is a shift. What one designer drew hangs together, in every set and style of theirs, so
+    ``designer`` is the unit (:mod:`surefoot.data.designers`).
 
     Raises:
         DataError: The packaged file is missing or damaged.
@@ -84,10 +86,10 @@ def pictograms_dev() -> dict[str, Split]:
     Labels are in the classes of :func:`pictograms`.
     """
     classes = _concepts()
-    out = {}
-    for domain in shifted_domains("dev"):
-        out[domain] = Shift.of(pictograms_split(domain, "dev"), classes).split
-    return out
+    return {
+        domain: Shift.of(pictograms_split(domain, "dev"), classes).split
+        for domain in shifted_domains("dev")
+    }
 
 
 def pictograms_card() -> dict[str, Any]:
@@ -130,24 +132,25 @@ def pictograms_split(domain: str = HOME, split: str = "test") -> Split:
 
 
 def _split(table: dict[str, Any], rows: NDArray[np.int64], domain: str, split: str) -> Split:
-    concepts = table["concept"][rows]
-    present = set(concepts.tolist())
-    names = tuple(c for c in _concepts() if domain == HOME or c in present)
+    images = Taken(table["image"], rows)
+    home, concepts = domain == HOME, table["concept"][rows].tolist()
+    present = set(concepts)
+    names = tuple(c for c in _concepts() if home or c in present)
     position = {c: i for i, c in enumerate(names)}
-    home = domain == HOME
     captions = None
     if table["caption"] is not None:
         captions = Strings(table["caption"][int(i)].as_py() or "" for i in rows)
+    drawn_by = designers(table["set"][rows], [images.id(i) for i in range(len(images))])
     return Split(
         name=split if home else domain,
-        images=Taken(table["image"], rows),
-        labels=np.array([position[c] for c in concepts.tolist()], dtype=np.int64),
+        images=images,
+        labels=np.array([position[c] for c in concepts], dtype=np.int64),
         class_names=names,
         domain="ID" if home else "OOD",
         use=cast(Use, split if split in ("train", "val", "test") else "val"),
         captions=captions,
-        metadata={k: table[k][rows] for k in ("set", "author", "licence")},
-        cluster="set",
+        metadata={"designer": drawn_by} | {k: table[k][rows] for k in ("set", "author", "licence")},
+        unit="designer",
         version=str(pictograms_card().get("version", "unversioned")),
         licence="one per icon set: `surefoot show pictograms`",
         source=f"pictograms:{domain}:{split}",
@@ -164,10 +167,7 @@ def shifted_domains(split: str = "test") -> list[str]:
 
 def _concepts() -> tuple[str, ...]:
     """The classes, in label order."""
-    card = pictograms_card()
-    if "concepts" in card:
-        return tuple(card["concepts"])
-    return tuple(sorted(set(_table(FILE)["concept"].tolist())))
+    return tuple(pictograms_card()["concepts"])
 
 
 def _require(path: Path) -> None:

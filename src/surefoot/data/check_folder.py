@@ -12,6 +12,7 @@ from .check import Progress, check_images
 from .dataset import Split
 from .folder import images_below
 from .source import read_split
+from .units import check_unit, with_unit
 
 __all__ = ["check_folder"]
 
@@ -20,6 +21,7 @@ def check_folder(
     path: str | os.PathLike[str],
     *,
     cut: bool = True,
+    unit: str | None = None,
     workers: int = 0,
     progress: Progress | None = None,
 ) -> list[str]:
@@ -30,6 +32,7 @@ def check_folder(
     Args:
         path: What is checked.
         cut: Whether a part may have to be cut off it, for which classes need two images.
+        unit: What is to say which images hang together, if anything.
         workers: As in :func:`check_images`.
         progress: Likewise.
 
@@ -38,7 +41,7 @@ def check_folder(
     """
     root = Path(path)
     if not root.is_dir():
-        return _problems(path, cut, workers, progress)
+        return _problems(path, cut, unit, workers, progress)
     folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     found: list[str] = []
     try:
@@ -46,14 +49,18 @@ def check_folder(
     except DataError as error:
         found.append(str(error))
     else:
-        return _bad(split, workers, progress) + (_small(split) if cut else [])
+        return _whole(split, cut, unit, workers, progress)
     for folder in folders:
         found += _problems_inside(folder, workers)
     return found
 
 
 def _problems(
-    path: str | os.PathLike[str], cut: bool, workers: int, progress: Progress | None
+    path: str | os.PathLike[str],
+    cut: bool,
+    unit: str | None,
+    workers: int,
+    progress: Progress | None,
 ) -> list[str]:
     try:
         split = read_split(path, name="data", domain="ID", use="test")
@@ -61,7 +68,20 @@ def _problems(
         return [f"{name}: {why}" for name, why in error.bad]
     except DataError as error:
         return [str(error)]
-    return _bad(split, workers, progress) + (_small(split) if cut else [])
+    return _whole(split, cut, unit, workers, progress)
+
+
+def _whole(
+    split: Split, cut: bool, unit: str | None, workers: int, progress: Progress | None
+) -> list[str]:
+    """Problems of a split that could be read."""
+    found = _bad(split, workers, progress) + (_small(split) if cut else [])
+    try:
+        if unit is not None:
+            with_unit(split, check_unit(unit))
+    except (DataError, ValueError) as error:
+        found.append(str(error))
+    return found
 
 
 def _bad(split: Split, workers: int, progress: Progress | None) -> list[str]:

@@ -65,7 +65,8 @@ class Split:
         metadata: Column name -> (n,) array; "set" of pictograms, "location" of iWildCam. Frames
             of a video have "anchor" and "offset", and may have "accepted" (names of task
             classes joined by "|"), which the metrics pm0 and pm10 read.
-        cluster: The metadata column whose members hang together, for the bootstrap over clusters.
+        unit: The metadata column whose values say which images hang together (a patient, a place,
+            a designer), the same in every split; None: each image is taken as independent.
         version: Of the data set.
         licence: Of the images.
         source: A path or name to find it again by.
@@ -89,7 +90,7 @@ class Split:
     use: Use
     captions: Sequence[str] | None = None
     metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    cluster: str | None = None
+    unit: str | None = None
     version: str = "unversioned"
     licence: str = "unknown"
     source: str = ""
@@ -114,6 +115,11 @@ class Split:
                     f"{name} of the split {self.name!r} has {len(column)} entries for {n} images",
                     expected="one entry per image",
                 )
+        if self.unit is not None and self.unit not in self.metadata:
+            raise DataError(
+                f"the unit {self.unit!r} of the split {self.name!r} is no column of it",
+                expected=f"one of {', '.join(self.metadata) or 'no columns'}",
+            )
         if self.labels is not None:
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= len(self.class_names):

@@ -23,7 +23,7 @@ from .images import many_may_read, reason
 from .prefetch import prefetch, threads_for
 from .rng import kept_rng, mix
 
-__all__ = ["Batch", "Loader", "make_loader"]
+__all__ = ["Batch", "Loader", "images_at_once", "make_loader"]
 
 _FINISHES = ("cuda",)
 """Devices that normalise images themselves, with the same numbers as the CPU."""
@@ -33,6 +33,34 @@ Batches = Iterable[NDArray[np.int64]] | Iterable[tuple[int, NDArray[np.int64]]]
 
 Batch = dict[str, Tensor]
 """``image`` float32 (b, 3, h, w), ``label`` int64 (b,), -1 without labels, ``index`` int64 (b,)."""
+
+
+_AT_ONCE = 256
+"""Images of a forward pass in evaluation on a device with memory of its own."""
+
+_PIXELS = 32 * 224 * 224
+"""Pixels of a forward pass on a CPU: what its layers write then stays near its caches, and glibc
+need not fetch it from the kernel anew (docs/speed.md)."""
+
+
+def images_at_once(
+    size: tuple[int, int], device: torch.device | str | None, asked: int | None = None
+) -> int:
+    """Images of one forward pass in evaluation: as asked, else by device and image size.
+
+    256 on an accelerator; on a CPU as many as hold 1.6 million pixels (32 of 224 x 224), at least
+    8 and at most 256. Predictions do not depend on it, logits only by rounding.
+
+    Args:
+        size: Height and width of the network's input.
+        device: None is the CPU.
+        asked: Stays as it is.
+    """
+    if asked is not None:
+        return asked
+    if torch.device("cpu" if device is None else device).type != "cpu":
+        return _AT_ONCE
+    return max(8, min(_AT_ONCE, _PIXELS // (size[0] * size[1])))
 
 
 def make_loader(

@@ -233,7 +233,7 @@ class Source:
             {name: part(split) for name, split in spec.own_shifts().items()},
             known.metric_of(spec.split_for("train")),
             known.templates or "single",
-            known.prompt_names or dict,
+            known.prompt_names,
         )
 
 

@@ -22,6 +22,7 @@ from .prompts import templates as template_set
 from .reading import Check, SplitReader
 from .source import Brought, Source, Spec
 from .splitting import cut
+from .units import assumed, with_unit
 
 __all__ = ["make_task"]
 
@@ -36,6 +37,7 @@ def make_task(
     templates: str | Sequence[str] | None = None,
     prompt_names: Mapping[str, str] | Sequence[str] | None = None,
     metric: str | None = None,
+    unit: str | None = None,
     val_fraction: float | None = None,
     seed: int = 0,
     skip_bad: bool = False,
@@ -66,6 +68,9 @@ def make_task(
         prompt_names: How classes are called in prompts: class -> name, or one per class.
         metric: Of every split but published shifts, which bring their own; None: that of the
             published training set, else "top1".
+        unit: What says which images hang together (:func:`~surefoot.data.units.with_unit`): a
+            column of the metadata, or "folder:1", the folder of each file. None: what a set
+            brings, else each image is taken as independent, with a note.
         val_fraction: Share of every class that a missing part takes; None: a tenth.
         seed: Of the cuts and the corruptions.
         skip_bad: Go on without images that cannot be decoded.
@@ -94,14 +99,16 @@ def make_task(
     metric = metric or own.metric
     reader = SplitReader(skip_bad=skip_bad, check=check, workers=workers, progress=progress)
     notes = list(own.notes)
+    given: tuple[tuple[Use, Spec | None], ...] = (("test", test), ("val", val))
     with reader.together():
         whole = reader.read(source, "train", "ID", "train")
         _require_labels(whole, train)
         if set(whole.class_names) <= set(class_names):
             whole = relabelled(whole, class_names, name="train", domain="ID", use="train")
+        if unit is not None and any(_cut_off(own, role, spec) for role, spec in given):
+            whole = with_unit(whole, unit)
         classes = whole.class_names
         ends: dict[str, Split] = {}
-        given: tuple[tuple[Use, Spec | None], ...] = (("test", test), ("val", val))
         for role, spec in given:
             part = own.roles.get(role) if spec is None else Source.parse(spec, root)
             if part is not None:
@@ -115,9 +122,14 @@ def make_task(
         asked = {name: Source.parse(s, root) for name, s in (shifts or {}).items()} or own.shifts
         found = tuple(_shifts(reader, asked, class_maps or {}, classes, metric))
         _require_choice(whole, train, every=stand_in)
+        if unit is not None:
+            ends = {role: with_unit(split, unit) for role, split in ends.items()}
+            found = tuple(replace(s, split=with_unit(s.split, unit)) for s in found)
         if not found:
             found = tuple(Shift(s.name, s, metric) for s in corruptions(ends["test"], seed=seed))
             notes.append(_NO_SHIFT)
+        scored = [ends["val"], ends["test"], *(s.split for s in found)]
+        notes += filter(None, [assumed(s for s in scored if not s.synthetic)])
         task = Task(
             name=name or own.name,
             train=whole,
@@ -150,6 +162,11 @@ def _cut_note(role: Use, part: Split, *, guessed: bool) -> Note:
         return Note(said, short=short)
     say = f"--{role} DIR, or the share to cut off (--val-fraction)"
     return Note(said, "guessed", say=say, short=short)
+
+
+def _cut_off(own: Brought, role: Use, spec: Spec | None) -> bool:
+    """Whether a part is cut off the training set."""
+    return spec is None and role not in own.roles
 
 
 def _require_labels(train: Split, spec: Spec) -> None:

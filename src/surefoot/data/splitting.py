@@ -26,7 +26,8 @@ def cut(
 
     A class with n >= 2 images gives ``round(fraction * n)`` of them, at least 1 and at most
     n - 1; a class with one image keeps it. Without labels the split counts as one class. The
-    order of the images is kept on both sides.
+    order of the images is kept on both sides. Where the split has a unit, whole units are cut off,
+    so that no patient is on both sides; shares are then met as nearly as units allow.
 
     Args:
         split: What is cut, usually the training set.
@@ -39,7 +40,8 @@ def cut(
         (the rest, the part cut off); both carry a note that says so.
 
     Raises:
-        DataError: ``fraction`` is outside (0, 1), or no class has two images.
+        DataError: ``fraction`` is outside (0, 1), no class has two images, or there are too few
+            units.
     """
     if not 0 < fraction < 1:
         raise DataError(
@@ -47,7 +49,9 @@ def cut(
             expected="a number above 0 and below 1",
             fix="choose another share (--val-fraction)",
         )
-    off = _drawn(split, fraction, np.random.default_rng(seed))
+    generator = np.random.default_rng(seed)
+    draw = _drawn if split.unit is None else _drawn_units
+    off = draw(split, fraction, generator)
     if not off.any():
         raise DataError(
             f"no {name} part can be cut from {split.name!r}: every class has one image only",
@@ -55,7 +59,8 @@ def cut(
             fix=f"bring more images, or a {name} set of your own (--{name})",
         )
     where = split.source or split.name
-    how = f"stratified, {fraction:.4g} of each class, seed {seed}"
+    whole = "" if split.unit is None else f", no {split.unit} on both sides"
+    how = f"stratified, {fraction:.4g} of each class, seed {seed}{whole}"
     counts = f"{int(off.sum())} of {len(split)} images"
     rest = split.take(
         np.flatnonzero(~off),
@@ -124,6 +129,37 @@ def _drawn(split: Split, fraction: float, generator: np.random.Generator) -> NDA
             # Half up, so that a half is never lost to rounding to even.
             off[members[: min(count - 1, max(1, int(fraction * count + 0.5)))]] = True
     return off
+
+
+def _drawn_units(
+    split: Split, fraction: float, generator: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Which images (n,) are cut off, unit by unit.
+
+    Units are asked in random order; one is cut off if that brings the counts of the classes nearer
+    to their shares, and if the rest keeps an image of each of its classes.
+    """
+    assert split.unit is not None
+    codes = np.unique(split.metadata[split.unit], return_inverse=True)[1]
+    labels = np.zeros(len(split), dtype=np.int64) if split.labels is None else split.labels
+    counts = np.zeros((codes.max() + 1, labels.max() + 1))
+    np.add.at(counts, (codes, labels), 1)
+    missing = fraction * counts.sum(axis=0)
+    share, left = np.maximum(missing, 1), counts.sum(axis=0)
+    taken = np.zeros(len(counts), dtype=np.bool_)
+    for unit in generator.permutation(len(counts)):
+        own = counts[unit]
+        nearer = ((missing - own) ** 2 / share).sum() < (missing**2 / share).sum()
+        if nearer and (left - own)[own > 0].min() > 0:
+            taken[unit], missing, left = True, missing - own, left - own
+    if not taken.any():
+        raise DataError(
+            f"no part of {fraction:.4g} can be cut from {split.name!r} without cutting through a "
+            f"{split.unit}: it has {len(counts)}",
+            expected="several units of every class, none much larger than the part",
+            fix="bring a set of your own (--val, --test), or name a smaller unit (--unit)",
+        )
+    return taken[codes]
 
 
 def _by_class(

@@ -1,13 +1,16 @@
 """Linear evaluation: multinomial logistic regression on features, along a path of C.
 
 The path of C and the choice on validation are those of LP-FT's linear probe (arXiv 2202.10054,
-section 4): from strong to weak regularisation, each start warm from the last. The objective is
-scikit-learn's; :mod:`surefoot.evals.logistic` reaches its optimum in fewer passes over the data
-(the tests hold scikit-learn's own solver beside it).
+section 4): from strong to weak regularisation, each start warm from the last. As in its code
+(log_reg_sk.py) features are standardised first, so that a probe does not depend on their units, and
+the fit is folded back into weights for the features themselves. The objective is scikit-learn's;
+:mod:`surefoot.evals.logistic` reaches its optimum in fewer passes over the data (the tests hold
+scikit-learn's own solver beside it).
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -27,7 +30,7 @@ from ..threads import cores
 from .logistic import Logistic
 
 __all__ = ["C_PATH", "LinearFit", "fit_linear", "head_inputs", "linear", "linear_head",
-           "require_every_class"]  # fmt: skip
+           "require_classes", "unseen"]  # fmt: skip
 
 Floats = NDArray[np.float32]
 
@@ -45,14 +48,16 @@ class LinearFit(NamedTuple):
     Attributes:
         weight: (classes, d).
         bias: (classes,).
-        c: The chosen C.
+        c: The chosen C, of standardised features.
         table: One row per C: "c", "val" (top-1), "val_nll", "iterations", "converged".
+        absent: Classes without a training image, whose rows are zeros.
     """
 
     weight: Floats
     bias: Floats
     c: float
     table: tuple[dict[str, Any], ...]
+    absent: tuple[int, ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -74,15 +79,25 @@ def fit_linear(
     seed: int = 0,
     threads: int | None = None,
 ) -> LinearFit:
-    """Logistic regression over a path of C, chosen by top-1 on validation.
+    """Logistic regression over a path of C, chosen by top-1 on validation, ties by likelihood.
+
+    LP-FT's code standardises by one mean and one standard deviation of all numbers of the training
+    features: z = (x - mean) / sd. With a free intercept, weights w on z under the penalty
+    |w|^2 / 2 are weights w / sd on x under sd^2 |w / sd|^2 / 2: the same fit as that of x itself
+    at C / sd^2, which is what is solved here, without a copy of the features.
+
+    A class without training images keeps a row of zeros, as that code pads it (pad_head): its
+    logit is 0 for every image, and the others', whose mean is 0, have one that is no lower, so it
+    is never predicted where all classes count as answers.
 
     Args:
         features: (n, d), as the linear layer sees them.
-        labels: (n,), every class at least once.
+        labels: (n,), of two classes or more.
         classes: How many.
         val_features: (m, d).
         val_labels: (m,).
-        c_path: Tried in ascending order; of equals on validation the smallest C is taken.
+        c_path: Tried in ascending order; of equals on validation the one that gives its labels the
+            highest likelihood is taken, of those the smallest C.
         max_iter: L-BFGS iterations per C; the table says which fits did not converge.
         tol: What "converged" means: the gradient's norm in variables of unit curvature, so that
             the mean objective is an estimated tol^2 / 2 nats or less above its minimum (under weak
@@ -96,34 +111,49 @@ def fit_linear(
             this process for large ones.
 
     Raises:
-        DataError: Shapes differ, a class has no image, a feature is not finite, or a C is not
-            positive.
+        DataError: Shapes differ, fewer than two classes have images, a feature is not finite, or a
+            C is not positive.
     """
     _check(features, labels, classes, val_features, val_labels, c_path)
+    present, labels = np.unique(labels, return_inverse=True)
     table: list[dict[str, Any]] = []
     best: LinearFit | None = None
-    top, lowest, since = -1.0, np.inf, 0
+    top, lowest, since, first = -1.0, np.inf, 0, (-1.0, -np.inf)
     threads = threads or (1 if features.size * classes < _SMALL else cores())
     # Ours gives each thread a block of its own. Threads inside a product of two blocks wait for
     # each other: two of them took twice the time of one.
     with threadpool_limits(limits=1):
-        model = Logistic(features, labels, classes, threads=threads)
+        model = Logistic(features, labels, len(present), threads=threads)
         for c in sorted(c_path):
             # scikit-learn fits two classes by one row w, and penalises |w|^2 / 2 where two rows
             # +-w/2 would cost half of that.
-            converged = model.fit(c / 2 if classes == 2 else c, tol=tol, max_iter=max_iter)
-            weight, bias = model.weight.astype(np.float32), model.bias.astype(np.float32)
+            here = c / model.variance / (2 if len(present) == 2 else 1)
+            converged = model.fit(here, tol=tol, max_iter=max_iter)
+            weight, bias = _padded(model, present, classes)
             val, nll = _validate(weight, bias, val_features, val_labels)
             table.append({"c": c, "val": val, "val_nll": nll, "converged": converged,
                           "iterations": model.iterations})  # fmt: skip
             since = 0 if val > top or nll < lowest else since + 1
-            if val > top:
-                best = LinearFit(weight, bias, c, ())
+            if (val, -nll) > first:
+                best, first = LinearFit(weight, bias, c, ()), (val, -nll)
             top, lowest = max(top, val), min(lowest, nll)
             if patience is not None and since >= patience:
                 break
     assert best is not None
-    return best._replace(table=tuple(table))
+    absent = np.setdiff1d(np.arange(classes), present)
+    return best._replace(table=tuple(table), absent=tuple(absent.tolist()))
+
+
+def _padded(model: Logistic, present: NDArray[np.int64], classes: int) -> tuple[Floats, Floats]:
+    """Weights (classes, d) and biases (classes,): rows of zeros for classes without images."""
+    if len(present) == classes:
+        return model.weight.astype(np.float32), model.bias.astype(np.float32)
+    weight = np.zeros((classes, model.weight.shape[1]), dtype=np.float32)
+    bias = np.zeros(classes, dtype=np.float32)
+    # What all rows have in common changes nothing between them, and would against zeros.
+    weight[present] = model.weight - model.weight.mean(axis=0)
+    bias[present] = model.bias - model.bias.mean()
+    return weight, bias
 
 
 def _validate(
@@ -139,24 +169,20 @@ def _validate(
     return right / len(labels), loss / len(labels)
 
 
-def require_every_class(train: Split) -> None:
-    """Raise where a probe cannot be fitted: a class without an image is named.
+def require_classes(train: Split) -> None:
+    """Raise where a probe cannot be fitted: fewer than two classes have an image.
 
     Raises:
-        DataError: There are no labels, one class, or a class without a training image.
+        DataError: There are no labels, or of one class only.
     """
     there = set(train.require_labels().tolist())
-    missing = [name for i, name in enumerate(train.class_names) if i not in there]
-    if not missing and len(train.class_names) > 1:
+    if len(there) > 1:
         return
-    first = ", ".join(missing[:6]) + ", ..." * (len(missing) > 6)
     limits = [n.say for n in map(Note.of, train.notes) if n.short == "limit"]
     raise DataError(
-        f"{len(missing)} of {len(train.class_names)} classes have no training image: {first}"
-        if missing
-        else f"the training set has one class only, {train.class_names[0]}",
-        expected="at least two classes, at least one training image of each",
-        fix=" or ".join([*limits, "add images, or leave the class out of the task"]),
+        f"the training set has images of one class only, {train.class_names[there.pop()]}",
+        expected="training images of two classes or more",
+        fix=" or ".join([*limits, "add images of other classes"]),
     )
 
 
@@ -177,41 +203,52 @@ def _check(
             )
         if not all(np.isfinite(x[at : at + 4096]).all() for at in range(0, len(x), 4096)):
             raise DataError(f"{name} features are not finite", expected="finite numbers")
-    missing = sorted(set(range(classes)) - set(np.unique(labels).tolist()))
-    if missing or len(np.unique(labels)) > classes or classes < 2:
-        what = f"class {missing[0]} has no training image" if missing else "labels do not fit"
+    present = np.unique(labels)
+    if len(present) < 2 or present[0] < 0 or present[-1] >= classes:
+        what = "one class only has training images" if len(present) < 2 else "labels do not fit"
         raise DataError(
-            f"{what} ({len(np.unique(labels))} classes in the labels, {classes} asked)",
-            expected="at least two classes, at least one training image of each",
-            fix="add images, or leave the class out of the task",
+            f"{what} ({len(present)} classes in the labels, {classes} asked)",
+            expected="training images of two classes or more, labels from 0 on",
+            fix="add images, or leave the classes without any out of the task",
         )
     if not c_path or min(c_path) <= 0:
         raise DataError(f"C runs from {min(c_path, default='nothing')}", expected="positive Cs")
 
 
 def head_inputs(model: Model, features: Floats) -> Floats:
-    """Features (n, d) as a probe sees them.
+    """Features (n, d) as a probe sees them: of unit norm for models that normalise, else raw.
 
-    Unit norm times exp(logit_scale) for models that normalise, so that one path of C suits
-    contrastive models of any temperature; raw for others.
+    The logit scale of a contrastive model does not matter: features are standardised.
     """
     if not model.spec.normalize:
         return features
     norms = np.linalg.norm(features, axis=1, keepdims=True)
-    scaled: Floats = features * (np.float32(model.scale()) / np.maximum(norms, np.float32(1e-12)))
-    return scaled
+    unit: Floats = features / np.maximum(norms, np.float32(1e-12))
+    return unit
 
 
 def linear_head(model: Model, fit: LinearFit, class_names: Sequence[str]) -> Head:
-    """The head that gives ``fit`` on the model's own features; the scale is folded in."""
-    scale = model.scale() if model.spec.normalize else 1.0
+    """The head that gives ``fit`` on the model's own features."""
     head = Head(
-        torch.from_numpy(fit.weight * np.float32(scale)),
+        torch.from_numpy(fit.weight),
         torch.from_numpy(fit.bias),
         normalize=model.spec.normalize,
         class_names=class_names,
     )
     return head.to(model.device)
+
+
+def unseen(fit: LinearFit, class_names: Sequence[str]) -> str:
+    """A note on classes without training images; "" where there is none."""
+    names = [class_names[i] for i in fit.absent]
+    if not names:
+        return ""
+    several = len(names) > 1
+    return (
+        f"{len(names)} class{'es have' if several else ' has'} no training image and "
+        f"{'keep rows' if several else 'keeps a row'} of zeros, which no image is given to: "
+        f"{', '.join(names[:8])}{', ...' * (len(names) > 8)}"
+    )
 
 
 def linear(
@@ -236,7 +273,10 @@ def linear(
         **options: ``batch_size``, ``device``, ``workers``, ``cache_dir`` for extraction.
 
     Raises:
-        DataError: A split has no labels, or a class has no training image.
+        DataError: A split has no labels, or fewer than two classes have training images.
+
+    Warns:
+        UserWarning: A class has no training image.
     """
     fit = fit_linear(
         head_inputs(model, extract(model, task.train, **options)),
@@ -249,4 +289,6 @@ def linear(
         patience=patience,
         seed=seed,
     )
+    if note := unseen(fit, task.class_names):
+        warnings.warn(note, UserWarning, stacklevel=2)
     return model.with_head(linear_head(model, fit, task.class_names))

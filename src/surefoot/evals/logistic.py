@@ -85,6 +85,12 @@ class Logistic:
         self.gap = np.inf
         self._optima: tuple[_Optimum, ...] = ()
 
+    @property
+    def variance(self) -> float:
+        """Of all numbers of all features about their one mean; 1 where there is only one number."""
+        found = float(self.eigenvalues.mean() + self.mean.var())
+        return found if found > 0 else 1.0
+
     def fit(self, c: float, *, tol: float = 1e-4, max_iter: int = 1000) -> bool:
         """Move to the optimum at C, from where the last fits lead.
 

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from .. import processes
+from ..context import InParts
 from ..data.dataset import Shift, Split
-from ..data.loading import make_loader
+from ..data.loading import images_at_once, make_loader
 from ..errors import ClassMismatch, ModelError
 from ..features import inference
 from ..models.heads import Head
@@ -55,7 +56,7 @@ def package(shift: Shift, logits: NDArray[np.float32]) -> Predictions:
         classes=shift.classes,
         groups=shift.groups,
         metadata=split.metadata,
-        cluster=split.cluster,
+        unit=split.unit,
         version=split.version,
         synthetic=split.synthetic,
         identities=split.identities,
@@ -77,7 +78,7 @@ def predict(
     model: Model,
     shift_or_split: Shift | Split,
     *,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     device: torch.device | str | None = None,
     workers: int = 0,
     progress: Progress | None = None,
@@ -89,7 +90,7 @@ def predict(
     Args:
         model: With a head over the split's classes; left as it was.
         shift_or_split: What to look at; a shift brings its metric and its classes.
-        batch_size: Images at once.
+        batch_size: Images at once; None: by device and image size (``images_at_once``).
         device: Where to compute; where the model is when left out.
         workers: Processes that decode images.
         progress: Called with (images done, images in all), of this process.
@@ -111,15 +112,18 @@ def predict(
     logits = np.empty((mine.stop - mine.start, len(head.class_names)), dtype=np.float32)
     done = 0
     with inference(model, device) as where:
+        transform = model.spec.transform.eval()
+        step = images_at_once(model.spec.transform.size, where, batch_size)
         loader = make_loader(
             split,
-            model.spec.transform.eval(),
-            batches=processes.my_batches(len(split), batch_size),
+            transform,
+            batches=processes.my_batches(len(split), step),
             workers=workers,
             device=where,
         )
+        network = InParts(model)
         for batch in loader:
-            out = model(batch["image"])
+            out = network(batch["image"])
             logits[batch["index"].numpy() - mine.start] = out.float().cpu().numpy()
             done += len(out)
             if progress is not None:

@@ -14,7 +14,8 @@ from ..evals.linear import (
     fit_linear,
     head_inputs,
     linear_head,
-    require_every_class,
+    require_classes,
+    unseen,
 )
 from ..features import extract
 from ..models.model import Model
@@ -35,8 +36,11 @@ class LinearProbe(Method):
 
     Kumar et al., "Fine-tuning can distort pretrained features and underperform
     out-of-distribution", ICLR 2022, arXiv 2202.10054, section 4; the path is theirs.
-    Contrastive models are probed on unit-norm features times their own exp(logit_scale), as the
-    zero-shot head sees them; other models on raw features.
+    As in its code features are standardised by one mean and one deviation before the path of C,
+    and the fit is folded into a head for the features themselves, so that no probe depends on the
+    units of its encoder. The head of a contrastive model sees features of unit norm, as its
+    zero-shot head does, and these are what is standardised; heads of other models see raw
+    features. A class without training images keeps a row of zeros.
 
     Attributes:
         c_path: Inverse strengths of the L2 penalty, ascending; each start warm from the last.
@@ -56,9 +60,9 @@ class LinearProbe(Method):
     patience: int | None = None
 
     def check(self, start: Model, task: Task) -> None:
-        """Two classes or more, and a training image of each; labels in ID validation."""
+        """Training images of two classes or more; labels in ID validation."""
         task.val.require_labels()
-        require_every_class(task.train)
+        require_classes(task.train)
 
     def fit(
         self, start: Model, task: Task, *, seed: int = 0, run: RunContext | None = None
@@ -73,6 +77,8 @@ class LinearProbe(Method):
         for row in fitted.table:
             run.say(**row)
         run.say(note=_said(fitted))
+        if note := unseen(fitted, task.class_names):
+            run.say(note=note)
         model.head = linear_head(model, fitted, task.class_names)
         return model
 
@@ -100,9 +106,8 @@ class LinearProbe(Method):
     def _key(self, model: Model, task: Task) -> str:
         """Names this very fit, so that LP-FT after LP in one study does not repeat it."""
         encoder = Weights.of(model.encoder).fingerprint()
-        scale = "" if model.logit_scale is None else repr(model.scale())
         data = (fact for s in (task.train, task.val) for fact in s.manifest().facts)
-        return "/".join((encoder, scale, *data, repr(self)))
+        return "/".join((encoder, *data, repr(self)))
 
     def label(self) -> str:
         """How reports name it."""

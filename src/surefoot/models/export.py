@@ -154,7 +154,8 @@ def _folder(
     head: bool = True,
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    write_safetensors(folder / weights, state, {"format": "pt"})
+    notes = {"notes": json.dumps(list(model.spec.notes))} if model.spec.notes else {}
+    write_safetensors(folder / weights, state, {"format": "pt", **notes})
     written = [folder / weights]
     for name, text in files.items():
         write_atomic(folder / Path(name).name, text)

@@ -156,7 +156,7 @@ class Model(nn.Module):
             raise ModelError(
                 f"{self.spec.name} has no classification head",
                 expected="a zero-shot head (needs a text tower) or a trained one",
-                fix="fit a method (lp, ft, lp-ft) or evaluate it with kNN (--eval knn)",
+                fix="fit a method (lp, ft, lp-ft) or evaluate it with kNN (--evaluator knn)",
             )
         return self.head
 

@@ -95,7 +95,7 @@ def sweep(
         progress: Called with (done, in all): forward passes of one image by this process, or
             alphas for "knn".
         memo: Where sweeps from one start leave what it said, which saves its forward passes.
-        **options: ``batch_size`` (256), ``workers``; of "head" and "linear" ``decode_budget``
+        **options: ``batch_size``, ``workers``; of "head" and "linear" ``decode_budget``
             (bytes of decoded images held at a time) and ``refit`` (gives the head at an alpha
             from the model there); of "knn" ``k``, ``ks``, ``protocol``.
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import processes
+from ..context import InParts, convolutional
 from ..data.dataset import Shift, Split, Task
-from ..data.loading import make_loader
+from ..data.loading import images_at_once, make_loader
 from ..errors import ClassMismatch, DataError
 from ..evals.evaluate import Answer, answers
 from ..evals.linear import linear
@@ -60,7 +61,7 @@ class Walk:
     def heads(
         self,
         *,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         workers: int = 0,
         decode_budget: int = 16 * 2**20,
         refit: Refit | None = None,
@@ -68,14 +69,15 @@ class Walk:
         """Split by split: every image goes through all models while it is there."""
         mixed = _Mixed(self.path, self.alphas, self.device, refit, workers)
         mixed.require_classes(self.shifts)
+        transform, device = mixed.model.spec.transform.eval(), mixed.model.device
+        step = images_at_once(mixed.model.spec.transform.size, device, batch_size)
         total = sum(_mine(s.split) for s in self.shifts.values()) * len(self.alphas)
         ticker = _Ticker(self.progress, total)
         for name, shift in self.shifts.items():
+            batches = processes.my_batches(len(shift.split), step)
             loader = make_loader(
-                shift.split, mixed.model.spec.transform.eval(), workers=workers,
-                batches=processes.my_batches(len(shift.split), batch_size),
-                device=mixed.model.device,
-            )  # fmt: skip
+                shift.split, transform, workers=workers, batches=batches, device=device
+            )
             images = (batch["image"] for batch in loader)
             if name in self.known:
                 yield 0.0, self.known[name]
@@ -132,6 +134,9 @@ class _Mixed:
         self.path = path.on(path.end.device if device is None else device)
         self.path.calibrate(alphas, workers=workers)
         self.model = self.path.working_copy()
+        if self.model.device.type == "cpu" and convolutional(self.model):
+            self.model.to(memory_format=torch.channels_last)
+        self.features = InParts(self.model.features)
         self.heads: dict[float, Head] = {}
         if refit is None and path.head == "text":
             refit = _written
@@ -178,14 +183,14 @@ class _Mixed:
         with torch.inference_mode():
             inputs = [b.to(self.model.device, non_blocking=True) for b in chunk]
             if not moving:
-                inputs = [self.model.features(b) for b in inputs]
+                inputs = [self.features(b) for b in inputs]
         for alpha in self.alphas:
             self.path.mix_(self.model, alpha)
             head = self.heads.get(alpha) or self.model.require_head()
             parts = []
             for batch in inputs:
                 with torch.inference_mode():
-                    features = self.model.features(batch) if moving else batch
+                    features = self.features(batch) if moving else batch
                     parts.append(head(features).float().cpu())
                 ticker.step(len(batch))
             yield torch.cat(parts).numpy()

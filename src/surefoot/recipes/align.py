@@ -71,7 +71,7 @@ def align(
     out: str | File | None = None,
     resume: bool = False,
     context: RunContext | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     command: str = "",
     say: Say | None = None,
     inventory: Inventory | None = None,
@@ -91,7 +91,7 @@ def align(
         out: A new study folder; None keeps nothing on disk.
         resume: Go on in a folder that is there; finished runs are read, not made again.
         context: Device, precision, progress, workers.
-        batch_size: Images per forward pass in evaluation.
+        batch_size: Images per forward pass in evaluation; None: by device and image size.
         command: As typed, for the record.
         say: Takes lines for people.
         inventory: Of data and model, for the record; None: it is taken.
@@ -135,7 +135,7 @@ def alignment(
     text: TextEncoder | None = None,
     resume: bool = True,
     context: RunContext | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     command: str = "",
     say: Say | None = None,
     inventory: Inventory | None = None,

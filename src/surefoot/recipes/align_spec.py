@@ -114,7 +114,7 @@ class AlignSpec:
             for key, method in self.keyed().items()
         }
 
-    def look(self, batch_size: int) -> Look:
+    def look(self, batch_size: int | None) -> Look:
         """How every encoder is looked at: by its neighbours, along the whole path."""
         neighbours = {"k": self.k, "ks": self.ks, "protocol": self.protocol}
         return Look(self.grid(), fixed=self.fixed, evaluators=("knn",), neighbours=neighbours,

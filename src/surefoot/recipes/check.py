@@ -17,6 +17,7 @@ from ..data.prompts import TEMPLATE_SETS, check_templates, templates
 from ..data.reading import SplitReader
 from ..data.source import Source
 from ..data.specs import make_task
+from ..data.units import with_unit
 from ..errors import (
     DataError,
     MissingDependency,
@@ -54,15 +55,16 @@ class Checked(NamedTuple):
     lines: tuple[str, ...] = ()
 
 
-def check_target(target: str | Path) -> Iterator[tuple[str, list[str]]]:
+def check_target(target: str | Path, unit: str | None = None) -> Iterator[tuple[str, list[str]]]:
     """(name, problems) of what :func:`look_at` looks at."""
-    yield from ((one.name, list(one.problems)) for one in look_at(target))
+    yield from ((one.name, list(one.problems)) for one in look_at(target, unit))
 
 
-def look_at(target: str | Path) -> Iterator[Checked]:
+def look_at(target: str | Path, unit: str | None = None) -> Iterator[Checked]:
     """What is wrong with a recipe, with every recipe in a folder, or with a data folder or table.
 
-    A folder that holds YAML files, at any depth, is taken for recipes; any other for data.
+    A folder that holds YAML files, at any depth, is taken for recipes; any other for data, of
+    which ``unit`` is to say what hangs together (recipes name their own).
     """
     path = Path(target)
     if path.suffix in (".yaml", ".yml"):
@@ -71,7 +73,7 @@ def look_at(target: str | Path) -> Iterator[Checked]:
     recipes = _recipes_in(path)
     yield from map(_checked_recipe, recipes)
     if not recipes:
-        yield _checked_data(target)
+        yield _checked_data(target, unit)
 
 
 def _checked_recipe(path: Path) -> Checked:
@@ -82,16 +84,18 @@ def _checked_recipe(path: Path) -> Checked:
     return check_parts_of(load_recipe(path), {"model", "train", "methods"}, name=str(path))
 
 
-def _checked_data(target: str | Path) -> Checked:
+def _checked_data(target: str | Path, unit: str | None) -> Checked:
     """Data as ``fit --train`` would take them; of broken ones everything that is wrong."""
     name, threads = str(target), cap_threads() if cap_threads() > 2 else 0
     try:
         with SplitReader(workers=threads).together() as reader:
             split = reader.read(Source.parse(target), "train", "ID", "train")
+        if unit is not None:
+            split = with_unit(split, unit)
         split = replace(split, notes=(*split.notes, *reader.notes))
         make_task(train=target, check=False)
     except SurefootError as error:
-        return Checked(name, tuple(check_folder(target)) or (str(error),))
+        return Checked(name, tuple(check_folder(target, unit=unit)) or (str(error),))
     return Checked(name, (), tuple(take_inventory(split).lines()))
 
 

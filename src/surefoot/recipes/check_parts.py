@@ -10,6 +10,7 @@ from ..data.check import check_images
 from ..data.class_map import read_class_map
 from ..data.dataset import Domain, Shift, Split, Use
 from ..data.source import Source as DataSource
+from ..data.units import with_unit
 from ..errors import DataError, MissingDependency, ModelError, SurefootError, UnknownName
 from ..models.names import Source, parse
 from ..registry import MODELS, nearest
@@ -108,6 +109,8 @@ def _read(
         if not source.local:  # the built-in set (which is good), the hub, published sets
             return None
         split = source.read(name=use, domain=domain, use=use, skip_missing=data.skip_bad)
+        if data.unit is not None and (use != "train" or None in (data.val, data.test)):
+            with_unit(split, data.unit)
     except SurefootError as error:
         problems.append(f"{key}: {error.wrong}")
         return None

@@ -41,7 +41,8 @@ def write_examples(study: Study, task: Task, *, count: int = 24, seed: int = 0) 
 
 def _said(study: Study, split: str) -> dict[str, Predictions]:
     """Zero-shot, tuned and half-way predictions of the study's leading method."""
-    tuned = [r for r in study.runs if r.read_json("start.json") is not None]
+    ends = ("start.json", "end.safetensors")
+    tuned = [r for r in study.runs if all((r.path / name).is_file() for name in ends)]
     if not tuned:
         return {}
     rank = {"ft": 0, "lp-ft": 1}

@@ -19,6 +19,7 @@ from ..methods.base import Method
 from ..models.model import Model
 from ..predictions import Predictions
 from ..records import Curve, Origin
+from ..report.decision import write_decision
 from ..runs import Run, Selection, Study, open_study, refuse_existing
 from .environment import environment
 from .examples import write_examples
@@ -79,6 +80,8 @@ class Experiment:
             What :func:`~.job.run_one` gives; None for one that was finished.
         """
         job, kept = self.jobs[name], self.folder / name
+        if job.context.resume and (kept / "run.json").is_file():
+            job = job.again(Run(kept).facts)
         facts = job.described()
         processes.agreed(lambda: Run(kept).require_same_images(facts))
         if processes.agreed(lambda: Run(kept).done):
@@ -227,6 +230,7 @@ def run_recipe(
                 inventory=ready.inventory.to_json(), **({"failed": failed} if failed else {}),
             )  # fmt: skip
         write_examples(open_study(folder), last)
+        write_decision(open_study(folder))
     processes.agreed(lambda: None)  # nobody opens the folder before it is whole
     return open_study(folder)
 

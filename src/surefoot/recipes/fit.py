@@ -38,6 +38,7 @@ def fit(
     templates: str | Sequence[str] | None = None,
     names: Spec | Mapping[str, str] | Sequence[str] | None = None,
     metric: str | None = None,
+    unit: str | None = None,
     data_root: Spec | None = None,
     val_fraction: float | None = None,
     skip_bad: bool = False,
@@ -61,7 +62,7 @@ def fit(
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
     compile: bool = False,  # noqa: A002 - as the command line calls it
     device: str = "auto",
-    eval_batch_size: int = 256,
+    eval_batch_size: int | None = None,
     workers: int | Literal["auto"] = "auto",
     progress: bool | None = None,
     say: Callable[[str], None] | None = None,
@@ -83,6 +84,8 @@ def fit(
         templates: Prompt templates, or the name of a set, or a text file.
         names: What prompts call the classes: class -> name, one per class, or a file of either.
         metric: Of the ID splits; None: the data set's own, or top1.
+        unit: What says which images hang together: a column of the metadata, or "folder:1", the
+            folder of each file. None: what a set brings, else each image is independent.
         data_root: Holds published data sets; None: the environment variable SUREFOOT_DATA.
         val_fraction: Share of each class that a missing val or test is cut from; None: a tenth.
         skip_bad: Leave unreadable images out.
@@ -106,7 +109,7 @@ def fit(
         precision: Of the forward and backward passes.
         compile: Compile the training step (torch.compile): a minute at first, faster after.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        eval_batch_size: Images per forward pass in evaluation.
+        eval_batch_size: Images per forward pass in evaluation; None: by device and image size.
         workers: Processes that load images.
         progress: Bars; None: where somebody watches, in a terminal or a notebook.
         say: Takes lines for people; None keeps quiet.
@@ -172,6 +175,7 @@ def recipe_of(asked: Mapping[str, Any], *, where: str) -> Recipe:
         "templates": list(templates) if isinstance(templates, tuple) else templates,
         "prompt_names": list(called) if isinstance(called, tuple) else called,
         "metric": asked["metric"],
+        "unit": asked["unit"],
         "root": _text(asked["data_root"]),
         "skip_bad": asked["skip_bad"],
         "limit_train": asked["limit"],

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from .. import processes
 from ..context import RunContext, jsonl_log, pick_device
 from ..data.dataset import Shift, Task
+from ..data.loading import images_at_once
 from ..evals.evaluate import evaluate
 from ..evals.zero_shot import Prompts
 from ..methods.base import Method
@@ -24,7 +25,7 @@ from ..records import Curve, Origin, Score
 from ..runs import Clock, Run, Selection
 from ..select import RULES, select_all
 from .auto_lr import tune_lr
-from .ends import save_ends
+from .ends import save_ends, save_start
 from .few_shot import start_or_end
 from .recipe import RecipeSpec, TuneSpec
 from .tasks import task_facts
@@ -48,7 +49,7 @@ class Look:
         evaluators: "head", "knn": the first that the result allows makes the run's own rows, and
             "knn" beside a head is asked at every alpha that was chosen.
         neighbours: Options of "knn": k, ks, protocol.
-        batch_size: Images per forward pass.
+        batch_size: Images per forward pass; None: by device and image size.
         adaptive: Score only what a choice of alpha can depend on.
         extrapolate: Allow alphas outside [0, 1].
     """
@@ -60,7 +61,7 @@ class Look:
     fixed: float = 0.5
     evaluators: Sequence[str] = ("head",)
     neighbours: Mapping[str, Any] = field(default_factory=dict)
-    batch_size: int = 256
+    batch_size: int | None = None
     adaptive: bool = False
     extrapolate: bool = False
 
@@ -120,6 +121,17 @@ class Job:
     trial: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def images_at_once(self) -> int:
+        """Images of a forward pass in evaluation."""
+        size = self.start.spec.transform.size
+        return images_at_once(size, pick_device(self.context.device), self.look.batch_size)
+
+    def again(self, facts: Mapping[str, Any]) -> Job:
+        """The same as a run was begun: logits repeat to the last digit only in equal batches."""
+        batch = facts.get("eval_batch_size", self.look.batch_size)
+        return replace(self, look=replace(self.look, batch_size=batch))
+
     def described(self) -> dict[str, Any]:
         """What run.json says of it."""
         record = self.start.spec.record
@@ -129,6 +141,7 @@ class Job:
             "seed": self.seed,
             "model": self.start.spec.name,
             "task": task_facts(self.task),
+            "eval_batch_size": self.images_at_once,
             **({} if record is None else {"weights": record.to_json()}),
             **self.facts,
         }
@@ -136,7 +149,7 @@ class Job:
     def options(self) -> dict[str, Any]:
         """Of every forward pass in evaluation."""
         return {
-            "batch_size": self.look.batch_size,
+            "batch_size": self.images_at_once,
             "device": pick_device(self.context.device),
             "workers": self.context.workers,
         }
@@ -227,7 +240,9 @@ def _alone(job: Job, tuned: Model, run: Run, clock: Clock, by_head: bool) -> lis
     for said, _ in pairs:
         run.save_predictions(said, None, kind)
     rows = [row for _, row in pairs]
-    if isinstance(job.method, ZeroShot):  # it is the start, and can be had again
+    if isinstance(job.method, ZeroShot):  # it is the start: no end of its own
+        if processes.is_main():
+            save_start(run, tuned, job.task)
         return rows
     if job.few_shot and by_head:
         rows += start_or_end(job.start, job.task, run, rows, job.origin, job.options())

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from ..data.units import check_unit
 from ..errors import RecipeError
 from ..methods.base import Method, as_dict
 from ..methods.own import OWN, own_problems
@@ -51,7 +52,9 @@ class DataSpec(BaseModel):
 
     ``root`` is the folder that holds published data sets (imagenet, objectnet, ...); without it
     the environment variable SUREFOOT_DATA names it. ``metric`` is that of the training set where
-    it is left out, else top1.
+    it is left out, else top1. ``unit`` says which images hang together: a column of the metadata
+    or a level of folders (folder:1); left out, what a set brings, else every image is taken as
+    independent.
 
     ``few_shot: k`` keeps k training and k validation images per class, drawn by the run's seed
     (FLYP, arXiv 2212.00638, section 4); ``repeats: n`` is the seeds 0 to n - 1. Then validation
@@ -70,6 +73,7 @@ class DataSpec(BaseModel):
     templates: str | list[str] | None = None
     prompt_names: list[str] | dict[str, str] | None = None
     metric: Annotated[str | None, AfterValidator(known_metric)] = None
+    unit: Annotated[str, AfterValidator(check_unit)] | None = None
     root: str | None = None
     chosen_on_test: bool = False
     val_fraction: float = Field(default=0.1, gt=0, lt=1)
@@ -129,7 +133,7 @@ class RecipeSpec(BaseModel):
     seeds: Annotated[list[int], AfterValidator(distinct_seeds)] = Field(default=[0], min_length=1)
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    batch_size: int = Field(default=256, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
     # Processes that load images; "auto": none on a CPU and for few images, else the spare cores.
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     compile: bool = False
@@ -174,6 +178,8 @@ class Recipe:
         plain = {**self.spec.model_dump(), "methods": [as_dict(m) for m in self.methods]}
         if not self.spec.own_methods:
             del plain["own_methods"]
+        if self.spec.data.unit is None:  # as recipes of before there were units have it
+            del plain["data"]["unit"]
         if not self.spec.data.chosen_on_test:
             del plain["data"]["chosen_on_test"]
         return plain

@@ -33,7 +33,7 @@ def sweep_models(
     out: str | None = None,
     adaptive: bool = False,
     validated: bool = True,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     command: str = "",
     context: RunContext | None = None,
     inventory: Inventory | None = None,
@@ -52,7 +52,7 @@ def sweep_models(
         adaptive: Score ID validation at contested alphas and the rest at the chosen ones.
         validated: The task has ID validation of its own. If not, nothing is scored or chosen on
             it: no selection but ``fixed`` and the oracle.
-        batch_size: Images per forward pass.
+        batch_size: Images per forward pass; None: by device and image size.
         command: As typed, for the record.
         context: Device, workers, progress.
         inventory: Of data and models, for the record; None: it is taken.

@@ -76,7 +76,7 @@ def task_facts(task: Task) -> dict[str, Any]:
                 "licence": split.licence,
                 "source": split.source,
                 "synthetic": split.synthetic,
-                "cluster": split.cluster,
+                "unit": split.unit,
                 "notes": list(split.notes),
             }
             for name, split in splits.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,12 +9,14 @@ from numpy.typing import NDArray
 
 from ..records import Score
 from ..runs import Run, Selection
+from ..stats import Interval, bound_of_mean
 from .view import MEAN, PathView, SplitView
 
-__all__ = ["mean_interval", "read_path"]
+__all__ = ["read_path"]
 
 Rows = list[tuple[Run, Score]]
-Table = dict[str, NDArray[np.float64]]
+Grid = list[list[list[Score]]]
+"""By alpha, seed and split."""
 
 
 def read_path(
@@ -32,38 +33,42 @@ def read_path(
     runs = list(dict.fromkeys(p for p, _ in grid))
     if len(alphas) < 2:
         return None
-    value: Table = {}
-    low: Table = {}
-    high: Table = {}
-    seeds: Table = {}
+    found: dict[str, Grid] = {}
     for split in splits:
         tables = [grid[p, split.name] for p in runs if (p, split.name) in grid]
-        if len(tables) != len(runs):
-            continue
-        scores = [[t[a] for a in alphas] for t in tables]
-        seeds[split.name] = np.array([[s.value for s in row] for row in scores])
-        value[split.name] = seeds[split.name].mean(axis=0)
-        low[split.name] = np.array([[s.low for s in row] for row in scores]).mean(axis=0)
-        high[split.name] = np.array([[s.high for s in row] for row in scores]).mean(axis=0)
-    _add_mean(splits, value, low, high, seeds)
+        if len(tables) == len(runs):
+            found[split.name] = [[[t[a]] for t in tables] for a in alphas]
+    shifts = [s.name for s in splits if s.domain == "OOD"]
+    if shifts and all(name in found for name in shifts):
+        found[MEAN] = _over_splits([found[name] for name in shifts])
+    seeds = {name: _values(of) for name, of in found.items()}
+    reach = {name: [_reach(at) for at in of] for name, of in found.items()}
+    value = {name: rows.mean(axis=0) for name, rows in seeds.items()}
+    low = {name: np.array([i.low for i in row]) for name, row in reach.items()}
+    high = {name: np.array([i.high for i in row]) for name, row in reach.items()}
     return PathView(group, label, hue, alphas, value, low, high, seeds, _picks(rows))
 
 
-def _add_mean(
-    splits: Sequence[SplitView], value: Table, low: Table, high: Table, seeds: Table
-) -> None:
-    """Add the mean over shifts, if no shift is missing."""
-    shifts = [s for s in splits if s.domain == "OOD"]
-    if not shifts or any(s.name not in value for s in shifts):
-        return
-    names, made = [s.name for s in shifts], [s.synthetic for s in shifts]
-    seeds[MEAN] = np.mean([seeds[n] for n in names], axis=0)
-    value[MEAN] = np.mean([value[n] for n in names], axis=0)
-    ends = [
-        mean_interval([value[n][i] for n in names], [(low[n][i], high[n][i]) for n in names], made)
-        for i in range(len(value[MEAN]))
+def _over_splits(parts: Sequence[Grid]) -> Grid:
+    """One grid of several splits', their scores side by side."""
+    return [
+        [[s for split in seed for s in split] for seed in zip(*at, strict=True)]
+        for at in zip(*parts, strict=True)
     ]
-    low[MEAN], high[MEAN] = np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
+
+
+def _values(grid: Grid) -> NDArray[np.float64]:
+    """The mean over splits, (seeds, alphas)."""
+    means = [[float(np.mean([s.value for s in seed])) for seed in at] for at in grid]
+    return np.transpose(np.array(means, dtype=np.float64))
+
+
+def _reach(scores: Sequence[Sequence[Score]]) -> Interval:
+    """Of the mean over seeds and splits (seeds, splits); from the rows alone, so a bound."""
+    if len(scores) == len(scores[0]) == 1:
+        return scores[0][0].reach
+    values = [[s.value for s in seed] for seed in scores]
+    return bound_of_mean(values, [[s.reach for s in seed] for seed in scores])
 
 
 def _picks(rows: Rows) -> tuple[tuple[str, float, str], ...]:
@@ -87,18 +92,3 @@ def _selections(run: Run) -> list[Selection]:
         if s.alpha is not None and s.selection not in ("none", "end")
     }
     return [Selection(rule, alpha, "test" if rule == "oracle" else "") for rule, alpha in told]
-
-
-def mean_interval(
-    values: Sequence[float], ends: Sequence[tuple[float, float]], synthetic: Sequence[bool]
-) -> tuple[float, float]:
-    """The interval of an unweighted mean of scores, in the normal approximation.
-
-    Errors of natural shifts are independent, since their images differ; those of synthetic
-    shifts, which distort the same images, are taken as fully correlated.
-    """
-    half = [(high - low) / 2 for low, high in ends]
-    natural = sum(h * h for h, s in zip(half, synthetic, strict=True) if not s)
-    made = sum(h for h, s in zip(half, synthetic, strict=True) if s)
-    middle, reach = sum(values) / len(values), math.sqrt(natural + made**2) / len(values)
-    return max(middle - reach, 0.0), min(middle + reach, 1.0)

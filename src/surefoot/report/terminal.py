@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any, Literal
 
 from rich.console import Console
@@ -15,12 +16,13 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from ..runs import Study
+from .decision import UNDECIDED, decided
 from .findings import Finding, findings
 from .gather import gather
 from .paired import Pairing
 from .table import Column, Row, Shown, Table, build_table
 
-__all__ = ["render_terminal"]
+__all__ = ["legend", "render_terminal"]
 
 _WIDTHS = {"interval": 16, "half": 10, "bare": 5}
 _GAP = 2
@@ -36,7 +38,7 @@ class _Plan:
 
 
 def render_terminal(study: Study, width: int | None = None, *, colour: bool | None = None) -> str:
-    """Headline, table and caveats as text.
+    """Headline, table, and what to ship, as text.
 
     Args:
         study: What to show.
@@ -48,7 +50,8 @@ def render_terminal(study: Study, width: int | None = None, *, colour: bool | No
 
     Returns:
         Lines without a trailing newline. ``*`` marks the best of a column and what ties with it,
-        ``°`` numbers at an alpha that was chosen on the test set, ``-`` what is missing.
+        ``°`` numbers at an alpha that was chosen on the test set, ``-`` what is missing. At the
+        end what to ship, with a command and code that are never broken into lines.
     """
     view = gather(study)
     pairing = Pairing(view)
@@ -82,9 +85,12 @@ def render_terminal(study: Study, width: int | None = None, *, colour: bool | No
         if part is not parts[-1]:
             console.print()
     console.print()
-    for line in (*_legend(table), *told.caveats):
+    decision = decided(study, view, told.caveats)
+    for line in (*legend(table), *(told.caveats if decision is None else ())):
         console.print(Text(line, style="dim"))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    shipping = fill(UNDECIDED, width) if decision is None else decision.text(width)
+    return "\n".join([*lines, "", shipping] if table.rows else lines)
 
 
 def _sentence(item: Finding) -> Text:
@@ -160,18 +166,21 @@ def _cell(c: Shown, form: str) -> Text:
     return out.append(f"{c.reach.replace(chr(0x2009), ''):>10}", style="not bold dim")
 
 
-def _legend(table: Table) -> list[str]:
+def legend(table: Table) -> list[str]:
     """What the marks mean, of those that occur."""
     if not table.rows:
         return ["No scores yet."]
     states = {c.state for r in table.rows for c in r.cells}
+    over = f" over {table.units}s" if table.units else ""
     out = [
-        "Percent, with 95 % intervals; indented rows are WiSE-FT of the row above them."
+        f"Percent, with 95 % intervals{over}; indented rows are WiSE-FT of the row above them."
         if any(not r.end for r in table.rows)
-        else "Percent, with 95 % intervals."
+        else f"Percent, with 95 % intervals{over}."
     ]
     if table.tested:
-        out.append("* best of the column, or not distinguishable from it (paired test, Holm)")
+        out.append(
+            "* best of the column, or not distinguishable from it (paired tests of all pairs, Holm)"
+        )
     elif "best" in states:
         out.append("* best of the column; ties could not be tested")
     if "oracle" in states:

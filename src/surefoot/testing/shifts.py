@@ -78,8 +78,6 @@ def _check_labels(name: str, shift: Shift) -> None:
     for column, values in split.metadata.items():
         require(len(values) == len(split), f"the column {column!r} of {name} has {len(values)} "
                 f"entries for {len(split)} images")  # fmt: skip
-    held = split.cluster is None or split.cluster in split.metadata
-    require(held, f"{name} has the cluster column {split.cluster!r}, which is not in its metadata")
     present, classes = set(labels.tolist()), shift.classes
     if classes is not None:
         require(list(classes) == sorted(set(classes)), f"classes of {name} are not ascending")

@@ -112,7 +112,9 @@ def train(
     cap_threads()
     accelerator = run.accelerator()
     layout: Any = (
-        {"memory_format": torch.channels_last} if run.channels_last_on(accelerator) else {}
+        {"memory_format": torch.channels_last}
+        if run.channels_last_on(accelerator.device, objective)
+        else {}
     )
     objective.to(accelerator.device, **layout)
     objective.train(not eval_mode)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..context import RunContext
+from ..context import RunContext, halved
 from ..errors import TrainingError
 from ..gradient_cache import WholeBatch, cached_backward, slices
 from .distributed import Distributed
@@ -19,13 +19,6 @@ from .schedule import Schedule, learning_rate
 __all__ = ["Batch", "Stepper"]
 
 Batch = Mapping[str, Tensor]
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    text = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        sign in text for sign in ("can't allocate memory", "not enough memory", "out of memory")
-    )
 
 
 @dataclass
@@ -70,15 +63,9 @@ class Stepper:
             try:
                 return self._backward(batch, size, host)
             except RuntimeError as error:
-                if not _out_of_memory(error) or self.accelerator.num_processes > 1:
+                if self.accelerator.num_processes > 1:
                     raise
-                share = min(self.micro, len(batch["index"]))
-                if share <= 1:
-                    raise TrainingError(
-                        "memory ran out at one image per forward pass",
-                        fix="use a smaller model or image size, or a device with more memory",
-                    ) from error
-                self.micro = math.ceil(share / 2)
+                self.micro = halved(error, min(self.micro, len(batch["index"])))
             # Outside the handler, so that the failed pass's tensors are free to go.
             self.distributed.optimizer.zero_grad(set_to_none=True)
             if torch.cuda.is_available():

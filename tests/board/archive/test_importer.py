@@ -49,8 +49,8 @@ def test_a_row_of_the_archive_on_its_board(store, tmp_path):
     assert (board.split, board.protocol) == ("unspecified", "unspecified")
     assert board.metrics == ("Top-1 Accuracy",)
     [ranked] = store.ranking(board)
-    entry = ranked.entry
-    assert (ranked.rank, ranked.result.raw, ranked.result.value) == (1, "72.1", 72.1)
+    entry = store.entries.full(ranked.row.id)
+    assert (ranked.rank, ranked.row.raw, ranked.row.value) == (1, "72.1", 72.1)
     assert (entry.kind, entry.model_name, entry.extra_data) == ("published", "WiSE-FT", "unknown")
     assert entry.licence == LICENCE == "CC-BY-SA-4.0"
     assert entry.import_id == report.record.id
@@ -175,7 +175,7 @@ def test_values_of_every_kind_are_kept_raw_and_parsed_beside(store, tmp_path):
     path = write(tmp_path, "evaluation-tables", [table([row(metrics=metrics)])])
     report = import_file(store, path)
     assert report.record.quarantined == 0
-    [entry] = store.entries.of_board(1)
+    [entry] = store.entries.of(board_id=1)
     parsed = {r.metric: r.value for r in entry.results}
     assert parsed == {"a": 0.8428, "b": 74.67, "c": 1234.0, "d": None, "e": 0.5, "f": None,
                       "g": 1e30, "h": 0.5, "i": None}  # fmt: skip
@@ -220,7 +220,7 @@ def test_rows_of_the_archive_stay_apart_from_the_seed(own, tmp_path):
     assert theirs[0].paper_id == paper.id
     values = [r.value for r in own.entries.paper_table(paper.id, headline=True)]
     assert values == ["72.1", "72.1"]  # ours, and the archive's: two rows, two sources
-    assert len(own.boards.of_dataset(own.datasets.get("objectnet").id)) == 3
+    assert len(own.boards.of(dataset_id=own.datasets.get("objectnet").id)) == 3
 
 
 # papers, links
@@ -348,7 +348,7 @@ def test_links_in_either_order(store, tmp_path, papers_first):
         import_file(store, file)
     [one] = store.papers.all()
     assert one.abstract == "An abstract."
-    found = store.code.of_paper(one.id)
+    found = store.code.of(paper_id=one.id)
     assert [(c.url, c.official) for c in found] == [
         ("https://github.com/ada/code", True),
         ("https://github.com/b/c", None),
@@ -511,7 +511,7 @@ def test_other_files_are_refused(store, tmp_path, text, message):
     path.write_bytes(text)
     with pytest.raises(BoardError, match=message):
         import_file(store, path)
-    assert store.imports.every() == []
+    assert store.imports.all(deleted=True) == []
 
 
 def test_a_missing_file_and_a_wrong_kind_are_named(store, tmp_path):
@@ -552,7 +552,7 @@ def test_a_rolled_back_batch_leaves_no_rows(tmp_path, monkeypatch):
         def interrupt(*_):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("surefoot.board.archive.papers.PaperHandler._tag", interrupt)
+        monkeypatch.setattr("surefoot.board.archive.handlers.PaperHandler._tag", interrupt)
         with pytest.raises(KeyboardInterrupt):
             import_file(store, path)
         assert store.papers.count() == 0

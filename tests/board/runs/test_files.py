@@ -12,6 +12,7 @@ from surefoot.board.pages.run_links import run_links
 from surefoot.board.runs.add import add_results
 from surefoot.board.runs.files import pack, read_rows
 from surefoot.board.runs.scores import Placing, metric_name
+from surefoot.board.store.ranking import in_time
 from surefoot.errors import RunError
 from surefoot.runs import Run
 
@@ -87,8 +88,9 @@ def test_a_run_keeps_its_day(own, tmp_path):
     add_results(own, run)
     [entry] = results(own).values()
     assert entry.source.date == "2022-01-01"
-    [point] = own.series(own.boards.by_id(entry.board_id))
-    assert point.date == "2022-01-01"
+    board = own.boards.by_id(entry.board_id)
+    [(point, _)] = in_time(own.ranking(board), own.metrics.get(board.metrics[0]))
+    assert point.row.dated == "2022-01-01"
 
 
 WHOLE = "7bc96eb9daee436805b2937d801dca4cc0973679dfcd543aba23c2e48931abe6"

@@ -14,17 +14,10 @@ from scipy.io import loadmat, savemat
 from sklearn.model_selection import train_test_split
 
 from surefoot.data.known.base import KnownDataset
-from surefoot.data.known.transfer import (
-    CALTECH101,
-    CARS,
-    DTD,
-    FLOWERS102,
-    FOOD101,
-    PCAM,
-    PETS,
-    RENDERED_SST2,
-    SUN397,
-)
+from surefoot.data.known.pcam import PCAM
+from surefoot.data.known.transfer_folders import CALTECH101, RENDERED_SST2
+from surefoot.data.known.transfer_lists import DTD, FOOD101, PETS, SUN397
+from surefoot.data.known.transfer_mat import CARS, FLOWERS102
 from surefoot.errors import BadImages, DataError
 
 from .copies import copy, miniature, pixels, said
@@ -162,6 +155,20 @@ def test_flowers_of_two_versions_are_refused(tmp_path: Path) -> None:
         FLOWERS102.read(folder, "train")
     (folder / "setid.mat").write_bytes(b"cut")
     assert "no MATLAB file" in said(FLOWERS102.inspect(folder, False))
+
+
+def test_patches_of_one_slide_are_a_unit(tmp_path: Path) -> None:
+    folder = copy(PCAM, tmp_path)
+    split = PCAM.read(folder, "test")
+    assert split.unit == "wsi"
+    assert split.metadata["wsi"].tolist() == ["camelyon16_test_000"] * 2 + [
+        "camelyon16_test_001"] * 2  # fmt: skip
+    table = folder / "camelyonpatch_level_2_split_test_meta.csv"
+    table.write_text("index,wsi\n0,a\n")
+    with pytest.raises(DataError, match="1 rows for 4 images"):
+        PCAM.read(folder, "test")
+    table.unlink()
+    assert PCAM.read(folder, "test").unit is None
 
 
 def test_a_compressed_and_a_cut_off_pcam_are_told_apart(tmp_path: Path) -> None:

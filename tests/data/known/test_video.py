@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from surefoot.data.known.base import MARK
+from surefoot.data.known.facts import MARK
 from surefoot.data.known.find import known_dataset
 from surefoot.errors import DataError
 from surefoot.evals.predict import package
@@ -155,6 +155,24 @@ def test_missing_metadata_say_where_they_come_from(name: str, tmp_path: Path) ->
     assert file in said(name, folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("imagenet-vid-robust", "misc/imagenet_vid_class_index.json"),
+     ("imagenet-vid-robust", "metadata/pmsets.json"),
+     ("ytbb-robust", "metadata/anchor_labels.json"),
+     ("ytbb-robust", "metadata/rev_class_idx_map.json"),
+     ("ytbb-robust", "metadata/ytbb_robustness_test_anchors_full.csv")],
+)  # fmt: skip
+def test_metadata_of_another_kind_are_told_and_stop_no_check(
+    name: str, file: str, tmp_path: Path
+) -> None:
+    folder = copy(name, tmp_path)
+    (folder / file).write_bytes(b"[1, 2]" if file.endswith("json") else b"\xff\xfe")
+    with pytest.raises(DataError, match=re.escape(file)):
+        known_dataset(name).read(folder, "test")
+    assert file in said(name, folder)
+
+
 def test_metadata_of_ytbb_are_found_beside_the_folder_too(tmp_path: Path) -> None:
     folder = copy("ytbb-robust", tmp_path)
     (folder / "metadata").rename(folder.parent / "ytbb-robust_metadata")
@@ -179,3 +197,13 @@ def test_metadata_that_do_not_belong_together_are_refused(tmp_path: Path) -> Non
     table.write_text("\n".join(table.read_text().splitlines()[:1]))
     with pytest.raises(DataError, match="has no class for the anchor"):
         known_dataset("ytbb-robust").read(other, "test")
+
+
+def test_the_video_is_the_unit() -> None:
+    """A video may have several anchors; YTBB puts the anchor's time behind the video's name."""
+    vid = shift("imagenet-vid-robust").split
+    assert vid.unit == "video"
+    assert vid.metadata["video"][0] == vid.images.id(0).rpartition("/")[0]
+    ytbb = shift("ytbb-robust").split
+    who = dict(zip(ytbb.metadata["anchor"].tolist(), ytbb.metadata["video"].tolist(), strict=True))
+    assert who["aVid_one-Q_1000/frame-50.jpg"] == "aVid_one-Q"

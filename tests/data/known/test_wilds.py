@@ -155,7 +155,6 @@ def test_an_absent_region_is_missing_and_other_does_not_count(fmow: Any) -> None
 
 def test_four_pairs_of_prompt_names_are_identical_and_classes_are_not() -> None:
     split = IWILDCAM.read(miniature(IWILDCAM), "test")
-    assert IWILDCAM.prompt_names is not None
     prompts = IWILDCAM.prompt_names()
     assert len(split.class_names) == len(set(split.class_names)) == 182
     assert list(prompts) == list(split.class_names)
@@ -230,3 +229,21 @@ def test_id_splits_of_fmow_are_scored_by_accuracy() -> None:
     worst = "worst_group:region!Other"
     assert scored == {"train": "top1", "id_val": "top1", "id_test": "top1", "val": worst,
                       "test": worst}  # fmt: skip
+
+
+def test_places_and_traps_are_units(tmp_path: Path) -> None:
+    split = FMOW.read(miniature(FMOW), "test")
+    assert split.unit == "place"
+    kept = split.metadata["place"][0].split("/")
+    name = split.class_names[split.require_labels()[0]]
+    assert (kept[:2], kept[2].rpartition("_")[0]) == (["test", name], name)
+    assert IWILDCAM.read(miniature(IWILDCAM), "test").unit == "location"
+    folder = copy(FMOW, tmp_path)  # as a copy of which img_path was dropped
+    rows = list(csv.DictReader((folder / "rgb_metadata.csv").read_text().splitlines()))
+    left = [c for c in rows[0] if c != "img_path"]
+    with open(folder / "rgb_metadata.csv", "w", newline="") as opened:
+        writer = csv.DictWriter(opened, left, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    without = FMOW.read(folder, "test")
+    assert (without.unit, set(without.metadata)) == (None, {"region", "year"})

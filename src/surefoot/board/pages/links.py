@@ -7,14 +7,16 @@ disk, a USB stick or any folder of a web server.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from ..store.rows import Paper
 from ..store.text import digest
+from .words import tidy
 
-__all__ = ["Links", "file_of", "web"]
+__all__ = ["Links", "file_of", "links_of", "web"]
 
 Part = str | int
 _LONGEST = 180  # bytes; file systems stop at 255, and a page number is added
@@ -36,6 +38,13 @@ def web(address: object) -> str | None:
     except ValueError:
         return None
     return text if good else None
+
+
+def links_of(data: Any) -> list[dict[str, str]]:
+    """Addresses with their titles, of what an archive or a person gave as a list of links."""
+    rows = data if isinstance(data, (list, tuple)) else ()
+    found = [(web(c.get("url")), c.get("title")) for c in rows if isinstance(c, Mapping)]
+    return [{"url": u, "title": tidy(t or u, 120)} for u, t in found if u]
 
 
 def file_of(*parts: Part, page: int = 1) -> str:

@@ -41,6 +41,22 @@ class RunRow:
     run: str
     facts: Facts
 
+    @property
+    def dataset(self) -> str:
+        """The data set that the score is of."""
+        return str(self.facts.get("task", {}).get("name") or "unnamed")
+
+    @property
+    def split(self) -> Facts:
+        """What the run says about the split of the score; {} where it says nothing."""
+        known: Facts = self.facts.get("task", {}).get("splits", {}).get(self.score.split, {})
+        return known
+
+    @property
+    def toy(self) -> bool:
+        """From a trial, or from images that a program made."""
+        return self.facts.get("status") == "trial" or self.score.synthetic
+
 
 def read_rows(path: Path) -> list[RunRow]:
     """Scores of a run, a study or a file, without those of a validation split.
@@ -92,10 +108,8 @@ def _packed_facts(facts: Facts) -> dict[str, Any]:
 
 
 def _counts(row: RunRow) -> bool:
-    split = row.facts.get("task", {}).get("splits", {}).get(row.score.split, {})
-    return (
-        math.isfinite(row.score.value) and split.get("use") != "val" and (row.score.split != "val")
-    )
+    validation = "val" in (row.score.split, row.split.get("use"))
+    return math.isfinite(row.score.value) and not validation
 
 
 def _short(score: Score) -> dict[str, Any]:

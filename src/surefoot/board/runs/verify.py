@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import BoardError
-from ..store.entries import write_source
 from ..store.ranking import Agreement, agreement
-from ..store.rows import Entry, Submission
+from ..store.results import Entry, write_source
+from ..store.rows import Submission
 from ..store.store import Store
 from ..store.submit import SubmissionForm
 from ..store.text import digest, fold
-from .add import RunEntry, read_entries
-from .scores import Placing
+from .files import read_rows
+from .scores import Placing, RunEntry, run_entries
 
 __all__ = ["Checked", "Rerun", "judge", "verify"]
 
@@ -67,7 +67,7 @@ def _same_recipe(store: Store, submission: Submission, run: Path) -> None:
     if submission.entry_id is None:
         return
     theirs = store.entries.by_id(submission.entry_id)
-    recipes = {e.recipe for e in read_entries(store, run, Placing())}
+    recipes = {row.score.recipe for row in read_rows(run)}
     if len(recipes) == 1 and not theirs.source.recipe:
         source = replace(theirs.source, recipe=recipes.pop())
         store.entries.update(theirs.id, source=write_source(source), why="its recipe was run")
@@ -138,18 +138,18 @@ def _meant(store: Store, form: SubmissionForm, run: str | Path, whole: bool) -> 
     """The one score of the run that is meant."""
     split = form.run_split or form.split
     placing = Placing(backbone=form.backbone or None, whole=(split,) if whole else ())
-    entries = read_entries(store, run, placing)
+    entries = run_entries(store, read_rows(Path(run)), placing)
     found = [
         one
         for one in entries
-        if one.split == split
+        if one.row.score.split == split
         and fold(one.entry.results[0].metric) == fold(form.metric)
         and one.entry.results[0].selection == form.run_selection
-        and (not form.run_method or one.method == form.run_method)
+        and (not form.run_method or one.row.score.method == form.run_method)
     ]
     if len(found) != 1:
         there = sorted(
-            {f"{e.method} / {e.split} / {e.entry.results[0].selection}" for e in entries}
+            {f"{s.method} / {s.split} / {s.selection}" for s in (e.row.score for e in entries)}
         )
         raise BoardError(
             f"{len(found)} scores of {run} are {form.metric} of {split!r} with selection "

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 
 from ...published import Published, Sweep, numbers, sweeps
 from ..errors import BoardError
-from ..store.entries import make_result
-from ..store.rows import Board, Curve, CurvePoint, Entry, ExtraData, Source
+from ..store.entries import cited, make_result
+from ..store.results import Board, Curve, CurvePoint, Entry, ExtraData, Source
 from ..store.store import Store
 from ..store.text import digest
-from .method_names import MethodName, method_name
-from .read import ProtocolPlan, protocol_plans
+from .read import MethodName, ProtocolPlan, method_name, protocol_plans
 
 __all__ = ["board_of", "fill_curves", "fill_numbers", "plan_of"]
 
@@ -19,15 +18,6 @@ SEED = "a published number that surefoot carries"
 """Stands in the history."""
 
 _CLIP = "2103.00020"
-_SWEEP_COLUMNS = {
-    "IN": "ImageNet",
-    "V2": "ImageNetV2",
-    "R": "ImageNet-R",
-    "Sketch": "ImageNet-Sketch",
-    "ObjectNet": "ObjectNet",
-    "A": "ImageNet-A",
-    "avg_shifts": "avg_shifts",
-}
 _HEADLINE = {
     # What stands in the short table of the paper's page: (method, model's words, column).
     "2109.01903": ("WiSE-FT E2E opt a", ("ObjectNet",)),
@@ -133,12 +123,9 @@ def _entry(store: Store, cell: _Cell, key: str) -> Entry:
         backbone=v.model,
         setting=cell.setting,
         method_id=method.id if method else None,
-        paper_id=paper.id if paper else None,
-        paper_title=paper.title if paper else None,
-        paper_url=(paper.url_abs or None) if paper else None,
-        paper_date=(paper.date or None) if paper else None,
         extra_data=_extra_data(v),
         results=(result,),
+        **cited(paper),
     )
 
 
@@ -187,9 +174,10 @@ def fill_curves(store: Store) -> None:
 def _curve(store: Store, sweep: Sweep, key: str) -> Curve:
     paper = store.papers.match(arxiv="2109.01903")
     method = store.methods.named("WiSE-FT")
+    plans = {p.sweep: p for p in protocol_plans()}
     points = []
     for column, printed in sweep.values.items():
-        plan = plan_of("WiSE-FT", "", _SWEEP_COLUMNS[column])
+        plan = plans[column]
         points += [
             CurvePoint(float(a), plan.dataset, plan.metric, raw, float(raw), n=plan.n)
             for a, raw in zip(sweep.alphas, printed, strict=True)

@@ -5,7 +5,7 @@
     with Store.open("board.db", who="ada") as store:
         paper = store.papers.get("robust-fine-tuning-of-zero-shot-models")
         store.tasks.of_paper(paper.id)             # task tags
-        store.code.of_paper(paper.id)              # links to code, official first
+        store.code.of(paper_id=paper.id)              # links to code, official first
         store.entries.paper_table(paper.id)        # Task | Dataset | Metric | Value | Model
         store.papers.related(paper.id)
         board = store.boards.get("image-classification-on-objectnet")
@@ -23,20 +23,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
-from .boards import Boards
-from .catalogue import Datasets, Methods, Protocols, Tasks
+from .catalogue import Boards, Datasets, Methods, Protocols, Tasks
 from .database import Database
 from .entries import Curves, Entries, Results
-from .imports import Imports
+from .intake import Imports, Submissions
 from .metrics import Metrics
 from .papers import CodeLinks, Papers
-from .ranking import Agreement, Ranked, SeriesPoint, agreement, best_so_far, rank
-from .rows import Board, Entry, Hit, Kind, Result, Revision
+from .ranking import Agreement, Standing, agreement, rank
+from .results import Board, Entry, Kind
+from .rows import Hit, Revision
 from .search import KINDS, search
-from .submissions import Submissions
-from .tables import revisions
+from .tables import Revisions
 
 __all__ = ["Store"]
 
@@ -104,12 +102,7 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -124,7 +117,7 @@ class Store:
         self, entity: str | None = None, row_id: int | None = None, *, limit: int = 1000
     ) -> list[Revision]:
         """History of a row (oldest first), or the newest lines of all."""
-        return revisions(self.db, entity, row_id, limit)
+        return Revisions(self.db).lines(entity, row_id, limit)
 
     def ranking(
         self,
@@ -133,7 +126,7 @@ class Store:
         *,
         kinds: Sequence[Kind] = RANKED_KINDS,
         toy: bool = True,
-    ) -> list[Ranked[Entry, Result]]:
+    ) -> list[Standing]:
         """The rows of a board in order of a metric.
 
         Args:
@@ -146,26 +139,9 @@ class Store:
             Ranked rows; [] for a board without metrics.
         """
         metric = metric or next(iter(board.metrics), "")
-        entries = [e for e in self.entries.of_board(board.id, kinds) if toy or not e.toy]
-        return rank(entries, self.metrics.get(metric))
-
-    def series(
-        self,
-        board: Board,
-        metric: str | None = None,
-        *,
-        ranked: Sequence[Ranked[Entry, Result]] | None = None,
-    ) -> list[SeriesPoint[Entry]]:
-        """The state of the art over time of a board.
-
-        Args:
-            board: Which.
-            metric: One of its metrics; the first by default.
-            ranked: Its ranking, if it is at hand.
-        """
-        metric = metric or next(iter(board.metrics), "")
-        rows = self.ranking(board, metric) if ranked is None else ranked
-        return best_so_far(rows, self.metrics.get(metric))
+        rows = self.entries.briefs(board, metric)
+        some = [r for r in rows if r.kind in kinds and (toy or not r.toy)]
+        return rank(some, self.metrics.get(metric))
 
     def agreements(self, entry: Entry) -> list[tuple[Entry, Agreement]]:
         """What an entry's numbers are compared with: their reproductions, or what they reproduce.

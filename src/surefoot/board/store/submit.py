@@ -12,7 +12,8 @@ from ...errors import SurefootError
 from ...registry import nearest
 from ..errors import SubmissionError
 from .entries import make_result
-from .rows import Entry, Source, Submission
+from .results import Entry, Source
+from .rows import Submission
 from .store import Store
 from .submission_form import SubmissionForm, template
 from .text import digest, fold
@@ -74,7 +75,7 @@ def _unknown_names(store: Store, given: Mapping[str, Any]) -> dict[str, str]:
         name = given.get(field)
         if name and table.named(name) is None:
             problems[field] = _unknown(name, [row.name for row in table.all()])
-    if protocol not in (None, "unspecified") and store.protocols.find("name", protocol) is None:
+    if protocol not in (None, "unspecified") and store.protocols.find(name=protocol) is None:
         problems["protocol"] = (
             _unknown(protocol, [p.name for p in store.protocols.all()])
             + "; `unspecified` says that none fits"
