@@ -75,7 +75,7 @@ def test_floats(tmp_path: Path, high: float, brightest: int) -> None:
 
 def test_a_black_float_image_is_not_made_white(tmp_path: Path) -> None:
     images = [ramp(1.0, "float32"), ramp(200.0, "float32"), ramp(180.0, "float32")]
-    task = make_task(train=sets(tmp_path, {c: images for c in "ab"}, "tiff"), val_fraction=0.4)
+    task = make_task(train=sets(tmp_path, dict.fromkeys("ab", images), "tiff"), val_fraction=0.4)
     assert 255 not in shown(task)
 
 
