@@ -13,9 +13,9 @@ import click
 import numpy as np
 import pytest
 import torch
+from surefoot.board.runs.entries import read_entries
 
 import surefoot as sf
-from surefoot.board.runs.entries import read_entries
 from surefoot.board.runs.scores import Placing
 from surefoot.board.store.store import Store
 from surefoot.cli.main import cli

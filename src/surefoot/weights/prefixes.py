@@ -30,8 +30,8 @@ def bare(sets: Sequence[Iterable[str]]) -> list[Mapping[str, str]]:
     """For each set its names -> the names under which all sets fit together.
 
     Sets that fit as they are keep their names. Else marks of ``torch.compile`` go; then the prefix
-    under which the shortest names stand in another set; then the wrappers with which all names of a set begin.
-    Where nothing makes them fit they stay as they are.
+    under which the shortest names stand in another set; then the wrappers with which all names of
+    a set begin. Where nothing makes them fit they stay as they are.
     """
     plain = [{name: name for name in names} for names in sets]
     clean = [{name: unwrapped(name) for name in own} for own in plain]
