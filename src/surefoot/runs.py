@@ -147,6 +147,11 @@ class Run:
         return facts
 
     @property
+    def splits(self) -> dict[str, dict[str, Any]]:
+        """Name of a split -> what run.json says about it; {} where it says nothing."""
+        return _splits(self.facts)
+
+    @property
     def status(self) -> Status:
         """Where the run stands."""
         status: Status = self.facts["status"]

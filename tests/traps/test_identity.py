@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from surefoot.data.dataset import Shift, Task
 from surefoot.data.overlap import shared_images
 from surefoot.data.specs import make_task
 from surefoot.errors import DataError
 from surefoot.evals.evaluate import evaluate
 from surefoot.features import extract
-from surefoot.recipes.inventory import refused, take_inventory
+from surefoot.recipes.inventory import refused, seen_in_training, take_inventory
+from surefoot.recipes.tasks import task_facts
 
 from ..conftest import drawn_split, toy_model
 from .builders import folders, parquet, read, refusal, samples, saved, shard, table
@@ -99,10 +102,35 @@ def test_an_encoded_anew_picture_is_another_image(tmp_path: Path) -> None:
     )  # dog's file is the same, cat's bytes are not
 
 
+def begun(root: Path, task: Task) -> str:
+    """A run's folder as far as its records of the data go."""
+    root.mkdir()
+    (root / "run.json").write_text(json.dumps({"status": "finished", "task": task_facts(task)}))
+    return str(root)
+
+
+def test_a_run_that_is_scored_on_what_it_was_trained_on(tmp_path: Path) -> None:
+    train = str(folders(tmp_path / "train", TWO))
+    test = str(folders(tmp_path / "test", TWO, start=50))
+    more = {"val": str(folders(tmp_path / "val", TWO, start=90)), "test": test}
+    run = begun(tmp_path / "run", make_task(train=train, **more))
+    [note] = seen_in_training(run, make_task(train=test, val=more["val"], test=train))
+    assert note == f"WARNING: test is what {run} was trained on: its score is too high"
+    assert note.kind == "warning"
+    said = seen_in_training(f"{run}/end.safetensors", make_task(train=train))
+    assert [n.split(" is a part of ")[0] for n in said] == ["WARNING: val", "WARNING: test"]
+    assert seen_in_training(run, make_task(train=train, **more)) == []
+    assert seen_in_training("tiny-clip", make_task(train=train)) == []
+
+
+def test_what_a_run_cut_off_for_itself_is_no_leak(tmp_path: Path) -> None:
+    train = str(folders(tmp_path / "train", TWO))
+    run = begun(tmp_path / "run", make_task(train=train))
+    assert seen_in_training(run, make_task(train=train)) == []
+
+
 @pytest.mark.parametrize(("one", "other"), [("a b", "a_b"), ("Night", "night"), ("a/b", "a:b")])
 def test_two_shifts_that_would_share_a_file_are_refused(one: str, other: str) -> None:
-    from surefoot.data.dataset import Shift, Task
-
     def task() -> Task:
         split = drawn_split("train", 6, 0, use="train")
         shifts = tuple(Shift(n, drawn_split(n, 6, 1, domain="OOD")) for n in (one, other))
