@@ -29,6 +29,9 @@ ROWS: dict[str, tuple[str, ...]] = {
     "threads": ("--steps", "1", "--repeats", "1"),
     "startup": ("--repeats", "1"),
     "identity": ("--size", "60x50", "--images", "20", "--repeats", "1"),
+    "laptop": (
+        *("--models", "test_resnet", "--images", "16", "--train-images", "8", "--repeats", "1"),
+    ),
     "coverage": ("--studies", "2"),
     "overhead": ("--repeats", "1"),
     "flyp_distinct_prompts": (),
@@ -50,6 +53,7 @@ TO_A_FILE = (
     "threads",
     "startup",
     "identity",
+    "laptop",
     "flyp_step",
     *ON_A_GPU,
 )

@@ -29,7 +29,9 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from surefoot.board import Board, Entry, Source, Store
-from surefoot.board.pages import Cache, Links, PageContext
+from surefoot.board.pages.links import Links
+from surefoot.board.pages.page_context import PageContext
+from surefoot.board.pages.ranked import Cache
 from surefoot.board.pages.render import ASSETS, asset
 from surefoot.board.pages.site import _rows
 from surefoot.board.pages.views import board_html, rows_file

@@ -28,7 +28,7 @@ from board_import import WORDS, papers, write
 
 from surefoot.board import Store
 from surefoot.board.archive.importer import import_file
-from surefoot.board.runs.shipped import start
+from surefoot.board.runs.add import start
 from surefoot.records import write_atomic
 
 _EXPORT = """

@@ -40,13 +40,14 @@ except ImportError:
     )  # fmt: skip
 
 EXACT, UNITS, MANY, BOUND = "clopper-pearson", "korn-graubard", "bonferroni", "bias-bound"
+ALONE = "bound"
 FLIPS = "sign flips: fewer than six units"
 SEEDS = "few seeds that do not differ"
 
 
 def cells() -> list[Cell]:
     """All of them; the quick ones of the tests are among them."""
-    made = (_accuracy, _difference, _groups, _classes, _confidence, _others, _equal, _lines)
+    made = (_accuracy, _difference, _groups, _classes, _confidence, _others, _equal, _lines, _alone)
     return [cell for make in made for cell in make()]
 
 
@@ -189,3 +190,16 @@ def _lines() -> Iterator[Cell]:
     name = "difference of effective robustness"
     yield Cell(name, "2,000 images each", robustness_gap((2000, 2000)))
     yield Cell(name, "1,000 images and 1,200 of 40 units", robustness_gap((1000, 1200), 40))
+
+
+def _alone() -> Iterator[Cell]:
+    name = "mean of numbers alone"
+    several = accuracy(0.8, 500, shifts=3, alone=True)
+    yield Cell(name, "3 sets of 500 images", several, ALONE)
+    copies = accuracy(0.8, 500, sd=1.0, shifts=3, same=True, alone=True)
+    yield Cell(name, "3 corruptions of the same 500 images", copies, ALONE)
+    for sd in (0.0, 0.07):
+        seeds = accuracy(0.7, 500, seeds=3, seed_sd=sd, alone=True)
+        yield Cell(name, f"3 seeds, 500 images, p = 0.7, seeds' sd {sd} logits", seeds, ALONE)
+    both = accuracy(0.8, 500, seeds=3, seed_sd=0.07, shifts=3, alone=True)
+    yield Cell(name, "3 seeds, 3 sets of 500 images, seeds' sd 0.07 logits", both, ALONE)

@@ -30,6 +30,7 @@ from surefoot.select import regret_interval
 from surefoot.stats import (
     BaselineLine,
     Interval,
+    bound_of_mean,
     compare,
     interval_of_mean,
     rank,
@@ -81,9 +82,12 @@ def sizes(rng: Rng, units: int, n: int, uneven: bool) -> NDArray[np.int64]:
 
 def accuracy(
     p: float, n: int, units: int = 0, sd: float = 0.0, seeds: int = 1, seed_sd: float = 0.0,
-    shifts: int = 1, same: bool = False, uneven: bool = True,
+    shifts: int = 1, same: bool = False, uneven: bool = True, alone: bool = False,
 ) -> Callable[[Rng], Found]:  # fmt: skip
-    """Rates expit(logit(p) + unit + seed); shifts of the same images, or of others."""
+    """Rates expit(logit(p) + unit + seed); shifts of the same images, or of others.
+
+    ``alone``: only the numbers and their own intervals are at hand, not the images.
+    """
     truth = mean_of(float(logit(p)), float(np.hypot(sd, seed_sd)))
 
     def study(rng: Rng) -> Found:
@@ -97,6 +101,10 @@ def accuracy(
             rates = expit(logit(p) + effect[unit] + of_seed)
             values[str(k)] = rng.random((seeds, len(unit))) < rates
             labels[str(k)] = unit if units or same else None
+        if alone:
+            rows = [[v[i] for v in values.values()] for i in range(seeds)]
+            own = [[interval_of_mean({"": row}) for row in seed] for seed in rows]
+            return bound_of_mean([[row.mean() for row in seed] for seed in rows], own), truth
         return interval_of_mean(values, labels, seeds_drawn=seeds > 1), truth
 
     return study

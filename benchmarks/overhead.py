@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from surefoot.context import cap_threads
-from surefoot.data.loading import make_loader
+from surefoot.data.loading import images_at_once, make_loader
 from surefoot.evals.zero_shot import pretrained_end
 from surefoot.methods.base import Classify
 from surefoot.models.load import load
@@ -35,7 +35,7 @@ from surefoot.recipes.job import Look
 from surefoot.recipes.recipe import parse_recipe
 from surefoot.recipes.tasks import task_of
 from surefoot.train import learning_rate
-from surefoot.train.loop import _order
+from surefoot.train.schedule import epoch_order
 
 
 def tensors(split: Any, transform: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -49,7 +49,7 @@ class Bare:
     def __init__(self, recipe: Any, start: Any, task: Any) -> None:
         self.method = recipe.methods[0]
         self.alphas = Look.of(recipe.spec).alphas
-        self.batch = recipe.spec.batch_size
+        self.batch = images_at_once(start.spec.transform.size, None, recipe.spec.batch_size)
         self.start = start
         self.task = task
         transform = start.spec.transform.eval()
@@ -85,7 +85,7 @@ class Bare:
         per_epoch = schedule.steps_per_epoch(len(images))
         step = 0
         for epoch in range(schedule.epochs):
-            for at in _order(len(images), schedule, seed=0, epoch=epoch, rank=0, world=1):
+            for at in epoch_order(len(images), schedule, seed=0, epoch=epoch, rank=0, world=1):
                 loss = objective({"image": images[at], "label": labels[at]})
                 loss.backward()
                 for group in optimizer.param_groups:

@@ -18,7 +18,16 @@ ROOT = Path(__file__).parents[1] / "src" / "surefoot"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "contents"),
-    ("registry", "drawing", "progress", "threads", "allocator", "atomic", "unpickling"),
+    (
+        "registry",
+        "drawing",
+        "progress",
+        "threads",
+        "allocator",
+        "atomic",
+        "unpickling",
+        "inventory",
+    ),
     ("stats", "published", "display"),
     ("select",),
     ("records",),
@@ -50,7 +59,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 NO_TORCH = frozenset(
     {"errors", "contents", "registry", "progress", "threads", "allocator", "atomic", "display",
      "records", "cache", "stats", "predictions", "runs", "select", "metrics", "drawing",
-     "published", "report", "board", "theory", "unpickling"}
+     "published", "report", "board", "theory", "unpickling", "inventory"}
 )  # fmt: skip
 """Rooms that load on a machine without torch: they import neither it nor a room that does."""
 

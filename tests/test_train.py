@@ -29,8 +29,7 @@ from surefoot.testing.samples import small_vit
 from surefoot.train import Schedule, learning_rate, train
 from surefoot.train.distributed import distribute
 from surefoot.train.epoch_log import time_left
-from surefoot.train.loop import _order
-from surefoot.train.schedule import make_optimizer
+from surefoot.train.schedule import epoch_order, make_optimizer
 
 from .conftest import CLASSES, toy_model
 from .launch import together
@@ -153,13 +152,13 @@ def test_one_sgd_step_is_the_textbooks(task: Task) -> None:
 
 def test_every_image_is_seen_once_an_epoch_by_any_number_of_processes() -> None:
     schedule = Schedule(batch_size=16)
-    whole = _order(45, schedule, seed=1, epoch=2, rank=0, world=1)
-    shares = [_order(45, schedule, seed=1, epoch=2, rank=r, world=3) for r in range(3)]
+    whole = epoch_order(45, schedule, seed=1, epoch=2, rank=0, world=1)
+    shares = [epoch_order(45, schedule, seed=1, epoch=2, rank=r, world=3) for r in range(3)]
     for step, batch in enumerate(whole):
         joined = np.concatenate([share[step] for share in shares])
         assert joined.tolist() == batch.tolist()
     assert sorted(np.concatenate(whole).tolist()) == list(range(45))
-    other = _order(45, schedule, seed=1, epoch=3, rank=0, world=1)
+    other = epoch_order(45, schedule, seed=1, epoch=3, rank=0, world=1)
     assert np.concatenate(other).tolist() != np.concatenate(whole).tolist()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 import os
 import shutil
 import sys
@@ -14,16 +16,18 @@ from typing import Any, Literal
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from torch import nn
+from torch import Tensor, nn
 
 from .errors import TrainingError
 from .threads import MOST, cores
 
 __all__ = [
+    "InParts",
     "Precision",
     "RunContext",
     "cap_threads",
     "convolutional",
+    "halved",
     "jsonl_log",
     "pick_device",
     "pick_workers",
@@ -216,6 +220,58 @@ def _mixed_precision(precision: Precision, device: torch.device) -> str:
             expected="precision auto, fp32 or bf16",
         )
     return {"fp32": "no"}.get(precision, precision)
+
+
+def halved(error: RuntimeError, images: int) -> int:
+    """Half of the images that memory ran out with, at least one.
+
+    Raises:
+        RuntimeError: The error itself, where it is another one.
+        TrainingError: It was one image.
+    """
+    signs = ("can't allocate memory", "not enough memory", "out of memory")
+    if not isinstance(error, torch.OutOfMemoryError) and not any(s in str(error) for s in signs):
+        raise error
+    if images <= 1:
+        raise TrainingError(
+            "memory ran out at one image per forward pass",
+            fix="use a smaller model or image size, or a device with more memory",
+        ) from error
+    return math.ceil(images / 2)
+
+
+class InParts:
+    """A function of a batch of images that is called on parts of it once memory has run out.
+
+    Args:
+        function: Images (b, 3, h, w) -> rows (b, d).
+        join: Parts of them -> all rows.
+    """
+
+    def __init__(
+        self, function: Callable[[Tensor], Any], join: Callable[[Any], Any] = torch.cat
+    ) -> None:
+        self.function, self.join = function, join
+        self.size: int | None = None
+
+    def __call__(self, images: Tensor) -> Any:
+        """The rows of a batch.
+
+        Raises:
+            TrainingError: Memory ran out at one image.
+        """
+        while True:
+            try:
+                if self.size is None or self.size >= len(images):
+                    return self.function(images)
+                return self.join([self.function(part) for part in torch.split(images, self.size)])
+            except RuntimeError as error:
+                self.size = halved(error, min(self.size or len(images), len(images)))
+            # Outside the handler, so that the failed pass's tensors are free to go.
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            said = "out of memory in evaluation: batch halved to %d, repeated"
+            logging.getLogger("surefoot").warning(said, self.size)
 
 
 def jsonl_log(path: Path) -> Callable[[Mapping[str, Any]], None]:

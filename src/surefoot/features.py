@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from . import processes
 from .cache import cache_folder, used, wrote
-from .context import convolutional
+from .context import InParts, convolutional
+from .data.brightness import white_of
 from .data.dataset import Split
 from .data.loading import images_at_once, make_loader
 from .errors import DataError, ModelError
@@ -92,6 +93,8 @@ def cache_key(model: Model, split: Split, transform: TransformSpec) -> str:
         "dtype": "float32",
         "format": 2,
     }
+    if white_of(split.images):
+        parts["white"] = dict(white_of(split.images))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -229,7 +232,7 @@ class _Plan:
 
     def blocks(self, function: Callable[[Tensor], Features]) -> Iterator[Features]:
         """Whole blocks, in order, in every process."""
-        loader = iter(self.loader)
+        loader, function = iter(self.loader), InParts(function, np.concatenate)
         for (at, stop), rows in zip(self.ends, self.mine, strict=True):
             own = np.empty((0, self.width), dtype=np.float32)
             if len(rows):

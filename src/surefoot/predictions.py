@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .errors import RunError
 from .records import write_atomic
 
-__all__ = ["Predictions", "same_order"]
+__all__ = ["Predictions", "file_stem", "same_order"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,10 +175,21 @@ class Predictions:
         head.pop("schema")
         head["class_names"] = tuple(head["class_names"])
         head["classes"] = None if head["classes"] is None else tuple(head["classes"])
-        head.setdefault("unit", head.pop("cluster", None))  # as files of before call it
+        head.setdefault("unit", _former_unit(head.pop("cluster", None), metadata))
         groups = head.get("groups")  # files of before groups have none
         head["groups"] = None if groups is None else tuple(map(tuple, groups))
         return cls(logits=logits, labels=labels, ids=ids, metadata=metadata, identities=who, **head)
+
+
+def _former_unit(name: str | None, metadata: Mapping[str, NDArray[Any]]) -> str | None:
+    """The unit of a file of before: one value all through was the split's name (QuickDraw)."""
+    labels = metadata.get(name or "")
+    return None if labels is None or len(set(labels.tolist())) < 2 else name
+
+
+def file_stem(split: str) -> str:
+    """What the file with the predictions of a split is called."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in split)
 
 
 def same_order(

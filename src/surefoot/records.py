@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from .atomic import replaced, write_atomic, written
 from .display import UNBOUNDED, Picture, Table, data_frame, shown
 from .errors import RunError
 from .select import Selection, select, select_all
+from .stats import Interval, IntervalKind
 
 if TYPE_CHECKING:
     from .drawing import Series
@@ -39,8 +40,6 @@ __all__ = [
 
 SCHEMA = 1
 """Version of the score rows; readers accept this and everything older."""
-
-IntervalKind = Literal["clopper-pearson", "bootstrap", "cluster-bootstrap", "none"]
 
 
 @dataclass(frozen=True)
@@ -74,9 +73,9 @@ class Score:
         metric: "top1", "macro_f1", ...; values are fractions in [0, 1] unless the metric says.
         value: The number.
         n: Images that it was computed on.
-        low: Lower end of the 95 % interval.
-        high: Upper end.
-        interval: How the interval was made.
+        low: Lower end of the 95 % interval over units; the value where there is none.
+        high: Upper end, likewise.
+        interval: How the interval was made; "none" where there is none: see :attr:`no_interval`.
         split: "val", "test" or the name of the shift.
         domain: "ID" or "OOD".
         method: "zero-shot", "lp", "ft", "lp-ft", or "wise-ft(ft)".
@@ -85,12 +84,10 @@ class Score:
         selection: How alpha was chosen: "fixed", "id_val", "one_se", "oracle", "end", "none".
         seed: Of the run.
         version: Of the data set.
-        cluster_low: Lower end of the interval resampled over clusters (icon sets), if any.
-        cluster_high: Upper end, likewise.
         recipe: Hash of the recipe.
         reported: The number a paper gives for it, if any.
         synthetic: The data were made by a program.
-        extra: Anything else, JSON.
+        extra: Anything else, JSON; "unit": what the interval is over, where that is not images.
 
     Example:
         >>> curve.scores["test"][0].n
@@ -111,8 +108,6 @@ class Score:
     selection: str = "none"
     seed: int | None = None
     version: str = "unversioned"
-    cluster_low: float | None = None
-    cluster_high: float | None = None
     recipe: str = ""
     reported: float | None = None
     synthetic: bool = False
@@ -136,21 +131,31 @@ class Score:
         words = "the 1 class that occurs" if one else f"the {found['classes']} classes that occur"
         return float(found["value"]), f"masked to {words}"
 
+    @property
+    def no_interval(self) -> str:
+        """Why there is no interval; "" where there is one."""
+        if self.interval != "none" and self.low <= self.high:
+            return ""
+        return str(self.extra.get("no_interval") or "the row has none")
+
+    @property
+    def reach(self) -> Interval:
+        """The interval, or why there is none."""
+        if self.no_interval:
+            return Interval.none(self.no_interval)
+        return Interval(self.low, self.high, self.interval)
+
     def __repr__(self) -> str:
         place = "" if self.alpha is None else f" at alpha {self.alpha:g}"
-        said = f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+        reach = "no interval" if self.no_interval else f"[{self.low:.4f}, {self.high:.4f}]"
+        said = f"{self.value:.4f} {reach}"
         return f"Score({self.method} on {self.split}{place}: {self.metric} {said}, n={self.n})"
 
     def cells(self) -> tuple[str, ...]:
         """Split, metric, value, interval and images, as tables for people have them."""
         low, high = shown(self.metric, self.low), shown(self.metric, self.high)
-        return (
-            self.split,
-            self.metric,
-            shown(self.metric, self.value),
-            f"[{low}, {high}]",
-            str(self.n),
-        )
+        reach = f"none: {self.no_interval}" if self.no_interval else f"[{low}, {high}]"
+        return self.split, self.metric, shown(self.metric, self.value), reach, str(self.n)
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary for one JSON line, with the schema version."""
@@ -158,7 +163,10 @@ class Score:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Score:
-        """The inverse of :meth:`to_json`; fields of newer versions go to ``extra``.
+        """The inverse of :meth:`to_json`; fields of other versions are left out.
+
+        Rows of before may have a second interval over clusters, which is the one that counts; a
+        bootstrap of anything but a mean did not hold what it said, so there is none of it.
 
         Raises:
             RunError: The row is of a newer schema than this version knows.
@@ -170,7 +178,24 @@ class Score:
                 fix="update surefoot",
             )
         known = {f.name for f in fields(cls)}
-        return cls(**{k: v for k, v in data.items() if k in known})
+        return cls(**{k: v for k, v in _of_today(data).items() if k in known})
+
+
+def _of_today(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of any version with the one interval of this one."""
+    row = dict(data)
+    low, high = row.get("cluster_low"), row.get("cluster_high")
+    if low is not None and high is not None:
+        row |= {"low": min(low, row["low"]), "high": max(high, row["high"])}
+        row["interval"] = "cluster-bootstrap"
+    if "bootstrap" in row["interval"] and row["metric"].partition(":")[0] in _NO_MEANS:
+        row |= {"low": row["value"], "high": row["value"], "interval": "none"}
+        row["extra"] = {"no_interval": _FORMER, **row.get("extra", {})}
+    return row
+
+
+_NO_MEANS = ("worst_group", "ece", "macro_f1", "per_class")
+_FORMER = "its bootstrap held the truth too seldom; `surefoot eval` has another"
 
 
 @dataclass(frozen=True)
@@ -277,7 +302,7 @@ def _line(alphas: tuple[float, ...], rows: Sequence[Score]) -> Series:
     from .drawing import Series
 
     values = tuple(row.value for row in rows)
-    if any(row.interval == "none" or not row.low <= row.high for row in rows):
+    if any(row.no_interval for row in rows):
         return Series("", alphas, values)
     low, high = tuple(row.low for row in rows), tuple(row.high for row in rows)
     return Series("", alphas, values, low, high)

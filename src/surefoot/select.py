@@ -55,6 +55,7 @@ class Selection:
         chosen_on: The split that decided ("val", "test", the name of a shift, or "nothing").
         regret: Split name -> value at the oracle's alpha minus value here, >= 0.
         reason: One sentence for people.
+        end: That alpha lies at an end of those tried, where scores decided and it does.
     """
 
     rule: str
@@ -62,6 +63,12 @@ class Selection:
     chosen_on: str
     regret: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
+    end: str = ""
+
+    @property
+    def told(self) -> str:
+        """The reason, with a word on the end of the grid."""
+        return " ".join(filter(None, (self.reason, self.end)))
 
     def __repr__(self) -> str:
         return f"Selection({self.rule}: alpha {self.alpha:g}, chosen on {self.chosen_on})"
@@ -233,7 +240,16 @@ def select(
         at, reason = _id_val(curve, gain) if rule == "id_val" else _one_se(curve, gain)
         chosen_on = "val"
     alpha = curve.alphas[at]
-    return Selection(rule, alpha, chosen_on, regret(curve, alpha, direction=direction), reason)
+    cost = regret(curve, alpha, direction=direction)
+    return Selection(rule, alpha, chosen_on, cost, reason, _end(curve, at, rule))
+
+
+def _end(curve: Scored, at: int, rule: str) -> str:
+    """Where the choice lies at an end of what was tried; no rule chose what was fixed."""
+    ends = {0: "smallest", len(curve.alphas) - 1: "largest"}
+    if rule == "fixed" or len(curve.alphas) < 2 or at not in ends:
+        return ""
+    return f"It is the {ends[at]} of the {len(curve.alphas)} alphas tried."
 
 
 def select_all(

@@ -91,9 +91,9 @@ def test_import_and_export(here):
 
 def test_export_writes_pages_with_the_data_beside_them(here, monkeypatch):
     asked = []
-    pages = types.ModuleType("surefoot.board.pages")
+    pages = types.ModuleType("surefoot.board.pages.site")
     pages.export_site = lambda store, folder, toy, **told: asked.append((folder, toy, *told))
-    monkeypatch.setitem(sys.modules, "surefoot.board.pages", pages)
+    monkeypatch.setitem(sys.modules, "surefoot.board.pages.site", pages)
     done = board("export", "site", "--toy", where=here)
     assert asked == [(Path("site"), True, "planned", "progress")]
     assert done.output.splitlines()[0] == "site/index.html"
@@ -241,23 +241,23 @@ def test_a_recipe_on_the_built_in_data_is_verified(here):
         data = store.datasets.get("pictograms")
         [where] = [
             b
-            for b in store.boards.of_dataset(data.id)
+            for b in store.boards.of(dataset_id=data.id)
             if b.split == "test" and "-head-" in b.protocol
         ]
-        [known] = [r for r in store.ranking(where) if r.entry.model_name.startswith("Zero-shot")]
+        [known] = [r for r in store.ranking(where) if r.row.model_name.startswith("Zero-shot")]
     sent = {**GOOD, "protocol": where.protocol, "recipe": RECIPE, "method": "",
-            "value": known.result.raw, "run_method": "zero-shot"}  # fmt: skip
+            "value": known.row.raw, "run_method": "zero-shot"}  # fmt: skip
     (here / "right.json").write_text(json.dumps(sent))
     (here / "wrong.json").write_text(json.dumps({**sent, "value": "99.0"}))
     board("submit", "right.json", where=here)
     board("submit", "wrong.json", where=here)
     done = board("verify", 1, "--out", "run", where=here)
     assert "model tiny-clip\ndata train pictograms" in done.output
-    assert done.stdout.splitlines()[-1] == "matches: within 0.50 points of the published one"
+    assert done.stdout.splitlines()[-1] == "matches: within 0.50 points of the submitted one"
     done = board("verify", 2, "--run", "run", where=here)
     assert done.output.startswith("differs: differs by -")
     with Store.open(here / "board.db") as store:
-        kinds = [e.kind for e in store.entries.of_board(where.id)]
+        kinds = [e.kind for e in store.entries.of(board_id=where.id)]
         assert kinds.count("reproduced") == 2
         assert [s.status for s in store.submissions.queue(None)] == ["verified", "differs"]
 

@@ -21,7 +21,7 @@ from surefoot.models.heads import Head
 from surefoot.models.model import Model
 from surefoot.predictions import Predictions
 from surefoot.records import Origin, Score
-from surefoot.stats import clopper_pearson, cluster_bootstrap
+from surefoot.stats import clopper_pearson, interval_of_mean
 
 
 def plainly(model: Model, shift: Shift) -> np.ndarray:
@@ -99,16 +99,17 @@ def test_no_labels_and_logits_that_are_not_finite(model: Model, task: Task) -> N
         predict(model, task.test)
 
 
-def test_score_of_top1_is_exact_and_has_a_cluster_interval(model: Model, task: Task) -> None:
+def test_score_of_top1_is_exact_over_images_and_wider_over_units(model: Model, task: Task) -> None:
     p = predict(model, task.test)
-    s = score(p)
+    s, plain = score(p), score(replace(p, unit=None))
     right = int(p.correct().sum())
     assert (s.metric, s.value, s.n) == ("top1", right / 40, 40)
     exact = clopper_pearson(right, 40)
-    assert (s.low, s.high, s.interval) == (exact.low, exact.high, "clopper-pearson")
-    around = cluster_bootstrap(p.correct(), p.metadata["set"])
-    assert (s.cluster_low, s.cluster_high) == (around.low, around.high)
-    assert score(replace(p, unit=None)).cluster_low is None
+    assert (plain.low, plain.high, plain.interval) == (exact.low, exact.high, "clopper-pearson")
+    assert "unit" not in plain.extra
+    over = interval_of_mean({"": p.correct()}, {"": p.metadata["set"]})
+    assert (s.low, s.high, s.interval) == (over.low, over.high, "korn-graubard")
+    assert s.extra["unit"] == "set"
     assert (s.split, s.domain, s.version, s.synthetic) == ("test", "ID", "1", False)
 
 
@@ -138,28 +139,34 @@ def test_stored_predictions_are_a_plain_archive(model: Model, task: Task, tmp_pa
 
 
 @pytest.mark.parametrize("name", [m for m in METRICS.names() if not get_metric(m).proportion])
-def test_other_metrics_have_a_bootstrap_interval_around_the_value(
+def test_other_metrics_have_an_interval_around_the_value_or_say_why_not(
     model: Model, task: Task, name: str
 ) -> None:
     p = predict(model, task.test)
-    s = score(p, name, samples=200)
-    assert s.metric == name
-    assert s.interval == "bootstrap"
-    assert s.low < s.high
-    assert s.low <= s.value <= s.high
-    if name == "worst_group":  # its groups are the clusters here
-        assert s.cluster_low is None
+    s = score(p, name)
+    assert (s.metric, s) == (name, score(p, name))
+    if s.interval == "none":
+        assert s.low == s.high == s.value
+        assert s.no_interval == s.extra["no_interval"] != ""
+        assert s.cells()[3] == f"none: {s.no_interval}"
+        assert Score.from_json(s.to_json()).reach.reason == s.no_interval
     else:
-        assert s.cluster_low is not None
-        assert s.cluster_low < s.cluster_high
-    assert s == score(p, name, samples=200)
-    if name != "worst_group":  # takes few values
-        assert s != score(p, name, samples=200, seed=1)
+        assert s.low <= s.value <= s.high
+        assert s.low < s.high
+        assert (s.reach.low, s.reach.high, s.no_interval) == (s.low, s.high, "")
+    told = {"worst_group": "one unit cannot tell how much others differ"}  # its groups are units
+    assert s.no_interval == told.get(name, s.no_interval)
 
 
-def test_without_samples_there_is_no_interval(model: Model, task: Task) -> None:
-    s = score(predict(model, task.test), "macro_f1", samples=0)
-    assert (s.interval, s.low, s.high) == ("none", s.value, s.value)
+def test_rows_of_before_have_the_wider_interval_or_none(model: Model, task: Task) -> None:
+    row = score(predict(model, task.test)).to_json()
+    row |= {"low": 0.4, "high": 0.6, "interval": "clopper-pearson"}
+    wide = Score.from_json(row | {"cluster_low": 0.3, "cluster_high": 0.58})
+    assert (wide.low, wide.high, wide.interval) == (0.3, 0.6, "cluster-bootstrap")
+    f1 = Score.from_json(row | {"metric": "macro_f1", "interval": "bootstrap"})
+    assert (f1.interval, f1.low, f1.high) == ("none", f1.value, f1.value)
+    assert "bootstrap" in f1.no_interval
+    assert Score.from_json(row | {"metric": "nll", "interval": "bootstrap"}).interval == "bootstrap"
 
 
 def test_evaluate_covers_everything_that_a_task_scores(model: Model, task: Task) -> None:

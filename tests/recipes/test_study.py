@@ -226,7 +226,7 @@ def test_the_learning_rate_is_chosen_on_id_validation(
     assert "1 epochs of 45 images" in line
     table = json.loads((tmp_path / "run" / "tuning.json").read_text())
     assert table["chosen_on"] == "val"
-    best = max(table["trials"], key=lambda t: (t["val"], -t["lr"]))
+    best = max(table["trials"], key=lambda t: (t["val"], -t["val_nll"], -t["lr"]))
     assert table["lr"] == best["lr"]
     assert task.scored()["test"].split.images.decoded == 30 + examples(tmp_path)  # type: ignore[attr-defined]
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from surefoot.evals.score import score as scored
 from surefoot.predictions import Predictions
-from surefoot.records import Curve, Score, write_atomic, write_jsonl
+from surefoot.records import Curve, Origin, Score, write_atomic, write_jsonl
 from surefoot.runs import Run, Study, open_study
 from surefoot.select import select_all
-from surefoot.stats import clopper_pearson, cluster_bootstrap
 
 ALPHAS = tuple(round(0.1 * i, 2) for i in range(11))
 
@@ -126,30 +126,8 @@ def _logits(
 
 
 def score(p: Predictions, method: str, alpha: float | None, selection: str, seed: int) -> Score:
-    """A row with its intervals."""
-    right = p.correct()
-    exact = clopper_pearson(int(right.sum()), len(right))
-    over = cluster_bootstrap(right, p.metadata["set"], samples=200)
-    return Score(
-        "top1",
-        float(right.mean()),
-        len(right),
-        exact.low,
-        exact.high,
-        "clopper-pearson",
-        p.split,
-        p.domain,
-        method,
-        "head",
-        alpha,
-        selection,
-        seed,
-        "1.0",
-        over.low if over else None,
-        over.high if over else None,
-        "abc123",
-        synthetic=p.synthetic,
-    )
+    """A row with its interval."""
+    return scored(p, origin=Origin(method, "head", alpha, selection, seed, "abc123"))
 
 
 def _splits(plan: Plan) -> list[tuple[str, str]]:

@@ -13,13 +13,14 @@ import pytest
 from make_study import ALPHAS, Plan, make_study
 
 from surefoot.records import Score
-from surefoot.report.findings import at_odds, findings, said
+from surefoot.report.findings import findings, said
 from surefoot.report.gather import gather
-from surefoot.report.paired import Difference, Pairing
+from surefoot.report.kept import _ordered
+from surefoot.report.paired import Pairing
 from surefoot.report.table import build_table
 from surefoot.report.view import MEAN, SplitView
 from surefoot.runs import Run, Study, open_study
-from surefoot.stats import clopper_pearson, paired_difference
+from surefoot.stats import Comparison, Interval, clopper_pearson, compare, holm, interval_of_mean
 
 
 def score(split: str, value: float, **more: object) -> Score:
@@ -29,7 +30,7 @@ def score(split: str, value: float, **more: object) -> Score:
         100,
         value - 0.1,
         value + 0.1,
-        "bootstrap",
+        "korn-graubard",
         split,
         "ID" if split == "test" else "OOD",
     )
@@ -48,14 +49,35 @@ def test_mean_over_shifts_is_unweighted(tmp_path: Path) -> None:
     write(tmp_path / "r", "zero-shot", rows)
     cell = gather(open_study(tmp_path / "r")).entries[0].cells[MEAN]
     assert cell.value == pytest.approx(0.4)
-    assert cell.high - cell.value == pytest.approx(0.1 / np.sqrt(2))
 
 
-def test_synthetic_shifts_share_their_errors(tmp_path: Path) -> None:
-    rows = [score("a", 0.6, synthetic=True), score("b", 0.4, synthetic=True)]
+def test_without_answers_a_mean_over_shifts_has_a_bound(tmp_path: Path) -> None:
+    """What hangs together among the shifts is not known: they may be the same images."""
+    rows = [score("a", 0.6), score("b", 0.4, synthetic=True)]
     write(tmp_path / "r", "zero-shot", rows)
     cell = gather(open_study(tmp_path / "r")).entries[0].cells[MEAN]
-    assert cell.high - cell.value == pytest.approx(0.1)
+    assert cell.interval.kind == "bound"
+    assert cell.interval.high - cell.value == pytest.approx(0.1)
+    none = [rows[0], replace(rows[1], interval="none", extra={"no_interval": "one unit"})]
+    write(tmp_path / "n", "zero-shot", none)
+    cells = gather(open_study(tmp_path / "n")).entries[0].cells
+    assert [cells[s].interval.reason for s in ("b", MEAN)] == ["one unit", "one unit"]
+
+
+def test_intervals_are_over_units_joined_over_shifts_and_over_seeds(
+    studies: dict[str, Study],
+) -> None:
+    view = gather(studies["seeds"])
+    ft = view.entry("ft:FT (zero-shot head)")
+    assert ft is not None
+    runs = [r for r in view.runs if r.facts["label"] == "FT (zero-shot head)"]
+    said = {s: [r.predictions(s, 1.0) for r in runs] for s in ("solid", "sketch")}
+    rows = {s: np.stack([p.correct() for p in ps if p]) for s, ps in said.items()}
+    units = {s: ps[0].metadata["set"] for s, ps in said.items() if ps[0]}
+    assert ft.cells[MEAN].interval == interval_of_mean(rows, units, seeds_drawn=True)
+    one = {"solid": rows["solid"]}
+    assert ft.cells["solid"].interval == interval_of_mean(one, units, seeds_drawn=True)
+    assert gather(studies["none"]).entries[1].cells["test"].interval.kind == "korn-graubard"
 
 
 def test_missing_shift_is_missing_not_zero(tmp_path: Path) -> None:
@@ -126,17 +148,21 @@ def test_paired_difference_by_hand(studies: dict[str, Study]) -> None:
     assert d is not None
     runs = {r.facts["label"]: r for r in view.runs}
     gaps = []
+    by_set = np.zeros(17)
     for split in ("solid", "colour", "emoji", "sketch"):
         tuned = runs["FT (zero-shot head)"].predictions(split, 1.0)
         start = runs["Zero-shot"].predictions(split, None)
         assert tuned is not None
         assert start is not None
         gaps.append(tuned.correct().astype(float) - start.correct())
-    assert d.value == pytest.approx(np.mean([g.mean() for g in gaps]))
-    error = np.sqrt(sum(g.var(ddof=1) / len(g) for g in gaps)) / len(gaps)
-    assert (d.high - d.low) / 2 == pytest.approx(1.96 * error, rel=0.02)
-    assert d.n == 640
-    assert d.cluster is not None
+        sets = np.char.partition(tuned.metadata["set"], "-")[:, 2].astype(int)
+        by_set += np.bincount(sets, gaps[-1] - gaps[-1].mean(), 17) / 160 / 4
+    assert d.difference == pytest.approx(np.mean([g.mean() for g in gaps]))
+    assert (d.images, d.units, d.images_are_units) == (640, 17, False)
+    more = (2 + 2 * 160 * d.difference**2 / 162) / 162**2  # one image more for either side
+    assert d.standard_error**2 == pytest.approx(
+        (160 / 162) ** 2 * 17 / 16 * by_set @ by_set + more, 1e-3
+    )
 
 
 def test_difference_with_itself_is_no_difference(studies: dict[str, Study]) -> None:
@@ -144,7 +170,7 @@ def test_difference_with_itself_is_no_difference(studies: dict[str, Study]) -> N
     e = view.entries[1]
     d = Pairing(view).difference(e, e, "test")
     assert d is not None
-    assert (d.value, d.p, d.significant) == (0.0, 1.0, False)
+    assert (d.difference, d.p, d.better) == (0.0, 1.0, 0)
 
 
 def test_no_predictions_no_test(studies: dict[str, Study]) -> None:
@@ -174,7 +200,7 @@ def test_runs_on_other_images_are_kept_apart(tmp_path: Path) -> None:
     }
     one, two = (make_study(tmp_path / n, p, lone=True).runs[0] for n, p in plans.items())
 
-    def told() -> tuple[Difference | None, list[str]]:
+    def told() -> tuple[Comparison | None, list[str]]:
         view = gather(open_study(one.path, two.path))
         pairing = Pairing(view)
         ends = [e for e in view.entries if not e.rules]
@@ -214,27 +240,6 @@ def test_few_images_to_choose_on_are_a_caveat(studies: dict[str, Study]) -> None
         assert ("ID validation holds" in caveats) is warned
 
 
-def test_interval_and_test_at_odds_are_explained(tmp_path: Path) -> None:
-    """23 right and 8 wrong of the pairs that differ: p > 0.05 would be near; the test decides."""
-    rng = np.random.default_rng(0)
-    rows = {}
-    for n, only_a, only_b in ((72, 9, 2), (72, 20, 2)):
-        a = np.zeros(n, bool)
-        b = np.zeros(n, bool)
-        a[:only_a], b[only_a : only_a + only_b] = True, True
-        both = rng.permutation(np.arange(only_a + only_b, n))[:40]
-        a[both] = b[both] = True
-        rows[only_a] = paired_difference(a, b)
-    edge, clear = rows[9], rows[20]
-    assert edge.p > 0.05
-    assert edge.interval.low > 0
-    assert clear.p < 0.05
-    assert clear.interval.low > 0
-    shown = [Difference(d.difference, d.interval.low, d.interval.high, d.p, d.n)
-             for d in (edge, clear)]  # fmt: skip
-    assert [at_odds(d) for d in shown] == [True, False]
-
-
 def test_the_start_is_called_what_it_is(tmp_path: Path) -> None:
     study = make_study(tmp_path / "a", Plan(n=30, methods=Plan().methods[2:3]), lone=True)
     assert gather(study).entries[0].label == "Start of the path (α = 0)"
@@ -264,26 +269,110 @@ def test_best_is_highest_and_ties_are_marked(studies: dict[str, Study]) -> None:
         assert all(c.sort <= best[0].sort for c in cells if c.state == "tie")
 
 
+def test_rows_on_other_images_never_compete(tmp_path: Path) -> None:
+    """The highest number is of another test set: the star is of those that share theirs."""
+    methods = {"a": Plan().methods[0], "b": Plan().methods[4], "c": Plan().methods[2]}
+    runs = {}
+    for name, method in methods.items():
+        plan = Plan(n=31 if name == "c" else 30, shifts=(), methods=(method,))
+        runs[name] = make_study(tmp_path / name, plan, lone=True).runs[0]
+        facts = splits("test", "other" if name == "c" else "same", n=plan.n)
+        runs[name].set_status("finished", task=facts)
+    top = [replace(s, value=0.99) if s.split == "test" else s for s in runs["c"].scores()]
+    runs["c"].write_scores(top)
+    view = gather(open_study(*(r.path for r in runs.values())))
+    table = build_table(view, Pairing(view))
+    states = {r.label: r.cells[0] for r in table.rows if r.end}
+    assert states["FT (zero-shot head)"].state == ""
+    assert "not compared" in states["FT (zero-shot head)"].tip
+    assert "best" in {states["Zero-shot"].state, states["LP-FT"].state}
+
+
+def test_every_pair_is_tested_and_all_are_allowed_for(studies: dict[str, Study]) -> None:
+    view = gather(studies["usual"])
+    ranks = Pairing(view).ranking(view.entries, "test")
+    assert ranks is not None
+    rows = [e for e in view.entries if not e.oracle]
+    assert len(ranks.pairs) == len(rows) * (len(rows) - 1) // 2
+    assert all(ranks.p[k] >= c.p for k, c in ranks.pairs.items())
+    assert {c.units for c in ranks.pairs.values()} == {17}
+
+
+def test_seeds_are_crossed_and_one_alone_says_nothing_of_methods(
+    studies: dict[str, Study],
+) -> None:
+    view = gather(studies["seeds"])
+    ft, zero = view.entry("ft:FT (zero-shot head)"), view.entry("zero-shot:Zero-shot")
+    lp = view.entry("lp:Linear probe")
+    assert ft is not None
+    assert zero is not None
+    assert lp is not None
+    found = Pairing(view).difference(ft, zero, "test")  # trained once, beside every seed
+    assert found is not None
+    assert (found.seeds, found.about) == (3, "methods")
+    assert "3 seeds tell little" in " ".join(findings(view, Pairing(view)).caveats)
+    lone = replace(lp, sources={k: v[1:2] for k, v in lp.sources.items()})
+    one = Pairing(view).difference(ft, lone, "test")  # of a method that was trained once
+    assert one is not None
+    assert (one.seeds, one.about) == (1, "models")
+
+
+def test_answers_are_the_same_in_any_order() -> None:
+    """Lines of anchors follow their images."""
+    order = np.array([3, 0, 2, 1])
+    plain = {"value": np.array([1.0, 0.0, 1.0, 1.0])}
+    assert _ordered(plain, order)["value"].tolist() == [1.0, 1.0, 1.0, 0.0]
+    anchors = {"value": np.array([0.0, 1.0]), "row": np.array([1, 3])}
+    same = _ordered(anchors, order)  # image 3 is the first now, image 1 the last
+    assert (same["row"].tolist(), same["value"].tolist()) == ([0, 3], [1.0, 0.0])
+
+
+def compared(difference: float, low: float, high: float, **more: Any) -> Comparison:
+    """A comparison of 900 images that says this."""
+    some = compare({"": np.ones(900)}, {"": np.ones(900)})
+    p = 1.0 if low <= 0 <= high else 0.01
+    reach = Interval(low, high, "t")
+    return replace(some, difference=difference, interval=reach, p=p, **more)
+
+
 @pytest.mark.parametrize(
     ("d", "words"),
     [
-        (Difference(0.031, 0.012, 0.05, 0.001, 900), "+3.1 points (95 % CI +1.2 to +5.0)"),
+        (compared(0.031, 0.012, 0.05), "+3.1 points (95 % CI +1.2 to +5.0)"),
         (
-            Difference(-0.002, -0.02, 0.016, 0.8, 900),
+            compared(-0.002, -0.02, 0.016),
             "−0.2 points (95 % CI −2.0 to +1.6; not significant)",
         ),
         (
-            Difference(0.02, 0.01, 0.03, 0.01, 900, (-0.01, 0.05)),
-            "+2.0 points (95 % CI +1.0 to +3.0; over clusters −1.0 to +5.0, not significant)",
+            compared(0.02, -0.01, 0.05, units=13, images_are_units=False),
+            "+2.0 points (95 % CI −1.0 to +5.0 over 13 sets; not significant)",
         ),
         (
-            Difference(0.02, 0.01, 0.03, 0.01, 9, None, (0.01, 0.03)),
+            compared(0.02, 0.01, 0.03, seeds=2, per_seed=(0.01, 0.03)),
             "+2.0 points (95 % CI +1.0 to +3.0; 2 seeds +1.0 to +3.0)",
+        ),
+        (
+            replace(compared(0.02, 0.01, 0.03), p=0.06),  # after Holm
+            "+2.0 points (95 % CI +1.0 to +3.0; not significant among all that are shown)",
+        ),
+        (
+            replace(compared(0.02, 0.01, 0.03), interval=Interval.none("one unit")),
+            "+2.0 points (no interval: one unit; not significant)",
         ),
     ],
 )
-def test_sentences(d: Difference, words: str) -> None:
-    assert said(d) == words
+def test_sentences(d: Comparison, words: str) -> None:
+    assert said(d, "set") == words
+
+
+def test_findings_are_adjusted_for_all_that_are_shown(studies: dict[str, Study]) -> None:
+    view = gather(studies["usual"])
+    pairing = Pairing(view)
+    items = findings(view, pairing).items
+    shown = [d for f in items for d in (f.shift, f.inside) if d is not None]
+    raw = list(pairing._found.values())
+    assert len(shown) == len(raw) > 4
+    assert sorted(d.p for d in shown) == pytest.approx(sorted(holm([d.p for d in raw if d])))
 
 
 def test_headline_follows_the_intervals(studies: dict[str, Study]) -> None:
@@ -292,8 +381,10 @@ def test_headline_follows_the_intervals(studies: dict[str, Study]) -> None:
         told = findings(view, Pairing(view))
         first = told.items[0]
         assert first.shift is not None
-        if first.shift.significant:
+        inside = first.inside.better if first.inside else 0
+        if first.shift.better or inside:
             assert "better" in told.headline or "worse" in told.headline
+            assert told.headline.startswith("With one seed") is (first.shift.seeds == 1)
         else:
             assert "o significant" in told.headline
         assert "oracle" not in told.headline + "".join(i.sentence for i in told.items)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
+from scipy import stats
 
 from surefoot.cli.compare import compare_command
 from surefoot.errors import DataError, UnknownName
@@ -230,7 +231,8 @@ def test_seeds_are_averaged_and_their_spread_counts(tmp_path: Path) -> None:
     assert found.value == pytest.approx(81.3)
     assert found.runs == ("0", "1")
     images = 100 * math.sqrt(0.813 * 0.187 / 50_000)
-    assert found.se == pytest.approx(math.sqrt(images**2 + 0.02 / 2), rel=1e-3)
+    seeds = stats.t.ppf(0.975, 1) / stats.norm.ppf(0.975) * 0.1  # two say next to nothing
+    assert found.se == pytest.approx(math.hypot(images, seeds), rel=1e-3)
 
 
 def test_pm0_is_had_again_from_kept_predictions(tmp_path: Path) -> None:
@@ -352,9 +354,9 @@ def test_distance_from_a_line_that_is_known(tmp_path: Path) -> None:
 
 def test_what_to_know_of_a_distance_is_said(tmp_path: Path) -> None:
     """ObjectNet's version in the table that ships; images that are no published data."""
-    found = distances(b16(tmp_path / "run"), read_baseline(TESTBED), samples=20)
+    found = distances(b16(tmp_path / "run"), read_baseline(TESTBED))
     assert [d.shift for d in found if d.note] == ["objectnet"]
-    toy = distances(b16(tmp_path / "toy", status="trial"), read_baseline(TESTBED), samples=20)
+    toy = distances(b16(tmp_path / "toy", status="trial"), read_baseline(TESTBED))
     assert all("not comparable: the run's status is trial" in d.note for d in toy)
     lines, page = "\n".join(distance_lines(toy)), robustness_page(toy, TESTBED)
     for text in (lines, page):
@@ -405,7 +407,7 @@ def test_the_testbeds_table_has_the_slopes_that_its_paper_draws() -> None:
 
 def test_the_page(tmp_path: Path) -> None:
     study = b16(tmp_path / "run")
-    found = distances(study, read_baseline(TESTBED), samples=20)
+    found = distances(study, read_baseline(TESTBED))
     assert {d.shift for d in found} == {"v2", "r", "sketch", "objectnet", "a"}
     assert next(d for d in found if d.shift == "r").value > 10
     page = robustness_page(found, TESTBED)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats as sp
 
 from surefoot.errors import DataError
-from surefoot.stats import compare, crossed_difference, paired_difference, rank
+from surefoot.stats import compare, rank
 from surefoot.stats.paired import sign_flips
 from surefoot.stats.spread import rows_of, spread
 
@@ -28,19 +28,72 @@ def test_two_units_that_agree_are_no_certainty() -> None:
     assert (many.p, many.better) == (0.5, 0)
     assert many.interval.low <= 0
     assert "2 units are too few to call anything better, whatever they say." in many.says
-    assert paired_difference([1, 1], [0, 0], clusters=["x", "y"]).p == 0.5
 
 
 def test_one_split_and_seed_is_mcnemars_test() -> None:
+    """Exact p; the interval of Bonett and Price (2012), around the plain estimate."""
     for seed in range(5):
         a, b = rights(seed)
-        found, old = compare({"t": a}, {"t": b}), paired_difference(a, b)
-        assert found.p == pytest.approx(max(old.p, found.p))
-        assert found.difference == pytest.approx(old.difference)
-        assert found.interval.low == pytest.approx(old.interval.low, abs=1e-3)
-        assert found.interval.high == pytest.approx(old.interval.high, abs=1e-3)
+        only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+        found = compare({"t": a}, {"t": b})
+        assert found.p >= sp.binomtest(only_a, only_a + only_b).pvalue - 1e-12
+        assert found.difference == pytest.approx((only_a - only_b) / 400)
+        p, q = (only_a + 1) / 402, (only_b + 1) / 402
+        half = 1.96 * np.sqrt((p + q - (p - q) ** 2) / 402)
+        assert found.interval.low == pytest.approx(p - q - half, abs=1e-3)
+        assert found.interval.high == pytest.approx(p - q + half, abs=1e-3)
         assert found.about == "models"
         assert "One seed cannot tell how much another training would differ." in found.says
+        assert set(found.limits) < set(found.says)
+
+
+def test_mcnemar_by_hand() -> None:
+    """9 images only a has right, 2 only b: p = 2 * P(X <= 2), X ~ Binomial(11, 1/2)."""
+    a = np.array([1] * 9 + [0] * 2 + [1] * 30 + [0] * 9, bool)
+    b = np.array([0] * 9 + [1] * 2 + [1] * 30 + [0] * 9, bool)
+    test, back = compare({"t": a}, {"t": b}), compare({"t": b}, {"t": a})
+    assert test.p == pytest.approx(2 * (1 + 11 + 55) / 2**11)
+    assert test.difference == -back.difference == pytest.approx(7 / 50)
+    assert test.interval.low <= 0 < 7 / 50 < test.interval.high  # p > 0.05: zero is taken in
+    assert back.interval.low == pytest.approx(-test.interval.high)
+    same = compare({"t": a}, {"t": a})
+    assert (same.difference, same.p) == (0.0, 1.0)
+    assert same.interval.low < 0 < same.interval.high
+
+
+def test_over_units_it_is_the_t_test_of_their_means() -> None:
+    g = np.random.default_rng(6)
+    units = np.repeat(np.arange(6), 40)
+    b = g.random(240) < 0.5
+    a = np.where(units < 3, True, b)  # better, but in half of the units only
+    plain, robust = compare({"t": a}, {"t": b}), compare({"t": a}, {"t": b}, {"t": units})
+    assert plain.p < 1e-6 < 0.01 < robust.p
+    means = (a.astype(float) - b).reshape(6, 40).mean(axis=1)
+    assert robust.standard_error == pytest.approx(means.std(ddof=1) / np.sqrt(6), rel=0.02)
+    assert robust.better == 0
+
+
+def test_splits_weigh_the_same_whatever_their_size() -> None:
+    a = {"x": np.arange(10) < 1, "y": np.arange(1000) < 300}
+    assert compare(a, {k: np.zeros(len(v)) for k, v in a.items()}).difference == pytest.approx(0.2)
+
+
+def test_one_sided_p_agrees_with_the_interval() -> None:
+    g = np.random.default_rng(3)
+    for gain in (-0.1, 0.0, 0.06, 0.15):
+        b = g.random((4, 300)) < 0.6
+        a = np.where(g.random((4, 300)) < abs(gain), gain > 0, b)
+        found = compare({"t": a}, {"t": b})
+        for bound in (-0.02, 0.0, 0.04):
+            assert (found.p_above(bound) < 0.025) == (found.interval.low > bound)
+            assert (found.p_below(bound) < 0.025) == (found.interval.high < bound)
+        assert found.p_above() + found.p_below() == pytest.approx(1)
+
+
+def test_one_image_says_nothing() -> None:
+    found = compare({"t": [[1.0], [1.0]]}, {"t": [[0.0], [0.0]]})
+    assert not found.interval
+    assert found.p_above(-0.5) == found.p_below(0.5) == 1.0
 
 
 @given(st.integers(0, 10_000), st.integers(1, 5), st.integers(2, 40), st.sampled_from([0.01, 0.2]))
@@ -147,8 +200,8 @@ def test_the_pieces_add_up_as_in_a_two_way_analysis_of_variance() -> None:
     assert found.of_units == pytest.approx(d.mean(axis=0).var(ddof=1) / 50)
     assert found.of_seeds == pytest.approx(d.mean(axis=1).var(ddof=1) / 4)
     assert found.of_both == pytest.approx((rest**2).sum() / (3 * 49) / 200)
-    double = crossed_difference([d]).standard_error
-    assert found.standard_error <= double
+    twice = d.mean(axis=0).var(ddof=1) / 50 + d.mean(axis=1).var(ddof=1) / 4
+    assert found.standard_error <= np.sqrt(twice)  # what both do together is counted once
 
 
 def test_few_units_that_differ_bound_nothing() -> None:
@@ -181,6 +234,8 @@ def test_rank_tests_every_pair() -> None:
     assert found.better("best", "far") == -found.better("far", "best") == 1
     assert found.better("near", "best") == 0
     assert len(found.pairs) == 3
+    assert found.p_to_best("far") == found.p["far", "best"] < 0.001
+    assert found.p_to_best("best") is None
     assert rank({"one": {"t": far}}).tied == ("one",)
 
 

@@ -66,6 +66,14 @@ def test_all_right_counts_the_units() -> None:
     assert found.high == 1.0
 
 
+def test_units_that_are_all_alike_are_no_certainty() -> None:
+    """Their spread is rounding; it left an interval of no width."""
+    right = np.tile([1, 1, 1, 0], 40)
+    found = interval_of_mean({"t": right}, {"t": np.repeat(np.arange(10), 16)})
+    assert found.high - found.low > 0.3
+    assert found.low < 0.75 < found.high
+
+
 def test_one_unit_and_one_seed_say_why_not() -> None:
     x = np.random.default_rng(2).random(50) < 0.5
     assert "one unit" in interval_of_mean({"t": x}, {"t": ["a"] * 50}).reason

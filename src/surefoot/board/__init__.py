@@ -18,39 +18,23 @@ from typing import TYPE_CHECKING
 
 from ..contents import lazy
 
-_WHERE = {
-    "BoardError": "errors",
-    "NotOnBoard": "errors",
-    "SubmissionError": "errors",
-    "Store": "store.store",
-    "Board": "store.rows",
-    "CodeLink": "store.rows",
-    "Curve": "store.rows",
-    "CurvePoint": "store.rows",
-    "Dataset": "store.rows",
-    "Entry": "store.rows",
-    "Hit": "store.rows",
-    "ImportRecord": "store.rows",
-    "Method": "store.rows",
-    "Paper": "store.rows",
-    "Protocol": "store.rows",
-    "Quarantined": "store.rows",
-    "Result": "store.rows",
-    "Revision": "store.rows",
-    "Source": "store.rows",
-    "Submission": "store.rows",
-    "Task": "store.rows",
-    "submit": "store.submit",
-    "import_file": "archive.importer",
-    "export": "archive.export",
-    "Placing": "runs.scores",
-    "add_results": "runs.add",
-    "pack": "runs.files",
-    "start": "runs.shipped",
-    "export_site": "pages.site",
-    "run_links": "pages.run_links",
-    "serve": "web.serve",
+_CONTENTS = {
+    "errors": "BoardError NotOnBoard SubmissionError",
+    "store.store": "Store",
+    "store.results": "Board Curve CurvePoint Entry Protocol Result Source",
+    "store.rows": "CodeLink Dataset Hit ImportRecord Method Paper Quarantined Revision Submission "
+    "Task",
+    "store.submit": "submit",
+    "archive.importer": "import_file",
+    "archive.export": "export",
+    "runs.scores": "Placing",
+    "runs.add": "add_results start",
+    "runs.files": "pack",
+    "pages.site": "export_site",
+    "pages.run_links": "run_links",
+    "web.serve": "serve",
 }
+_WHERE = {name: module for module, names in _CONTENTS.items() for name in names.split()}
 
 __all__ = sorted(_WHERE)
 
@@ -63,24 +47,24 @@ if TYPE_CHECKING:
     from .pages.run_links import run_links as run_links
     from .pages.site import export_site as export_site
     from .runs.add import add_results as add_results
+    from .runs.add import start as start
     from .runs.files import pack as pack
     from .runs.scores import Placing as Placing
-    from .runs.shipped import start as start
-    from .store.rows import Board as Board
+    from .store.results import Board as Board
+    from .store.results import Curve as Curve
+    from .store.results import CurvePoint as CurvePoint
+    from .store.results import Entry as Entry
+    from .store.results import Protocol as Protocol
+    from .store.results import Result as Result
+    from .store.results import Source as Source
     from .store.rows import CodeLink as CodeLink
-    from .store.rows import Curve as Curve
-    from .store.rows import CurvePoint as CurvePoint
     from .store.rows import Dataset as Dataset
-    from .store.rows import Entry as Entry
     from .store.rows import Hit as Hit
     from .store.rows import ImportRecord as ImportRecord
     from .store.rows import Method as Method
     from .store.rows import Paper as Paper
-    from .store.rows import Protocol as Protocol
     from .store.rows import Quarantined as Quarantined
-    from .store.rows import Result as Result
     from .store.rows import Revision as Revision
-    from .store.rows import Source as Source
     from .store.rows import Submission as Submission
     from .store.rows import Task as Task
     from .store.store import Store as Store

@@ -1,10 +1,11 @@
-"""From stored predictions to verdicts: paired intervals over seeds and images, Holm over claims.
+"""From stored predictions to verdicts: paired intervals over seeds and units, Holm over claims.
 
 The rules, fixed before the study: a part is tested one-sided at half of 1 - level (so that it
 agrees with the two-sided interval); a claim needs all of its parts, so its p is the largest
 (intersection-union); it is contradicted where a part is significantly the other way round, its p
 for that being the smallest times the number of parts (Bonferroni). Both families of p values are
-adjusted over all cells of claim and data set (Holm 1979).
+adjusted over all cells of claim and data set (Holm 1979). A claim is about methods: one seed
+decides nothing (:func:`surefoot.stats.compare`).
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import RunError
 from ..predictions import Predictions
 from ..runs import Run
-from ..stats import CrossedDifference, crossed_difference, holm
+from ..stats import Comparison, compare, holm
 from .cells import cell
 from .elsewhere import Elsewhere
 from .plan import Plan
@@ -86,29 +86,33 @@ class Answers:
             )
         return found
 
-    def compare(self, part: Part) -> CrossedDifference:
-        """One comparison over all seeds and images."""
-        rows, groups = [], []
+    def every_seed(self, side: Side, split: str) -> tuple[Predictions, ...]:
+        """What the models of all seeds said, about the same images.
+
+        Raises:
+            RunError: It was not kept, or the images are not the same.
+        """
+        found = tuple(self.predictions(side, seed, split) for seed in self.seeds)
+        if not all(p.same_images(found[0]) for p in found):
+            raise RunError(f"models of {side.entrant} were asked other images of {split!r}")
+        return found
+
+    def compare(self, part: Part) -> Comparison:
+        """One comparison over all seeds and units.
+
+        Raises:
+            RunError: As :meth:`every_seed`; or both sides were asked other images.
+        """
+        sides: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        units = {}
         for split in self.splits(part.a.entrant, part.on):
-            pairs = [
-                (self.predictions(part.a, s, split), self.predictions(part.b, s, split))
-                for s in self.seeds
-            ]
-            rows.append(np.stack([_difference(a, b) for a, b in pairs]))
-            groups.append(_clusters(pairs[0][0]))
-        return crossed_difference(rows, groups)
-
-
-def _difference(a: Predictions, b: Predictions) -> NDArray[np.float64]:
-    if not a.same_images(b):
-        raise RunError(f"two models were asked other images of {a.split!r}")
-    return a.correct().astype(np.float64) - b.correct()
-
-
-def _clusters(predictions: Predictions) -> NDArray[Any] | None:
-    """Labels of what hangs together, unless everything does."""
-    labels = predictions.units() if predictions.unit else None
-    return labels if labels is not None and len(np.unique(labels)) > 1 else None
+            a, b = (self.every_seed(side, split) for side in (part.a, part.b))
+            if not a[0].same_images(b[0]):
+                raise RunError(f"two models were asked other images of {split!r}")
+            units[split] = a[0].units()
+            for side, said in zip(sides, (a, b), strict=True):
+                side[split] = np.stack([p.correct() for p in said])
+        return compare(*sides, units, about="methods")
 
 
 def decide(
@@ -181,7 +185,7 @@ def _row(
     return row
 
 
-def _part(plan: Plan, part: Part, found: CrossedDifference) -> dict[str, Any]:
+def _part(plan: Plan, part: Part, found: Comparison) -> dict[str, Any]:
     bound = -plan.margin if part.not_worse else 0.0
     return {
         "text": part.text,
@@ -191,8 +195,10 @@ def _part(plan: Plan, part: Part, found: CrossedDifference) -> dict[str, Any]:
         "bound": bound,
         "counts": part.counts,
         "difference": found.difference,
-        "low": found.interval.low,
-        "high": found.interval.high,
+        "low": found.interval.low if found.interval else None,
+        "high": found.interval.high if found.interval else None,
+        "units": found.units,
+        "limits": list(found.limits),
         "p": found.p_above(bound),
         "p_against": found.p_below(bound),
         "per_seed": list(found.per_seed),

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..predictions import Predictions
 from ..recipes.environment import environment
 from ..records import write_atomic
 from ..runs import Run
-from ..stats import mean_interval_over_seeds
+from ..stats import interval_of_mean
 from .cells import cell, open_plan, run_set
 from .cost import judge_cost, measure_cost
 from .decide import Answers, decide
@@ -154,30 +155,31 @@ def _accuracy(plan: Plan, out: Path, name: str) -> list[dict[str, Any]]:
         splits = ("test", *answers.splits(key, "shifts"))
         for pick in ("start", "half", "id_val", "end"):
             side = Side(key, pick)
-            table = {
-                split: [
-                    float(np.mean(answers.predictions(side, s, split).correct()))
-                    for s in plan.seeds
-                ]
-                for split in splits
-            }
-            table["mean over shifts"] = np.mean([table[s] for s in splits[1:]], axis=0).tolist()
+            said = {split: answers.every_seed(side, split) for split in splits}
+            shifts = {split: said[split] for split in splits[1:]}
+            table = {split: _over_seeds({split: said[split]}) for split in splits}
+            table["mean over shifts"] = _over_seeds(shifts)
             rows.append(
                 {
                     "set": name,
                     "method": key,
                     "pick": pick,
                     "alphas": [answers.alpha(side, s) for s in plan.seeds],
-                    "top1": {split: _over_seeds(values) for split, values in table.items()},
+                    "top1": table,
                 }
             )
     return rows
 
 
-def _over_seeds(values: list[float]) -> dict[str, Any]:
-    found = mean_interval_over_seeds(values)
-    sd = found.standard_deviation
-    return {"mean": found.mean, "sd": None if sd != sd else sd, "seeds": values}
+def _over_seeds(said: Mapping[str, Sequence[Predictions]]) -> dict[str, Any]:
+    """The mean over splits of every seed, and over seeds with its interval over units as well."""
+    rows = {split: np.stack([p.correct() for p in seeds]) for split, seeds in said.items()}
+    units = {split: seeds[0].units() for split, seeds in said.items()}
+    found = interval_of_mean(rows, units, seeds_drawn=True)
+    values = np.mean([row.mean(axis=1) for row in rows.values()], axis=0)
+    ends = {"low": found.low, "high": found.high} if found else {"no_interval": found.reason}
+    sd = float(values.std(ddof=1)) if len(values) > 1 else None
+    return {"mean": float(values.mean()), "sd": sd, "seeds": values.tolist(), **ends}
 
 
 def _tuning(which: SetPlan, out: Path) -> dict[str, Mapping[str, float]]:

@@ -15,11 +15,10 @@ from .common import (
     say,
     seeds_of,
     show,
-    task_of_options,
-    told,
     typed,
     typed_here,
 )
+from .scored import task_of_options, told
 
 __all__ = ["align_command"]
 
@@ -200,8 +199,9 @@ def _compared(done: Any, k: int) -> list[str]:
         alpha = "1" if c.rule == "end" else "fixed"
         what = f"{labels[c.method]}, α {alpha}, against {other}, {c.split}"
         mark = "" if c.significant else "  not significant"
-        lines.append(
-            f"  {100 * c.difference:+6.1f} ({100 * c.low:+.1f} to {100 * c.high:+.1f})  "
-            f"{what}{mark}"
-        )
-    return lines
+        reach = "no interval"
+        if c.low is not None and c.high is not None:
+            reach = f"{100 * c.low:+.1f} to {100 * c.high:+.1f}"
+        lines.append(f"  {100 * c.difference:+6.1f} ({reach})  {what}{mark}")
+    limits = dict.fromkeys(words for c in done.comparisons for words in c.says[2:])
+    return [*lines, *limits]

@@ -45,7 +45,7 @@ def board_command() -> None:
 )
 def init_command(board: str, results: Sequence[str]) -> None:
     """Make a board, or bring one up to date: papers, methods, data sets, published numbers."""
-    from ..board.runs.shipped import start
+    from ..board.runs.add import start
     from ..board.store.store import Store
 
     with Store.open(board, who=who(), create=True) as store:
@@ -194,8 +194,8 @@ def export_command(
     The data are evaluation-tables.json (the archive's format) with its provenance beside it,
     results as CSV and JSON, and model-index metadata.
     """
-    from ..board.archive.evaluation_tables import ALL_KINDS
     from ..board.archive.export import export
+    from ..board.store.results import KINDS
     from ..board.store.store import Store
 
     if no_archive and not data_only:
@@ -205,14 +205,14 @@ def export_command(
     target = Path(folder)
     with Store.open(board, read_only=True) as store:
         if not data_only:
-            from ..board.pages import export_site
+            from ..board.pages.site import export_site
 
             export_site(store, target, toy=toy, planned=_planned, progress=_pages_progress())
             click.echo(str(target / "index.html"))
         done = export(
             store,
             target if data_only else target / "data",
-            kinds=kinds or ALL_KINDS,
+            kinds=kinds or KINDS,
             toy=toy,
             archive=not no_archive,
         )

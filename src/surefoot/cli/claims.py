@@ -189,5 +189,7 @@ def _print(result: Mapping[str, Any]) -> None:
             continue
         click.echo(f"{row['number']}  {row['set']:<20} {row['verdict']:<16} {row['text']}")
         for part in row["parts"]:
-            low, middle, high = (100 * part[k] for k in ("low", "difference", "high"))
-            click.echo(f"   {part['text']}: {middle:+.1f} points ({low:+.1f} to {high:+.1f})")
+            reach = "no interval"
+            if part["low"] is not None:
+                reach = f"{100 * part['low']:+.1f} to {100 * part['high']:+.1f}"
+            click.echo(f"   {part['text']}: {100 * part['difference']:+.1f} points ({reach})")

@@ -28,7 +28,6 @@ def check(name: str, root: str, full: bool) -> None:
     """
     from ..data.known.find import CONTROL, known_dataset, look, parse_known
     from ..data.known.find import locate as find
-    from ..data.known.layout import not_there
 
     spec = parse_known(name)
     known = spec.known if spec else known_dataset(name)
@@ -40,7 +39,7 @@ def check(name: str, root: str, full: bool) -> None:
     base = Path(root).expanduser()
     folder = find(known, base, itself=True) or _nearest_folder(known.folders, base)
     if folder is None:
-        raise not_there(known, [p.absolute() for p in look(known, base)])
+        raise known.not_there(look(known, base))
     problems = [p for p in known.inspect(folder, full) if split in (None, p.split) or not p.split]
     what = known.name + (f":{split}" if split else "")
     if not problems:
@@ -69,7 +68,7 @@ def _nearest_folder(folders: tuple[str, ...], base: Path) -> Path | None:
 
 
 def _good(name: str, folder: Path, full: bool) -> str:
-    from ..data.known.base import miniature_mark
+    from ..data.known.facts import miniature_mark
 
     mini = "a generated miniature: its own counts hold" if miniature_mark(folder) else ""
     opened = "every image was opened" if full else "no image was opened (--full does)"

@@ -124,11 +124,11 @@ def _record(name: str) -> str:
 def _dataset(name: str) -> str | None:
     """A published data set in words, by any of its names; another object's docstring."""
     from ..data.known.describe import describe
-    from ..data.known.find import ALIASES, known_dataset
+    from ..data.known.find import full_name, known_dataset
     from ..errors import UnknownName
 
-    plain = name.lower().replace("_", "-")
-    if plain not in DATASETS and plain not in ALIASES:
+    plain = full_name(name) or name.lower().replace("_", "-")
+    if plain not in DATASETS:
         return None
     try:
         return describe(known_dataset(plain))

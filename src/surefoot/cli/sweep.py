@@ -8,16 +8,8 @@ from typing import Any
 
 import click
 
-from .common import (
-    alphas_option,
-    data_options,
-    device_options,
-    say,
-    task_of_options,
-    told,
-    typed,
-    val_is_test,
-)
+from .common import alphas_option, data_options, device_options, say, typed
+from .scored import task_of_options, told, val_is_test
 
 __all__ = ["sweep_command"]
 
@@ -106,7 +98,7 @@ def sweep_command(
                     said = f"{score.masked[1]}: {100 * score.masked[0]:.1f}"
                     click.echo(f"{name}, {said} at alpha {alpha:.2f}")
         for chosen in selections:
-            click.echo(f"{chosen.rule}: alpha = {chosen.alpha:g} ({chosen.reason})")
+            click.echo(f"{chosen.rule}: alpha = {chosen.alpha:g} ({chosen.told})")
     if out:
         from ..report import render
         from ..runs import open_study

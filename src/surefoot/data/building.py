@@ -30,7 +30,8 @@ class Found:
         order: The classes in label order, where the container lists them; None: sorted.
         captions: n texts, or None.
         metadata: Column name -> (n,).
-        facts: ``version`` and ``licence``, where the container tells them.
+        version: Of the data set, where the container tells it.
+        licence: Likewise.
         notes: Sentences for the report.
         left_out: Sentence -> rows, files or samples that were read and are no part of it.
     """
@@ -42,7 +43,8 @@ class Found:
     order: Sequence[str] | None = None
     captions: Sequence[str] | None = None
     metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    facts: Mapping[str, str] = field(default_factory=dict)
+    version: str = "unversioned"
+    licence: str = "unknown"
     notes: Sequence[str] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
 
@@ -88,7 +90,8 @@ def built(
         metadata=found.metadata,
         source=found.source,
         notes=(*found.notes, *(Note(said, "left out", rows=rows) for said, rows in left)),
-        **found.facts,
+        version=found.version,
+        licence=found.licence,
     )
 
 

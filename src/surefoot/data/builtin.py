@@ -86,10 +86,10 @@ def pictograms_dev() -> dict[str, Split]:
     Labels are in the classes of :func:`pictograms`.
     """
     classes = _concepts()
-    out = {}
-    for domain in shifted_domains("dev"):
-        out[domain] = Shift.of(pictograms_split(domain, "dev"), classes).split
-    return out
+    return {
+        domain: Shift.of(pictograms_split(domain, "dev"), classes).split
+        for domain in shifted_domains("dev")
+    }
 
 
 def pictograms_card() -> dict[str, Any]:
@@ -132,12 +132,11 @@ def pictograms_split(domain: str = HOME, split: str = "test") -> Split:
 
 
 def _split(table: dict[str, Any], rows: NDArray[np.int64], domain: str, split: str) -> Split:
-    concepts = table["concept"][rows]
     images = Taken(table["image"], rows)
-    present = set(concepts.tolist())
-    names = tuple(c for c in _concepts() if domain == HOME or c in present)
+    home, concepts = domain == HOME, table["concept"][rows].tolist()
+    present = set(concepts)
+    names = tuple(c for c in _concepts() if home or c in present)
     position = {c: i for i, c in enumerate(names)}
-    home = domain == HOME
     captions = None
     if table["caption"] is not None:
         captions = Strings(table["caption"][int(i)].as_py() or "" for i in rows)
@@ -145,7 +144,7 @@ def _split(table: dict[str, Any], rows: NDArray[np.int64], domain: str, split: s
     return Split(
         name=split if home else domain,
         images=images,
-        labels=np.array([position[c] for c in concepts.tolist()], dtype=np.int64),
+        labels=np.array([position[c] for c in concepts], dtype=np.int64),
         class_names=names,
         domain="ID" if home else "OOD",
         use=cast(Use, split if split in ("train", "val", "test") else "val"),
@@ -168,10 +167,7 @@ def shifted_domains(split: str = "test") -> list[str]:
 
 def _concepts() -> tuple[str, ...]:
     """The classes, in label order."""
-    card = pictograms_card()
-    if "concepts" in card:
-        return tuple(card["concepts"])
-    return tuple(sorted(set(_table(FILE)["concept"].tolist())))
+    return tuple(pictograms_card()["concepts"])
 
 
 def _require(path: Path) -> None:

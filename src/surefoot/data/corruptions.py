@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from torchvision.transforms.v2 import functional as tvf
 
 from ..errors import DataError, UnknownName
 from ..registry import nearest
+from .brightness import white_of
 from .dataset import Split
 from .rng import kept_rng, mix
 from .sequence import Images, content
@@ -116,7 +117,8 @@ class _Corrupted:
 
     def content(self, index: int) -> bytes:
         """The image's own, and all that its corruption depends on."""
-        how = f"{self._kind} {self._severity} {self._keys} {index} ".encode()
+        light = "".join(f"{k}{v} " for k, v in white_of(self._images).items())
+        how = f"{self._kind} {self._severity} {self._keys} {index} {light}".encode()
         return hashlib.sha256(how + content(self._images, index)).digest()
 
     def id(self, index: int) -> str:
@@ -131,8 +133,8 @@ def corrupt(image: Image.Image, kind: str, severity: int) -> Image.Image:
         kind: One of ``KINDS``.
         severity: 1 to 5.
     """
-    side = min(image.size)
-    return _image(_apply(_pixels(image), kind, _strength(kind, severity, side), side))
+    strength = _strength(kind, severity, min(image.size))
+    return _image(_OPERATIONS[kind](_pixels(image), strength))
 
 
 def _strength(kind: str, severity: int, side: int) -> float:
@@ -146,31 +148,15 @@ def _strength(kind: str, severity: int, side: int) -> float:
     return value * max(1.0, side / 224) if kind == "blur" else value
 
 
-def _apply(pixels: Tensor, kind: str, strength: float, side: int) -> Tensor:
-    """uint8 (3, h, w) -> uint8 (3, h, w)."""
-    out = pixels
-    if kind == "noise":
-        noisy = tvf.gaussian_noise(pixels.float() / 255, sigma=strength, clip=True)
-        out = (noisy * 255).round().to(torch.uint8)
-    elif kind == "blur":
-        out = _blur(pixels, strength)
-    elif kind == "contrast":
-        out = tvf.adjust_contrast(pixels, strength)
-    elif kind == "jpeg":
-        out = _jpeg(pixels, round(strength))
-    elif kind == "brightness":
-        out = tvf.adjust_brightness(pixels, strength)
-    elif kind == "pixelate":
-        out = _pixelate(pixels, strength)
-    elif kind == "elastic":
-        out = _elastic(pixels, strength, side)
-    return out
+def _noise(pixels: Tensor, deviation: float) -> Tensor:
+    noisy: Tensor = tvf.gaussian_noise(pixels.float() / 255, sigma=deviation, clip=True)
+    return (noisy * 255).round().to(torch.uint8)
 
 
-def _jpeg(pixels: Tensor, quality: int) -> Tensor:
+def _jpeg(pixels: Tensor, quality: float) -> Tensor:
     """Through Pillow: torchvision's own codecs are deprecated since its version 0.29."""
     buffer = io.BytesIO()
-    _image(pixels).save(buffer, "JPEG", quality=quality)
+    _image(pixels).save(buffer, "JPEG", quality=round(quality))
     return _pixels(Image.open(buffer))
 
 
@@ -203,8 +189,8 @@ def _blur(pixels: Tensor, deviation: float) -> Tensor:
     return out.round().clamp(0, 255).to(torch.uint8)
 
 
-def _elastic(pixels: Tensor, share: float, side: int) -> Tensor:
-    """Smooth random displacement of ``share * side`` pixels on each axis, root mean square.
+def _elastic(pixels: Tensor, share: float) -> Tensor:
+    """Smooth random displacement on each axis: its root mean square is a share of the side.
 
     An 8 x 8 grid of normal draws, enlarged: blurring noise at full size, as torchvision's own
     ``ElasticTransform`` does, takes seconds for a photograph.
@@ -212,8 +198,20 @@ def _elastic(pixels: Tensor, share: float, side: int) -> Tensor:
     height, width = pixels.shape[-2:]
     grid = torch.randn(1, 2, _BENDS, _BENDS)
     field = torch.nn.functional.interpolate(grid, (height, width), mode="bicubic")
-    field = field / field.square().mean().sqrt() * share * side
+    field = field / field.square().mean().sqrt() * share * min(height, width)
     units = torch.tensor([2 / width, 2 / height])  # the image runs from -1 to 1
     ground = int(pixels.float().mean())
     bent: Tensor = tvf.elastic(pixels, field.permute(0, 2, 3, 1) * units, fill=[ground] * 3)
     return bent
+
+
+_OPERATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "noise": _noise,
+    "blur": _blur,
+    "contrast": tvf.adjust_contrast,
+    "jpeg": _jpeg,
+    "pixelate": _pixelate,
+    "brightness": tvf.adjust_brightness,
+    "elastic": _elastic,
+}
+"""uint8 (3, h, w) and strength -> uint8 (3, h, w)."""

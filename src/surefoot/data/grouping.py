@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from .strings import natural
 __all__ = [
     "class_order",
     "label_names",
+    "listed_classes",
     "metadata_column",
     "not_classes",
     "parts_for",
@@ -39,6 +41,12 @@ def role_of(name: str) -> Use | None:
     """The use that a part of a data set is called after ("train", "Training", "test_set")."""
     found = _ROLE.fullmatch(name.strip())
     return found and found.lastgroup  # type: ignore[return-value]  # the groups are the uses
+
+
+def listed_classes(folder: Path) -> Path | None:
+    """The file that lists the classes of what lies in a folder, one a line, where there is one."""
+    places = (folder / "classes.txt", folder / "classnames.txt", folder.parent / "classnames.txt")
+    return next((place for place in places if place.is_file()), None)
 
 
 def class_order(

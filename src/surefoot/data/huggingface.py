@@ -72,8 +72,8 @@ def from_hf(
         ),
         f"hf:{source}" + (f":{part}" if part else ""),
         metadata=_metadata(rows, {image, label, caption}),
-        facts={"version": str(rows.info.version or "unversioned"),
-               "licence": rows.info.license or "unknown"},
+        version=str(rows.info.version or "unversioned"),
+        licence=rows.info.license or "unknown",
     )  # fmt: skip
     if label is not None:
         _add_labels(library, found, rows, label, source)

@@ -8,8 +8,9 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ __all__ = [
     "FileImages",
     "MemoryImages",
     "RangeImages",
+    "White",
     "decode",
     "many_may_read",
     "opened",
@@ -41,12 +43,21 @@ _MARKS = (
 )
 
 
-def decode(data: bytes, seen: Callable[[Image.Image], None] | None = None) -> Image.Image:
+White = Mapping[str, float]
+"""Which value is white, "I" of integers of more than eight bits and "F" of floats."""
+
+
+def decode(
+    data: bytes,
+    seen: Callable[[Image.Image], None] | None = None,
+    white: White = MappingProxyType({}),
+) -> Image.Image:
     """Encoded bytes -> RGB image, upright.
 
     Args:
         data: A whole file.
         seen: Shown the image as it is stored, before it is brought to eight bits of RGB.
+        white: As :func:`to_rgb`.
 
     Raises:
         OSError: Empty, truncated, or no image (see :func:`reason`).
@@ -57,7 +68,7 @@ def decode(data: bytes, seen: Callable[[Image.Image], None] | None = None) -> Im
     image.load()
     if seen is not None:
         seen(image)
-    return to_rgb(image)
+    return to_rgb(image, white)
 
 
 NOT_DECODED = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})
@@ -87,21 +98,26 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in Image.ID if name not in NOT_DECODED)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image, white: White = MappingProxyType({})) -> Image.Image:
     """Any mode -> RGB: EXIF orientation applied, transparency laid on white, 16 bits scaled.
 
     Plain ``convert("RGB")`` would turn a black icon on a transparent ground into a black square
     and clip 16-bit greys to white.
+
+    Args:
+        image: Loaded.
+        white: What the images of its split say (:func:`surefoot.data.brightness.settle`); else
+            65,535 of integers, and of floats 1, or 255 where one is above 1.
     """
     info = image.info
     if not _ORIENTED.isdisjoint(info) or image.format in ("TIFF", "MPO"):
         image = _upright(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        return _eight_bits(image, white).convert("RGB")
     if "transparency" in info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
         return _on_white(image)
     if image.mode == "RGB":
         return image
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _eight_bits(image)
     return image.convert("RGB")
 
 
@@ -119,13 +135,12 @@ def _on_white(image: Image.Image) -> Image.Image:
     return ground
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    pixels = np.asarray(image).astype(np.float64)
-    high = pixels.max(initial=0.0)
-    if image.mode == "F" and high <= 1.0:
-        pixels = pixels * 255
-    elif high > 255 or image.mode.startswith("I;16"):
-        pixels = pixels / 257  # 65,535 is white
+def _eight_bits(image: Image.Image, white: White) -> Image.Image:
+    pixels = np.nan_to_num(np.asarray(image).astype(np.float64))
+    usual = 65535.0
+    if image.mode == "F":
+        usual = 1.0 if pixels.max(initial=0.0) <= 1.0 else 255.0
+    pixels *= 255 / white.get(image.mode[0], usual)
     return Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
 
 
@@ -148,7 +163,13 @@ def reason(error: BaseException) -> str:
 
 
 class EncodedImages(ABC):
-    """A sequence of encoded images: decodes when indexed, and gives the bytes when asked."""
+    """A sequence of encoded images: decodes when indexed, and gives the bytes when asked.
+
+    Attributes:
+        white: Which values are white, where the images of the split say so.
+    """
+
+    white: White = MappingProxyType({})
 
     @abstractmethod
     def __len__(self) -> int:
@@ -163,7 +184,7 @@ class EncodedImages(ABC):
         """A stable name."""
 
     def __getitem__(self, index: int) -> Image.Image:
-        return decode(self.read(index))
+        return decode(self.read(index), white=self.white)
 
     def content(self, index: int) -> bytes:
         """SHA-256 of the encoded bytes: the same for the same file, wherever it lies."""

@@ -8,6 +8,8 @@ from functools import partial
 from typing import Literal
 
 from ..errors import BadImages, DataError
+from ..inventory import Note
+from .brightness import settle
 from .check import Progress, check_images, know_images, require_good
 from .dataset import Domain, Split, Use
 from .source import Source
@@ -25,6 +27,9 @@ class SplitReader:
         check: Decode images at all; "quick" looks at headers only.
         workers: Threads of the check.
         progress: Called by the check with (done, all), split after split.
+
+    Attributes:
+        notes: What the images of all splits together said.
     """
 
     def __init__(
@@ -39,6 +44,8 @@ class SplitReader:
         self._workers, self._progress = workers, progress
         self._due: list[Split] = []
         self._known: list[Split] = []
+        self._good: list[Split] = []
+        self.notes: list[Note] = []
         self._bad: dict[str, tuple[str, list[tuple[str, str]]]] = {}
 
     @contextmanager
@@ -73,6 +80,7 @@ class SplitReader:
             raise self._error()
         for split in self._known:
             know_images(split, workers=self._workers, progress=self._progress)
+        self.notes = settle((*self._good, *self._due))
 
     def read(
         self,
@@ -99,8 +107,9 @@ class SplitReader:
         if not self.check or source.kind == "pictograms":
             return split
         if self.skip_bad:
-            return require_good(split, True, workers=self._workers, progress=self._progress,
-                                quick=quick)  # fmt: skip
+            self._good.append(require_good(split, True, workers=self._workers,
+                                           progress=self._progress, quick=quick))  # fmt: skip
+            return self._good[-1]
         (self._due if source.checked else self._known).append(split)
         return split
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,10 +16,11 @@ from .builtin import HOME, PICTOGRAM_NOTE, pictograms_split, shifted_domains
 from .class_map import ClassMap
 from .dataset import Domain, Shift, Split, Use
 from .folder import LAYOUT, from_folder
-from .grouping import relabelled, role_of
+from .grouping import listed_classes, relabelled, role_of
 from .huggingface import from_hf, saved_by_hf
 from .known.find import KnownSpec, as_known, known_names, read_known
 from .known.targets import known_shift
+from .prompts import read_names
 from .table import from_table
 from .table_file import TABLE
 from .webdataset import from_webdataset
@@ -217,7 +219,9 @@ class Source:
                 notes=(PICTOGRAM_NOTE,),
             )
         if self.published is None:
-            return Brought("pictograms" if self.kind == "pictograms" else _short(self.place))
+            if self.kind == "pictograms":
+                return Brought("pictograms")
+            return Brought(_short(self.place), prompt_names=partial(_names_beside, self.place))
         spec, known = self.published, self.published.known
 
         def part(split: str) -> Source:
@@ -229,7 +233,7 @@ class Source:
             {name: part(split) for name, split in spec.own_shifts().items()},
             known.metric_of(spec.split_for("train")),
             known.templates or "single",
-            known.prompt_names or dict,
+            known.prompt_names,
         )
 
 
@@ -247,6 +251,14 @@ def read_split(
     return Source.parse(spec, root).read(
         name=name, domain=domain, use=use, class_names=class_names, skip_missing=skip_missing
     )
+
+
+def _names_beside(place: str) -> Mapping[str, str]:
+    """What classes that are numbers are called, by a list of them beside the data."""
+    path = Path(place)
+    listed = listed_classes(path if path.is_dir() else path.parent)
+    names = [] if listed is None else read_names(listed)
+    return names if isinstance(names, dict) else {str(i): name for i, name in enumerate(names)}
 
 
 def _short(place: str) -> str:

@@ -144,7 +144,7 @@ def make_task(
         )
         before(task)
     unused = {"train", *([] if val else ["val"])} if stand_in else set()
-    return replace(task, notes=(*notes, *overlap_notes(to_compare(task, unused))))
+    return replace(task, notes=(*notes, *reader.notes, *overlap_notes(to_compare(task, unused))))
 
 
 _NO_SHIFT = Note(

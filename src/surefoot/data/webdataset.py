@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import DataError
 from .building import Found, built
 from .dataset import Domain, Split, Use
+from .grouping import listed_classes
 from .images import RangeImages
 from .strings import Strings
 from .tar_index import PICTURES, TarIndex
@@ -83,7 +84,7 @@ def from_webdataset(
     )
     if index.classes.any():
         found.codes, values = index.classes.done(len(index.offsets))
-        found.values, found.order = _names(values, index, _listed(Path(files[0]).parent))
+        found.values, found.order = _names(values, index, listed_classes(Path(files[0]).parent))
     return built(found, name=name, domain=domain, use=use, class_names=class_names,
                  where=str(pattern))  # fmt: skip
 
@@ -181,12 +182,6 @@ def _take(
         raise DataError(f"{where} is not JSON ({error})", expected=_EXPECTED) from error
     if not isinstance(sample[kind], dict):
         raise DataError(f"{where} is no JSON object", expected=_EXPECTED)
-
-
-def _listed(folder: Path) -> Path | None:
-    """The file that lists the classes, where there is one."""
-    places = (folder / "classes.txt", folder / "classnames.txt", folder.parent / "classnames.txt")
-    return next((place for place in places if place.is_file()), None)
 
 
 def _names(

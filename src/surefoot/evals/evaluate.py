@@ -74,7 +74,6 @@ def evaluate(
     metric: str | None = None,
     origin: Origin | None = None,
     seed: int = 0,
-    samples: int = 1000,
     **options: Any,
 ) -> Evaluation:
     """Predict and score every split of a task.
@@ -88,8 +87,7 @@ def evaluate(
         splits: Names to look at ("val", "test", shifts); all when left out.
         metric: Instead of each split's own.
         origin: What the scores remember beside; the model's name when left out.
-        seed: Of the bootstrap and of the linear probe.
-        samples: Resamples.
+        seed: Of the linear probe.
         **options: ``batch_size``, ``device``, ``workers``; those of ``linear``, and of "knn" k,
             ks, protocol (:func:`answers`).
 
@@ -118,8 +116,7 @@ def evaluate(
         require_ranking(metric or shift.metric for shift in chosen.values())
     origin = replace(origin or Origin(model.spec.name), evaluator=evaluator)
     return Evaluation(
-        (said, score(said, metric, seed=seed, samples=samples,
-                     origin=replace(origin, extra={**origin.extra, **extra})))
+        (said, score(said, metric, origin=replace(origin, extra={**origin.extra, **extra})))
         for said, extra in answers(model, task, chosen, evaluator, seed=seed, **options)
     )  # fmt: skip
 

@@ -79,7 +79,7 @@ def fit_linear(
     seed: int = 0,
     threads: int | None = None,
 ) -> LinearFit:
-    """Logistic regression over a path of C, chosen by top-1 on validation.
+    """Logistic regression over a path of C, chosen by top-1 on validation, ties by likelihood.
 
     LP-FT's code standardises by one mean and one standard deviation of all numbers of the training
     features: z = (x - mean) / sd. With a free intercept, weights w on z under the penalty
@@ -96,7 +96,8 @@ def fit_linear(
         classes: How many.
         val_features: (m, d).
         val_labels: (m,).
-        c_path: Tried in ascending order; of equals on validation the smallest C is taken.
+        c_path: Tried in ascending order; of equals on validation the one that gives its labels the
+            highest likelihood is taken, of those the smallest C.
         max_iter: L-BFGS iterations per C; the table says which fits did not converge.
         tol: What "converged" means: the gradient's norm in variables of unit curvature, so that
             the mean objective is an estimated tol^2 / 2 nats or less above its minimum (under weak
@@ -117,7 +118,7 @@ def fit_linear(
     present, labels = np.unique(labels, return_inverse=True)
     table: list[dict[str, Any]] = []
     best: LinearFit | None = None
-    top, lowest, since = -1.0, np.inf, 0
+    top, lowest, since, first = -1.0, np.inf, 0, (-1.0, -np.inf)
     threads = threads or (1 if features.size * classes < _SMALL else cores())
     # Ours gives each thread a block of its own. Threads inside a product of two blocks wait for
     # each other: two of them took twice the time of one.
@@ -133,8 +134,8 @@ def fit_linear(
             table.append({"c": c, "val": val, "val_nll": nll, "converged": converged,
                           "iterations": model.iterations})  # fmt: skip
             since = 0 if val > top or nll < lowest else since + 1
-            if val > top:
-                best = LinearFit(weight, bias, c, ())
+            if (val, -nll) > first:
+                best, first = LinearFit(weight, bias, c, ()), (val, -nll)
             top, lowest = max(top, val), min(lowest, nll)
             if patience is not None and since >= patience:
                 break

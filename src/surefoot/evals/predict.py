@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from .. import processes
+from ..context import InParts
 from ..data.dataset import Shift, Split
 from ..data.loading import images_at_once, make_loader
 from ..errors import ClassMismatch, ModelError
@@ -120,8 +121,9 @@ def predict(
             workers=workers,
             device=where,
         )
+        network = InParts(model)
         for batch in loader:
-            out = model(batch["image"])
+            out = network(batch["image"])
             logits[batch["index"].numpy() - mine.start] = out.float().cpu().numpy()
             done += len(out)
             if progress is not None:

@@ -2,7 +2,7 @@
 
 A :class:`Metric` works in two steps: ``columns`` keeps per image what it needs (a predicted class,
 a confidence), and ``reduce`` makes one number of the columns and of weights (how often each image
-counts), so that a bootstrap over a thousand resamples never looks at the logits again.
+counts); intervals and tests are made of the columns alone and never look at the logits again.
 
 Classes that a split cannot contain are masked before anything else, and classes that count as one
 (ObjectNet) speak by their largest logit; ties go to the lowest class. Missing is not zero: a
@@ -22,7 +22,7 @@ from .calibration import BINS, ECE, NLL
 from .frames import PM0, PM10, pm_k
 from .groups import WORST_GROUP, GroupAccuracy, group_accuracies
 from .influence import pseudo_values
-from .intervals import difference_interval, interval
+from .intervals import difference_interval, interval, units_of_lines
 
 __all__ = [
     "BINS",
@@ -48,6 +48,7 @@ __all__ = [
     "per_class_accuracy",
     "pm_k",
     "pseudo_values",
+    "units_of_lines",
 ]
 
 METRICS = Registry(

@@ -7,6 +7,7 @@ docs/statistics.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +17,7 @@ from .base import Columns, Metric
 from .calibration import ece_difference, ece_interval
 from .influence import classes_thin, pseudo_values
 
-__all__ = ["difference_interval", "interval"]
+__all__ = ["difference_interval", "interval", "units_of_lines"]
 
 _SMOOTH = ("per_class", "macro_f1")
 
@@ -38,7 +39,7 @@ def interval(
         seeds_drawn: Other seeds are part of the question; one seed then gives no interval.
         level: Coverage aimed at.
     """
-    kind, labels = metric.name.partition(":")[0], _of_lines(seeds[0], units)
+    kind, labels = metric.name.partition(":")[0], units_of_lines(seeds[0], units)
     if kind == "worst_group":
         return _worst(seeds, labels, seeds_drawn, level)
     if kind == "ece":
@@ -62,7 +63,7 @@ def difference_interval(
     level: float = 0.95,
 ) -> Interval:
     """The interval of a's value minus b's on the same images; as :func:`interval` otherwise."""
-    kind, labels = metric.name.partition(":")[0], _of_lines(a[0], units)
+    kind, labels = metric.name.partition(":")[0], units_of_lines(a[0], units)
     if kind == "worst_group":
         return _worst_difference(a, b, labels, seeds_drawn, level)
     if kind == "ece":
@@ -80,12 +81,10 @@ def _no_seeds(kind: str) -> Interval:
     return Interval.none(f"{kind} over other seeds has no interval that is known to cover")
 
 
-def _of_lines(columns: Columns, units: ArrayLike | None) -> NDArray[np.str_] | None:
-    """The unit of every line: an anchor's is that of its image."""
-    if units is None:
-        return None
-    labels = np.asarray(units).astype(np.str_)
-    return labels[columns["row"]] if "row" in columns else labels
+def units_of_lines(columns: Columns, units: ArrayLike | None) -> NDArray[Any] | None:
+    """The unit of every line (m,) from those of images (n,): an anchor's is that of its image."""
+    labels = None if units is None else np.asarray(units)
+    return labels[columns["row"]] if labels is not None and "row" in columns else labels
 
 
 def _groups(columns: Columns) -> list[NDArray[np.int64]]:
@@ -95,7 +94,7 @@ def _groups(columns: Columns) -> list[NDArray[np.int64]]:
 
 
 def _worst(
-    seeds: Sequence[Columns], labels: NDArray[np.str_] | None, drawn: bool, level: float
+    seeds: Sequence[Columns], labels: NDArray[Any] | None, drawn: bool, level: float
 ) -> Interval:
     """From the groups' own intervals, Bonferroni at the upper end.
 
@@ -116,7 +115,7 @@ def _worst(
 def _worst_difference(
     a: Sequence[Columns],
     b: Sequence[Columns],
-    labels: NDArray[np.str_] | None,
+    labels: NDArray[Any] | None,
     drawn: bool,
     level: float,
 ) -> Interval:

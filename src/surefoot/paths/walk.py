@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import processes
-from ..context import convolutional
+from ..context import InParts, convolutional
 from ..data.dataset import Shift, Split, Task
 from ..data.loading import images_at_once, make_loader
 from ..errors import ClassMismatch, DataError
@@ -136,6 +136,7 @@ class _Mixed:
         self.model = self.path.working_copy()
         if self.model.device.type == "cpu" and convolutional(self.model):
             self.model.to(memory_format=torch.channels_last)
+        self.features = InParts(self.model.features)
         self.heads: dict[float, Head] = {}
         if refit is None and path.head == "text":
             refit = _written
@@ -182,14 +183,14 @@ class _Mixed:
         with torch.inference_mode():
             inputs = [b.to(self.model.device, non_blocking=True) for b in chunk]
             if not moving:
-                inputs = [self.model.features(b) for b in inputs]
+                inputs = [self.features(b) for b in inputs]
         for alpha in self.alphas:
             self.path.mix_(self.model, alpha)
             head = self.heads.get(alpha) or self.model.require_head()
             parts = []
             for batch in inputs:
                 with torch.inference_mode():
-                    features = self.model.features(batch) if moving else batch
+                    features = self.features(batch) if moving else batch
                     parts.append(head(features).float().cpu())
                 ticker.step(len(batch))
             yield torch.cat(parts).numpy()

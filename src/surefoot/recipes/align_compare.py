@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as sp
 
 from ..methods.language import LanguageSupervision
 from ..predictions import Predictions
 from ..records import Curve, Score
 from ..runs import Run, Selection
-from ..stats import paired_difference
+from ..stats import compare as compare_rows
 
 __all__ = ["AT", "MEAN", "Comparison", "Fitted", "compare"]
 
@@ -82,11 +80,13 @@ class Comparison:
         rule: How alpha was chosen, on each of the two paths and for each seed.
         split: Of the task, or "mean over shifts".
         difference: A fraction.
-        low: Lower end of the 95 % interval over images.
-        high: Upper end.
+        low: Lower end of the 95 % interval over units, and over seeds where there are several;
+            None where there is none.
+        high: Upper end, likewise.
         p: Two-sided, not adjusted.
         n: Images.
         seeds: How many.
+        says: The same in words, with what the data cannot tell.
     """
 
     method: str
@@ -94,16 +94,17 @@ class Comparison:
     rule: str
     split: str
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p: float
     n: int
     seeds: int
+    says: tuple[str, ...] = ()
 
     @property
     def significant(self) -> bool:
         """The interval leaves out zero."""
-        return self.low > 0 or self.high < 0
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary for JSON."""
@@ -129,56 +130,29 @@ def _one(
     key: str, other: str, rule: str, mine: Sequence[Fitted], theirs: Sequence[Fitted] | None
 ) -> Iterator[Comparison]:
     """One method, one reference, one rule: each split, then the mean over shifts."""
-    gaps: list[NDArray[np.float64]] = []
-    made: list[bool] = []
-    for split, rows in mine[0].curve.scores.items():
-        if split not in mine[0].curve.correct:
-            continue
-        a = _right(mine, rule, split)
-        b = _right(mine, "start", split) if theirs is None else _right(theirs, rule, split)
-        found = _difference(a, b)
-        yield Comparison(key, other, rule, split, *found, n=a.shape[1], seeds=len(mine))
-        if rows[0].domain == "OOD":
-            gaps.append(a.mean(axis=0) - b.mean(axis=0))
-            made.append(rows[0].synthetic)
-    shifts = [s for s, r in mine[0].curve.scores.items() if r[0].domain == "OOD"]
-    if len(gaps) < 2 or len(gaps) < len(shifts) or any(made) != all(made):
-        return
-    if all(made):  # distortions of the same images: one gap per image
-        if len({len(g) for g in gaps}) > 1:
-            return
-        gaps = [np.mean(gaps, axis=0)]
-    n = sum(len(g) for g in gaps)
-    yield Comparison(key, other, rule, MEAN, *_mean_over(gaps), n=n, seeds=len(mine))
+    scored = {split: rows for split, rows in mine[0].curve.scores.items()
+              if split in mine[0].curve.correct}  # fmt: skip
+    shifts = [s for s, rows in mine[0].curve.scores.items() if rows[0].domain == "OOD"]
+    several = len(shifts) > 1 and scored.keys() >= set(shifts)
+    for name, splits in [*((s, [s]) for s in scored), *([(MEAN, shifts)] if several else [])]:
+        a = {s: _right(mine, rule, s) for s in splits}
+        b = {s: _right(mine, "start", s) if theirs is None else _right(theirs, rule, s)
+             for s in splits}  # fmt: skip
+        found = compare_rows(a, b, {s: _units(mine[0], s) for s in splits})
+        low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
+        yield Comparison(key, other, rule, name, found.difference, low, high, found.p,
+                         found.images, found.seeds, found.says)  # fmt: skip
 
 
-def _right(fits: Iterable[Fitted], rule: str, split: str) -> Bools:
+def _units(fit: Fitted, split: str) -> NDArray[Any] | None:
+    """What hangs together among the images of a split."""
+    return next((p.units() for (_, name), p in fit.predictions.items() if name == split), None)
+
+
+def _right(fits: Sequence[Fitted], rule: str, split: str) -> Bools:
     """Right or wrong (seeds, n), at the alpha of the rule."""
     rows = []
     for fit in fits:
         at = 0.0 if rule == "start" else fit.alpha(rule)
         rows.append(fit.curve.correct[split][fit.curve.alphas.index(at)])
     return np.stack(rows)
-
-
-def _difference(a: Bools, b: Bools) -> tuple[float, float, float, float]:
-    """(difference, low, high, p); exact McNemar for one seed, Student's t over images for more."""
-    if len(a) == 1 and len(b) == 1:
-        found = paired_difference(a[0], b[0])
-        return found.difference, found.interval.low, found.interval.high, found.p
-    return _mean_over([a.mean(axis=0) - b.mean(axis=0)])
-
-
-def _mean_over(gaps: Sequence[NDArray[np.float64]]) -> tuple[float, float, float, float]:
-    """The unweighted mean of several splits' mean gaps, whose images are different ones.
-
-    Each split's variance counts one image more on either side (Bonett and Price 2012, as
-    ``paired_difference`` does): a spread of zero is no proof.
-    """
-    value = float(np.mean([g.mean() for g in gaps]))
-    squares = [(float(((g - g.mean()) ** 2).sum()) + 2) / (len(g) + 2) ** 2 for g in gaps]
-    error = math.sqrt(sum(squares)) / len(gaps)
-    free = max(sum(len(g) for g in gaps) - len(gaps), 1)
-    half = float(sp.t.ppf(0.975, free)) * error
-    p = 2 * float(sp.t.sf(abs(value) / error, free))
-    return value, max(value - half, -1.0), min(value + half, 1.0), p

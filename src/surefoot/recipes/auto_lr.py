@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..context import RunContext, pick_device
 from ..data.dataset import Task
 from ..errors import ModelError, TrainingError
 from ..evals.predict import predict
-from ..evals.score import score
+from ..evals.score import score, value_of
 from ..methods.base import Method
 from ..models.model import Model
 from ..train import Schedule
@@ -66,7 +66,8 @@ def tune_lr(
     """The method with the learning rate that did best on ID validation after a short training.
 
     Every learning rate gets the same budget: ``spec.epochs`` epochs with the method's own
-    schedule squeezed into them. Ties go to the smallest. Test sets are not touched.
+    schedule squeezed into them. Ties go to the highest likelihood on validation, then to the
+    smallest. Test sets are not touched.
 
     Args:
         method: A method with at least one Schedule; others are returned unchanged.
@@ -103,10 +104,10 @@ def tune_lr(
     for lr in sorted(grid):
         began = time.perf_counter()
         trial = with_schedule(method, lr=lr, epochs=spec.epochs, warmup_steps=None)
-        row: dict[str, Any] = {"lr": lr, "val": None}
+        row: dict[str, Any] = {"lr": lr, "val": None, "val_nll": None}
         try:
             tuned = trial.fit(start, task, seed=seed, run=quiet)
-            row["val"] = _validated(tuned, task, run)
+            row["val"], row["val_nll"] = _validated(tuned, task, run)
         except (TrainingError, ModelError) as error:
             row["failed"] = error.wrong  # diverged: missing, not zero
         table.append({**row, "seconds": time.perf_counter() - began})
@@ -116,20 +117,32 @@ def tune_lr(
             f"training failed at every learning rate of the grid: {table[0]['failed']}",
             fix="give smaller ones (--lr 1e-6) or check the data",
         )
-    best = max(done, key=lambda row: (row["val"], -row["lr"]))
-    record({"chosen_on": "val", "epochs": spec.epochs, "trials": table, "lr": best["lr"]})
+    best = max(done, key=lambda row: (row["val"], -row["val_nll"], -row["lr"]))
+    end = end_of_grid([row["lr"] for row in done], best["lr"])
+    record({"chosen_on": "val", "epochs": spec.epochs, "trials": table, "lr": best["lr"],
+            **({"end_of_grid": end} if end else {})})  # fmt: skip
     said = "accuracy" if task.metric == "top1" else task.metric
-    say(f"learning rate {best['lr']:.2g}: {said} {100 * best['val']:.1f} % on ID validation")
+    say(f"learning rate {best['lr']:.2g}: {said} {100 * best['val']:.1f} % on ID validation"
+        + (f"; {end}" if end else ""))  # fmt: skip
     chosen: Method = with_schedule(method, lr=best["lr"])
     return chosen
 
 
-def _validated(model: Model, task: Task, run: RunContext) -> float:
-    """The task's own metric on ID validation; accuracy for metrics where less is better."""
+def end_of_grid(tried: Sequence[float], chosen: float) -> str:
+    """That a value lies at an end of those tried, where it does: "" elsewhere."""
+    if len(tried) < 2 or min(tried) < chosen < max(tried):
+        return ""
+    end, beyond = ("largest", "larger") if chosen == max(tried) else ("smallest", "smaller")
+    return f"the {end} of {len(tried)} tried: a {beyond} one might do better"
+
+
+def _validated(model: Model, task: Task, run: RunContext) -> tuple[float, float]:
+    """The task's own metric on ID validation, accuracy where less is better; nats per image."""
     said = predict(model, task.scored()["val"], device=pick_device(run.device))
+    nll = value_of(replace(said, metric="nll"))
     if task.metric in ("ece", "nll"):
-        return float(np.mean(said.correct()))
-    return score(said).value
+        return float(np.mean(said.correct())), nll
+    return score(said).value, nll
 
 
 def _estimate(method: Method, start: Model, task: Task, run: RunContext, images: int) -> float:

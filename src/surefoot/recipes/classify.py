@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..context import pick_device
+from ..data.brightness import settle
 from ..data.check import check_images
 from ..data.dataset import Split
 from ..data.folder import image_extensions
@@ -56,6 +58,7 @@ def classify(
     bad = check_images(split)
     if bad:
         raise BadImages(bad, where="the given images")
+    split = replace(split, notes=tuple(settle([split])))
     prompts: tuple[str, ...] = ()
     if classes is not None:
         chosen = template_set(templates or "single")

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..data.known.base import KnownDataset, miniature_mark
+from ..data.known.base import KnownDataset
+from ..data.known.facts import miniature_mark
 from ..data.known.find import parse_known
 from ..errors import RecipeError
 from .recipe import Recipe, parse_recipe
@@ -84,10 +85,8 @@ def write_miniatures(recipe: Recipe, root: Path) -> None:
 
 def _write(known: KnownDataset, root: Path) -> None:
     """Once each, also where two data sets share a folder."""
-    folder = _folder(known, root)
-    mark = miniature_mark(folder) if folder.is_dir() else None
-    if mark is None or known.name not in mark:
-        folder.mkdir(parents=True, exist_ok=True)
+    folder = root / known.folders[0]
+    if known.name not in (miniature_mark(folder) or {}):
         known.miniature(folder, SEED)
 
 
@@ -101,11 +100,6 @@ def _specs(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield f"data.shifts.{name}", spec
 
 
-def _folder(known: KnownDataset, root: Path) -> Path:
-    """Where a data set is looked for first."""
-    return root / next((name for name in known.folders if name != "."), known.name)
-
-
 def _probes(recipe: Recipe) -> bool:
     """Does a method fit a linear probe, which wants an image of every class?"""
     return any("lp" in method.name.split("-") for method in recipe.methods)
@@ -114,7 +108,7 @@ def _probes(recipe: Recipe) -> bool:
 def _can_be_cut(recipe: Recipe, root: Path) -> bool:
     """Has the miniature of the training set two images of a class, as validation needs?"""
     spec = parse_known(recipe.spec.data.train)
-    mark = miniature_mark(_folder(spec.known, root)) if spec is not None else None
+    mark = miniature_mark(root / spec.known.folders[0]) if spec is not None else None
     if spec is None or mark is None:
         return True
     counts = mark[spec.known.name]["splits"].get(spec.split_for("train"), {})

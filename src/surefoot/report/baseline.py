@@ -10,15 +10,15 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, UnknownName
-from ..published import baseline_text
+from ..published import baseline_text, columns
 from ..registry import nearest
 from ..runs import Study
-from ..stats import BaselineLine, Interval, distance_interval, fit_baseline
+from ..stats import BaselineLine, Interval, fit_baseline, robustness_interval
 from .measured import Measured, measured
 
 __all__ = ["TESTBED", "BaselineTable", "Distance", "distances", "read_baseline"]
@@ -97,10 +97,11 @@ class Distance:
         """One JSON row."""
         return {
             "label": self.label, "shift": self.shift, "id": self.home[0], "ood": self.away[0],
-            "effective_robustness": self.value, "low": self.interval.low,
-            "high": self.interval.high, "slope": self.line.slope,
+            "effective_robustness": self.value,
+            "low": self.interval.low if self.interval else None,
+            "high": self.interval.high if self.interval else None, "slope": self.line.slope,
             "intercept": self.line.intercept, "models": self.line.n, "r2": self.line.r2,
-            "note": self.note,
+            "note": "; ".join(filter(None, (self.note, self.interval.reason))),
         }  # fmt: skip
 
 
@@ -163,7 +164,7 @@ def _number(text: str | None, source: str, line: int, column: str) -> float:
     return value
 
 
-def distances(study: Study, table: BaselineTable, *, samples: int = 1000) -> list[Distance]:
+def distances(study: Study, table: BaselineTable) -> list[Distance]:
     """Effective robustness of every model of a study under every shift that the table has.
 
     Raises:
@@ -183,7 +184,7 @@ def distances(study: Study, table: BaselineTable, *, samples: int = 1000) -> lis
         )
     labels = list(dict.fromkeys(_label(c) for c in homes))
     return [
-        _distance(labels, home, away, column, table, samples)
+        _distance(labels, home, away, column, table)
         for home in _once(homes)
         for away in _once(aways)
         if (column := found[away.split]) and _same_model(home, away)
@@ -241,13 +242,16 @@ def _distance(
     away: Measured,
     column: str,
     table: BaselineTable,
-    samples: int,
 ) -> Distance:
-    names, xs, ys = table.pairs(_home(table, home), column)
-    line = fit_baseline(xs, ys)
-    at = home.value / 100, _known(home.se) / 100
-    under = away.value / 100, _known(away.se) / 100
-    interval = distance_interval(xs, ys, at, under, samples=samples)
+    own = _home(table, home)
+    names, xs, ys = table.pairs(own, column)
+    n = _images(table, own, column)
+    line = fit_baseline(xs, ys, n=n)
+    at = home.value / 100, home.se / 100
+    under = away.value / 100, away.se / 100
+    interval = Interval.none("an accuracy has no interval")
+    if not math.isnan(at[1] + under[1]):
+        interval = robustness_interval(xs, ys, at, under, n=n)
     return Distance(
         label=_label(home),
         hue=labels.index(_label(home)) % 8,
@@ -257,7 +261,7 @@ def _distance(
         line=line,
         table=(tuple(names), tuple(xs), tuple(ys)),
         value=100 * float(line.effective_robustness(at[0], under[0])),
-        interval=Interval(100 * interval.low, 100 * interval.high, interval.kind),
+        interval=replace(interval, low=100 * interval.low, high=100 * interval.high),
         note=_note(home, away, column, table),
     )
 
@@ -268,5 +272,10 @@ def _note(home: Measured, away: Measured, column: str, table: BaselineTable) -> 
     return "; ".join(filter(None, said))
 
 
-def _known(se: float) -> float:
-    return 0.0 if math.isnan(se) else se
+def _images(table: BaselineTable, home: str, away: str) -> tuple[int, int] | None:
+    """How many images both columns of the table that ships were measured on, where it is known."""
+    known = (
+        {spec: c.n for c in columns() if c.n for spec in c.data} if table.source == TESTBED else {}
+    )
+    sizes = known.get(home), known.get(away)
+    return None if sizes[0] is None or sizes[1] is None else (sizes[0], sizes[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,8 @@ def forest(
         width: Pixels.
         labelled: Write each comparison and its numbers above its line.
     """
-    points = [[100 * float(p[k]) for k in ("low", "difference", "high")] for p in parts]
+    points = [[math.nan if p[k] is None else 100 * float(p[k])
+               for k in ("low", "difference", "high")] for p in parts]  # fmt: skip
     flat = [v for row in points for v in row if v == v]
     low, high = span([0.0, *flat], least=4.0, bounds=(-100.0, 100.0))
     scale = Linear(low, high, 14, width - 14)
@@ -55,7 +57,7 @@ def forest(
         drawn += _line(scale, y, row, part)
         if labelled:
             drawn += _label(y - 17, width, row, part)
-    return figure(name, width, height, title, _words(parts), *drawn, style="forest")
+    return figure(name, width, height, title, _words(parts, points), *drawn, style="forest")
 
 
 def _line(scale: Linear, y: float, row: Sequence[float], part: Mapping[str, Any]) -> list[Node]:
@@ -69,14 +71,14 @@ def _line(scale: Linear, y: float, row: Sequence[float], part: Mapping[str, Any]
     if low == low:
         ends = path([(scale(low), y), (scale(high), y)])
         out.append(el("path", class_=f"line {hue}", d=ends))
-    tip = f"{part['text']}: {middle:+.1f} points, 95 % {low:+.1f} to {high:+.1f}"
+    tip = f"{part['text']}: {middle:+.1f} points, {_reach(low, high, '95 % ')}"
     out.append(el("g", point(scale(middle), y, hollow=not part["counts"], tip=tip), class_=hue))
     return out
 
 
 def _label(y: float, width: float, row: Sequence[float], part: Mapping[str, Any]) -> list[Node]:
     low, middle, high = row
-    numbers = f"{middle:+.1f}  ({low:+.1f} to {high:+.1f})".replace("-", "−")
+    numbers = f"{middle:+.1f}  ({_reach(low, high)})".replace("-", "−")
     aside = "" if part["counts"] else " (beside the claim)"
     return [
         text(14, y, part["text"] + aside, style="what"),
@@ -84,12 +86,15 @@ def _label(y: float, width: float, row: Sequence[float], part: Mapping[str, Any]
     ]
 
 
-def _words(parts: Sequence[Mapping[str, Any]]) -> str:
+def _words(parts: Sequence[Mapping[str, Any]], points: Sequence[Sequence[float]]) -> str:
     return "; ".join(
-        f"{p['text']}: {100 * p['difference']:+.1f} points "
-        f"({100 * p['low']:+.1f} to {100 * p['high']:+.1f})"
-        for p in parts
+        f"{part['text']}: {middle:+.1f} points ({_reach(low, high)})"
+        for part, (low, middle, high) in zip(parts, points, strict=True)
     )
+
+
+def _reach(low: float, high: float, kind: str = "") -> str:
+    return f"{kind}{low:+.1f} to {high:+.1f}" if low <= high else "no interval"
 
 
 def costs(name: str, title: str, rows: Sequence[Mapping[str, Any]], width: float = 760) -> Node:

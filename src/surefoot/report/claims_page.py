@@ -98,6 +98,8 @@ def _environment(*, escape: bool) -> Environment:
     environ.filters["points"] = _points
     environ.filters["percent"] = lambda value: f"{100 * value:.1f}"
     environ.filters["p"] = _p
+    environ.filters["reach"] = _reach
+    environ.filters["alone"] = _alone
     environ.filters["number"] = _number
     environ.filters["times"] = _times
     environ.filters["entrant"] = _entrant
@@ -108,6 +110,20 @@ def _environment(*, escape: bool) -> Environment:
 def _points(value: float) -> str:
     """A difference in points with its sign."""
     return f"{100 * value:+.1f}".replace("-", "−")
+
+
+def _reach(part: Mapping[str, Any]) -> str:
+    """The interval of a difference in points, or that there is none."""
+    if part["low"] is None:
+        return "no interval"
+    return f"{_points(part['low'])} to {_points(part['high'])}"
+
+
+def _alone(row: Mapping[str, Any], bar: float) -> str:
+    """What a claim's own p values say, before the correction over all claims."""
+    if row["p"] <= bar:
+        return "holds"
+    return "does not hold" if row["p_against"] <= bar else "not significant"
 
 
 def _p(value: float) -> str:
@@ -145,6 +161,8 @@ def _facts(result: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "result": result,
         "plan": result["plan"],
+        "bar": (1 - result["plan"]["level"]) / 2,
+        "recorded_units": any("units" in p for r in result["claims"] for p in r["parts"]),
         "grid": grid,
         "sets": _sets(result["claims"]),
         "kinds": _KINDS,
@@ -197,6 +215,7 @@ def _accuracy(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     for row in rows:
         table = out.setdefault(row["set"], {"splits": list(row["top1"]), "rows": []})
         cells = [row["top1"][s] for s in table["splits"]]
+        table["intervals"] = any("low" in cell for cell in cells)
         table["rows"].append({"method": row["method"], "pick": row["pick"], "cells": cells})
     return out
 

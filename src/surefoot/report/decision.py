@@ -135,7 +135,8 @@ class Decision:
 
     def text(self, width: int = 100) -> str:
         """For the terminal; commands and code are never broken."""
-        lines = [f"What to ship: {self.name}", *_filled([f"{self.how}.", f"{self.where}."], width)]
+        lines = _filled([f"What to ship: {self.name}"], width, indent="")
+        lines += _filled([f"{self.how}.", f"{self.where}."], width)
         for verdict, words in _VERDICTS.items():
             there = [_against(c) for c in self.candidates if c.verdict == verdict]
             lines += _filled([f"{words}: {'; '.join(there)}."] if there else [], width)
@@ -143,9 +144,11 @@ class Decision:
             lines += _filled([f"{self.tested}."], width)
         if self.gains:
             told = f"Against {self.start} (told, not chosen by):"
-            lines += [told, *_filled([f"{g}." for g in self.gains], width)]
+            lines += _filled([told], width, indent="")
+            lines += _filled([f"{g}." for g in self.gains], width)
         lines += ["", "Why not to trust it:", *_filled([f"- {d}" for d in self.doubts], width)]
-        lines += ["", "To write it into a file, and to use it:", self.command, "", self.code]
+        use = _filled(["To write it into a file, and to use it:"], width, indent="")
+        lines += ["", *use, self.command, "", self.code]
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -176,7 +179,8 @@ _VERDICTS = {
 def write_decision(study: Study) -> None:
     """Keep what was decided in the study's folder (decision.json), where anything can be."""
     view = gather(study)
-    found = decided(study, view, findings(view, Pairing(view)).caveats)
+    pairing = Pairing(view)
+    found = decided(study, view, pairing, findings(view, pairing).caveats)
     if found is not None:
         Run(study.path).write_json("decision.json", found.to_json())
 
@@ -199,7 +203,8 @@ def decide(study: Study) -> Decision:
         True
     """
     view = gather(study)
-    found = decided(study, view, findings(view, Pairing(view)).caveats)
+    pairing = Pairing(view)
+    found = decided(study, view, pairing, findings(view, pairing).caveats)
     if found is None:
         raise RunError(
             f"nothing in {study.path} can be chosen: no finished run was scored on ID validation",
@@ -209,15 +214,17 @@ def decide(study: Study) -> Decision:
     return found
 
 
-def decided(study: Study, view: View, caveats: tuple[str, ...]) -> Decision | None:
+def decided(
+    study: Study, view: View, pairing: Pairing, caveats: tuple[str, ...]
+) -> Decision | None:
     """As :func:`decide`, of a study that was gathered already; None where nothing can be said."""
-    choice = choose(view)
+    choice = choose(view, pairing)
     if choice is None:
         return None
     e, val = choice.best.entry, view.split("val")
     start = view.start_of(e.group)
     start = None if start is None or start.key == e.key else start
-    found = gains(view, e, start) if start is not None else ()
+    found = gains(view, pairing, e, start) if start is not None else ()
     facts = choice.run.facts
     return Decision(
         study.path, choice.run.path, str(facts.get("label") or facts.get("method") or ""),
@@ -234,12 +241,12 @@ def _typed(path: Path) -> str:
     return f"./{text}" if text.startswith("-") else text
 
 
-def _filled(sentences: list[str], width: int) -> list[str]:
-    """Paragraphs with an indent of two, as long as the terminal is wide."""
+def _filled(sentences: list[str], width: int, indent: str = "  ") -> list[str]:
+    """Paragraphs, as long as the terminal is wide."""
     out = []
     for sentence in sentences:
-        later = "    " if sentence.startswith("- ") else "  "
-        out += textwrap.wrap(sentence, width, initial_indent="  ", subsequent_indent=later,
+        later = f"{indent}  " if sentence.startswith("- ") else indent
+        out += textwrap.wrap(sentence, width, initial_indent=indent, subsequent_indent=later,
                              break_on_hyphens=False)  # fmt: skip
     return out
 
@@ -249,7 +256,7 @@ def _against(c: Candidate) -> str:
     if c.gap is None:
         return f"{c.name} ({points(c.value)} %)"
     reach = c.gap.interval
-    ends = f", {signed(reach.low)} to {signed(reach.high)}" if reach else ""
+    ends = f", {signed(reach.low)} to {signed(reach.high)}" if reach else ", no interval"
     return f"{c.name} ({signed(c.gap.value)} points{ends})"
 
 

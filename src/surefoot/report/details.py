@@ -22,6 +22,7 @@ __all__ = [
     "environment",
     "examples",
     "facts_strip",
+    "inventory",
     "metrics",
     "notes",
     "recipes",
@@ -136,7 +137,7 @@ def choices(view: View) -> dict[str, Any]:
                 "on": on or "?",
                 "oracle": rule == "oracle",
                 "regret": regrets,
-                "reason": sels[0].reason if len(sels) == 1 else f"{len(sels)} seeds",
+                "reason": sels[0].told if len(sels) == 1 else f"{len(sels)} seeds",
             }
         )
     heads = [("ID " + c if c in home else c) for c in columns]
@@ -233,16 +234,25 @@ def command(view: View) -> str:
     return typed if len(typed) <= 90 else typed.replace(" --", " \\\n    --")
 
 
+def inventory(view: View) -> list[str]:
+    """The lines of what went in; none for runs that kept no inventory."""
+    first = view.runs[0].facts.get("inventory") if view.runs else None
+    lines = _first_dict(view.facts.get("inventory"), first).get("lines")
+    return [str(line) for line in lines] if isinstance(lines, list) else []
+
+
 def notes(view: View) -> list[str]:
     """The task's notes, those of its splits, learning rates chosen, then licences and sources."""
     first = view.runs[0].facts.get("task") if view.runs else None
     task = _first_dict(view.facts.get("task"), first)
     given = view.facts.get("notes") or task.get("notes") or []
     out = [str(v) for v in given] if isinstance(given, (list, tuple)) else [str(given)]
+    told = " ".join(inventory(view))
+    out = [note for note in out if note not in told]
     names: dict[str, list[str]] = {}
     sources: dict[str, list[str]] = {}
     splits = task.get("splits")
-    out += _split_notes(splits, out) + _tuned(view)
+    out += (_split_notes(splits, out) if not told else []) + _tuned(view)
     for name, facts in splits.items() if isinstance(splits, dict) else ():
         if isinstance(facts, dict) and facts.get("licence"):
             terms = str(facts["licence"])
@@ -281,6 +291,7 @@ def _tuned(view: View) -> list[str]:
         out.append(
             f"learning rate of {who}: {table['lr']:.2g}, the best on ID validation of {tried} "
             f"after {table['epochs']} epochs each"
+            + (f"; {table['end_of_grid']}" if table.get("end_of_grid") else "")
         )
     return out
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from .charts import (
@@ -27,9 +25,7 @@ __all__ = ["alpha_figures", "off_the_plane", "plane_figures", "shift_figures", "
 
 def triple(c: Cell) -> tuple[float, float, float]:
     """(value, low, high); a missing interval is drawn as none."""
-    low = c.low if math.isfinite(c.low) else c.value
-    high = c.high if math.isfinite(c.high) else c.value
-    return c.value, low, high
+    return (c.value, c.interval.low, c.interval.high) if c.interval else (c.value,) * 3
 
 
 def _column(view: View) -> str | None:

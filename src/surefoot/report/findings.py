@@ -1,21 +1,24 @@
 """What the numbers say, in sentences chosen by rule. No torch here.
 
-The rules: a difference is "better" or "worse" only if its paired test gives p < 0.05; otherwise
-it is called not significant. The oracle is never quoted. The alpha that is quoted is
-the one fixed beforehand, else the one chosen on ID validation.
+The rules: a difference is "better" or "worse" only where its one interval, over units and seeds,
+leaves out zero (:func:`surefoot.stats.compare`) after Holm's adjustment for all that are shown;
+otherwise it is called not significant. What the comparisons cannot tell stands below them. The
+oracle is never quoted. The alpha that is quoted is the one fixed beforehand, else the one chosen
+on ID validation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ..stats import Comparison, holm
 from .names import base_of, group_label, metric_name, points, signed
-from .paired import Difference, Pairing
+from .paired import Pairing
 from .same_images import different_images
 from .view import MEAN, Entry, View
 
-__all__ = ["Finding", "Findings", "at_odds", "findings", "said"]
+__all__ = ["Finding", "Findings", "findings", "said"]
 
 _QUOTED = ("fixed", "id_val", "one_se")
 
@@ -38,8 +41,8 @@ class Finding:
     other: str
     about: str
     hue: int
-    shift: Difference | None
-    inside: Difference | None
+    shift: Comparison | None
+    inside: Comparison | None
     sentence: str
 
 
@@ -58,22 +61,45 @@ class Findings:
     caveats: tuple[str, ...]
 
 
-def said(d: Difference, *, unit: str = " points") -> str:
-    """A difference with its interval and verdict, as in "+3.1 points (95 % CI 1.2 to 5.0)"."""
-    words = f"{signed(d.value)}{unit} (95 % CI {signed(d.low)} to {signed(d.high)}"
-    if len(d.seeds) > 1:
-        words += f"; {len(d.seeds)} seeds {signed(min(d.seeds))} to {signed(max(d.seeds))}"
-    if not d.significant:
-        return words + "; not significant)"
-    if d.cluster_doubt and d.cluster:
-        ends = f"{signed(d.cluster[0])} to {signed(d.cluster[1])}"
-        return words + f"; over clusters {ends}, not significant)"
-    return words + ")"
+def said(d: Comparison, unit: str = "") -> str:
+    """A difference with its interval and verdict, as in "+3.1 points (95 % CI 1.2 to 5.0)".
+
+    Args:
+        d: The comparison.
+        unit: What hangs together; "" where images are the units.
+    """
+    words = f"{signed(d.difference)} points (no interval: {d.interval.reason}"
+    if d.interval:
+        ends = f"{signed(d.interval.low)} to {signed(d.interval.high)}"
+        over = f" over {d.units} {unit}s" if unit and not d.images_are_units else ""
+        words = f"{signed(d.difference)} points (95 % CI {ends}{over}"
+    if d.seeds > 1:
+        words += f"; {d.seeds} seeds {signed(min(d.per_seed))} to {signed(max(d.per_seed))}"
+    if d.better:
+        return words + ")"
+    apart = d.interval and not d.interval.low <= 0 <= d.interval.high
+    return words + (
+        "; not significant among all that are shown)" if apart else "; not significant)"
+    )
 
 
 def findings(view: View, pairing: Pairing) -> Findings:
-    """Headline, comparisons and caveats of a study."""
-    items = [f for a, b in _pairs(view) if (f := _compare(view, pairing, a, b))]
+    """Headline, comparisons and caveats of a study.
+
+    What is called better or worse is adjusted for all comparisons that are shown (Holm).
+    """
+    pairs, home = _pairs(view), view.id_split.name if view.id_split else None
+    asked = [(a, b, column) for a, b in pairs for column in (MEAN, home) if column is not None]
+    found = {(a.key, b.key, column): d for a, b, column in asked
+             if (d := pairing.difference(a, b, column)) is not None}  # fmt: skip
+    adjusted = holm([d.p for d in found.values()]).tolist()
+    told = {key: replace(d, p=p) for (key, d), p in zip(found.items(), adjusted, strict=True)}
+    unit = pairing.unit_name()
+    items = []
+    for a, b in pairs:
+        both = [told.get((a.key, b.key, column or "")) for column in (MEAN, home)]
+        finding = _compare(view, unit, a, b, both)
+        items += [] if finding is None else [finding]
     headline = _headline(view, items[0] if items else None)
     return Findings(headline, tuple(items), tuple(_caveats(view, items)))
 
@@ -114,16 +140,16 @@ def _pairs(view: View) -> list[tuple[Entry, Entry]]:
     return [(a, b) for a, b in pairs if a is not None and b is not None and a.key != b.key]
 
 
-def _compare(view: View, pairing: Pairing, a: Entry, b: Entry) -> Finding | None:
+def _compare(
+    view: View, unit: str, a: Entry, b: Entry, found: Sequence[Comparison | None]
+) -> Finding | None:
     """One sentence on two rows; None where nothing can be paired."""
-    shift = pairing.difference(a, b, MEAN)
-    inside = pairing.difference(a, b, view.id_split.name) if view.id_split else None
-    parts = []
+    (shift, inside), parts = found, []
     if shift is not None:
         over = f" (mean of {len(view.shifts)} shifts)" if len(view.shifts) > 1 else ""
-        parts.append(f"{said(shift)} under shift{over}")
+        parts.append(f"{said(shift, unit)} under shift{over}")
     if inside is not None and view.id_split is not None:
-        parts.append(f"{said(inside)} on ID {view.id_split.name}")
+        parts.append(f"{said(inside, unit)} on ID {view.id_split.name}")
     if not parts:
         return None
     first = parts[0][0].upper() + parts[0][1:]
@@ -131,11 +157,6 @@ def _compare(view: View, pairing: Pairing, a: Entry, b: Entry) -> Finding | None
     return Finding(
         a.short, b.short, about, a.hue, shift, inside, "; ".join([first, *parts[1:]]) + "."
     )
-
-
-def _way(d: Difference | None) -> int:
-    """1 better, -1 worse, 0 neither, by the paired test."""
-    return 0 if d is None or not d.significant else 1 if d.value > 0 else -1
 
 
 def _headline(view: View, first: Finding | None) -> str:
@@ -160,11 +181,13 @@ def _headline(view: View, first: Finding | None) -> str:
         0: "No significant difference between {a} and {b} {where}.",
     }
     if first.shift is None:
-        words = only[_way(first.inside)].replace("{where}", "on ID")
+        words = only[0 if first.inside is None else first.inside.better].replace("{where}", "on ID")
     elif first.inside is None:
-        words = only[_way(first.shift)].replace("{where}", "under shift")
+        words = only[first.shift.better].replace("{where}", "under shift")
     else:
-        words = table[_way(first.shift), _way(first.inside)]
+        words = table[first.shift.better, first.inside.better]
+    one = any(d.seeds == 1 and d.better for d in (first.shift, first.inside) if d is not None)
+    words = f"With one seed, {words[0].lower()}{words[1:]}" if one else words
     return words.replace("{a}", a).replace("{b}", b)
 
 
@@ -185,11 +208,6 @@ def _plain(view: View) -> str:
     return f"{e.label}: {measure} {' and '.join(parts)}." if parts else f"{e.label}: no scores."
 
 
-def at_odds(d: Difference) -> bool:
-    """The interval leaves out zero and the test is not significant, or the other way round."""
-    return d.significant == (d.low <= 0 <= d.high)
-
-
 def _caveats(view: View, items: Sequence[Finding]) -> list[str]:
     """What the reader should know before believing."""
     out = []
@@ -201,16 +219,13 @@ def _caveats(view: View, items: Sequence[Finding]) -> list[str]:
     trained = any(base_of(e.group) != "zero-shot" for e in view.entries)
     if trained and len(view.seeds) < 2:
         out.append(
-            "One seed: how much another run would differ is not known; "
-            "the intervals cover the choice of test images only."
+            "One seed: how much another training would differ is not known; the intervals, and "
+            "what is called better, are about these trained models on other images."
         )
-    out += _few_to_choose_on(view)
+    out += _chosen_on_test(view) + _failed(view) + _few_to_choose_on(view)
     shown = [d for f in items for d in (f.shift, f.inside) if d is not None]
-    if any(at_odds(d) for d in shown):
-        out.append(
-            "Where a difference is at the edge, its interval and its exact paired test can "
-            "disagree on zero; what is called significant goes by the test."
-        )
+    told = dict.fromkeys(words for d in shown for words in d.limits)
+    out += [words for words in told if not words.startswith("One seed")]
     out += different_images(view)
     made = [s.name for s in view.shifts if s.synthetic]
     if made and len(made) == len(view.shifts):
@@ -222,14 +237,25 @@ def _caveats(view: View, items: Sequence[Finding]) -> list[str]:
         )
     elif made:
         out.append(f"Synthetic shifts, made by a program: {', '.join(made)}.")
-    if any(d is not None and d.cluster_doubt for f in items for d in (f.shift, f.inside)):
-        out.append(
-            "Some differences hold over images but not when whole clusters of images "
-            "that hang together are resampled."
-        )
     if view.entries and not view.shifts:
         out.append("No shifted test set: nothing is said about robustness.")
     return out
+
+
+def _chosen_on_test(view: View) -> list[str]:
+    """Validation that is made of test images: no choice on it is worth anything."""
+    facts = [view.facts, *(run.facts for run in view.runs)]
+    kept = [f["inventory"] for f in facts if isinstance(f.get("inventory"), dict)]
+    notes = [note for one in kept[:1] for note in one.get("shared", [])]
+    said = [str(n["text"]) for n in notes if n["kind"] == "chosen on test"]
+    return [f"{note.removeprefix('WARNING: ')}." for note in said]
+
+
+def _failed(view: View) -> list[str]:
+    """Members of a study that failed while the others went on."""
+    failed = view.facts.get("failed")
+    rows = failed.items() if isinstance(failed, dict) else ()
+    return [f"FAILED, and not in the table: {name} ({why})." for name, why in rows]
 
 
 _FEW = 100

@@ -9,15 +9,16 @@ from typing import Any
 
 from ..records import Score
 from ..runs import Run, Study
+from ..stats import Interval
 from .evaluators import group_of, main_evaluators, named
-from .gather_paths import mean_interval, read_path
+from .gather_paths import read_path
+from .kept import Kept, sources_of
 from .names import base_of, group_label, hues, rule_name, run_groups, shown_alpha
 from .view import MEAN, Cell, Entry, PathView, SplitView, View
 
-__all__ = ["gather", "mean_cell"]
+__all__ = ["gather"]
 
 Rows = list[tuple[Run, Score]]
-_Z = 1.959963984540054
 _ORDER = ("end", "fixed", "id_val", "one_se", "oracle")
 
 
@@ -26,7 +27,7 @@ def gather(study: Study) -> View:
     rows = [(run, s) for run in study.runs for s in run.scores() if math.isfinite(s.value)]
     splits = _splits(study, rows)
     metric = {s.name: s.metric for s in splits}
-    rows = named([(r, s) for r, s in rows if s.metric == metric[s.split]])
+    rows, kept = named([(r, s) for r, s in rows if s.metric == metric[s.split]]), Kept(metric)
     main, of = main_evaluators(rows), run_groups(study.runs)
     by_group: dict[str, Rows] = {}
     for run, s in rows:
@@ -37,12 +38,12 @@ def gather(study: Study) -> View:
     paths: list[PathView] = []
     for group, label in groups.items():
         mine = by_group[group]
-        entries += _entries(group, label, colours[group], mine, splits)
-        path = read_path(group, label, colours[group], mine, splits)
+        entries += _entries(group, label, colours[group], mine, splits, kept)
+        path = read_path(group, label, colours[group], mine, splits, kept)
         if path is not None:
             paths.append(path)
     if paths and not any(base_of(g) == "zero-shot" for g in groups):
-        entries = _starts([by_group[p.group] for p in paths], paths, splits) + entries
+        entries = _starts([by_group[p.group] for p in paths], paths, splits, kept) + entries
     picks = [
         (groups.get(of[r.path], r.path.name), r.facts.get("seed"), sel)
         for r in study.runs
@@ -60,6 +61,7 @@ def gather(study: Study) -> View:
         tuple(sorted(seeds)),
         groups,
         of,
+        kept,
     )
 
 
@@ -89,9 +91,10 @@ def _splits(study: Study, rows: Rows) -> tuple[SplitView, ...]:
         metric = next(m for m in wanted if m in there)
         own = [s for s in seen[name] if s.metric == metric] or seen[name]
         domain, n = own[0].domain, max(s.n for s in own)
-        cluster = facts.get("unit") or facts.get("cluster") or own[0].extra.get("cluster")
+        told = (s.extra.get("unit") for s in own)
+        unit = str(next(filter(None, told), facts.get("unit") or facts.get("cluster") or ""))
         made = any(s.synthetic for s in own)
-        out.append(SplitView(name, domain, n, own[0].metric, made, cluster, own[0].version))
+        out.append(SplitView(name, domain, n, own[0].metric, made, unit, own[0].version))
     return tuple(sorted(out, key=lambda s: s.domain == "OOD"))
 
 
@@ -104,7 +107,7 @@ def _groups(by_group: Mapping[str, Rows]) -> dict[str, str]:
 
 
 def _entries(
-    group: str, label: str, hue: int, rows: Rows, splits: Sequence[SplitView]
+    group: str, label: str, hue: int, rows: Rows, splits: Sequence[SplitView], kept: Kept
 ) -> list[Entry]:
     """The end, then one row per chosen point; rules that chose the same point share a row."""
     by_rule: dict[str, Rows] = {}
@@ -122,15 +125,14 @@ def _entries(
         merged.setdefault(key, ([], here))[0].append(rule)
     out = []
     for rules, here in merged.values():
-        cells = _cells(here, splits)
+        by_split = {x.name: sources_of([(r, s) for r, s in here if s.split == x.name])
+                    for x in splits}  # fmt: skip
+        sources = {name: tuple(found) for name, found in by_split.items() if found}
+        cells = _cells(here, splits, kept)
         if not cells:
             continue
         end = rules == ["end"]
         name = label if end else _chosen_label(rules, cells, label)
-        sources: dict[str, tuple[tuple[Run, float | None], ...]] = {}
-        for run, s in here:
-            if s.evaluator != "knn" or run.facts.get("evaluator") == "knn":  # its own, not beside
-                sources[s.split] = (*sources.get(s.split, ()), (run, s.alpha))
         out.append(
             Entry(
                 f"{group}|{'+'.join(rules)}",
@@ -147,7 +149,10 @@ def _entries(
 
 
 def _starts(
-    of_path: Sequence[Rows], paths: Sequence[PathView], splits: Sequence[SplitView]
+    of_path: Sequence[Rows],
+    paths: Sequence[PathView],
+    splits: Sequence[SplitView],
+    kept: Kept,
 ) -> list[Entry]:
     """The start of the paths as a row, where no zero-shot model was evaluated on its own.
 
@@ -171,7 +176,7 @@ def _starts(
         kind = (here[0][0].read_json("start.json") or {}).get("head_kind")
         whose = "the path" if len(found) == 1 else f"the path of {path.label}"
         label = "Zero-shot (α = 0)" if kind == "zero_shot" else f"Start of {whose} (α = 0)"
-        out += _entries(f"zero-shot:{label}", label, 0, here, splits)
+        out += _entries(f"zero-shot:{label}", label, 0, here, splits, kept)
     return out
 
 
@@ -180,16 +185,15 @@ def _chosen_label(rules: Sequence[str], cells: Mapping[str, Cell], label: str) -
     return f"WiSE-FT of {label}, {shown_alpha(alphas)}, {' = '.join(rule_name(r) for r in rules)}"
 
 
-def _cells(rows: Rows, splits: Sequence[SplitView]) -> dict[str, Cell]:
+def _cells(rows: Rows, splits: Sequence[SplitView], kept: Kept) -> dict[str, Cell]:
     """Cells per split, and their mean over shifts where none is missing."""
-    out = {}
-    for split in splits:
-        here = {(str(r.path)): s for r, s in rows if s.split == split.name}
-        if here:
-            out[split.name] = _cell(list(here.values()))
-    shifts = [s for s in splits if s.domain == "OOD"]
-    if shifts and all(s.name in out for s in shifts):
-        out[MEAN] = mean_cell([out[s.name] for s in shifts], [s.synthetic for s in shifts])
+    by_run = {x.name: {r.path: (r, s) for r, s in rows if s.split == x.name} for x in splits}
+    there = {name: list(found.values()) for name, found in by_run.items() if found}
+    out = {name: _cell(found, kept.reach({name: found})) for name, found in there.items()}
+    shifts = [s.name for s in splits if s.domain == "OOD"]
+    if shifts and all(s in out for s in shifts):
+        reach = kept.reach({s: there[s] for s in shifts})
+        out[MEAN] = _mean_cell([out[s] for s in shifts], reach)
     return out
 
 
@@ -199,18 +203,13 @@ def _mean(values: Iterable[float]) -> float:
     return sum(kept) / len(kept) if kept else math.nan
 
 
-def _cell(scores: Sequence[Score]) -> Cell:
-    """One split, over seeds. The mean of the seeds' intervals covers at least as much."""
-    clusters = [(s.cluster_low, s.cluster_high) for s in scores]
-    pairs = [(a, b) for a, b in clusters if a is not None and b is not None]
-    whole = len(pairs) == len(scores)
+def _cell(rows: Rows, interval: Interval) -> Cell:
+    """One split, over seeds."""
+    scores = [s for _, s in rows]
     return Cell(
         value=_mean(s.value for s in scores),
-        low=_mean(s.low for s in scores),
-        high=_mean(s.high for s in scores),
         n=max(s.n for s in scores),
-        interval=scores[0].interval,
-        cluster=(_mean(a for a, _ in pairs), _mean(b for _, b in pairs)) if whole else None,
+        interval=interval,
         alphas=tuple(s.alpha for s in scores if s.alpha is not None),
         seeds=tuple((s.seed, s.value) for s in scores),
         reported=scores[0].reported,
@@ -225,25 +224,14 @@ def _masked(scores: Sequence[Score]) -> tuple[float, str] | None:
     return (_mean(v for v, _ in kept), kept[0][1]) if len(kept) == len(found) else None
 
 
-def mean_cell(cells: Sequence[Cell], synthetic: Sequence[bool]) -> Cell:
+def _mean_cell(cells: Sequence[Cell], interval: Interval) -> Cell:
     """The unweighted mean over shifts; seeds that lack a shift are left out of the seeds."""
-    values = [c.value for c in cells]
-    low, high = mean_interval(values, [(c.low, c.high) for c in cells], synthetic)
-    reach = None
-    if all(c.cluster for c in cells):
-        ends = [c.cluster for c in cells if c.cluster]
-        reach = mean_interval(values, ends, [True] * len(cells))
     tables = [dict(c.seeds) for c in cells]
     common = [s for s, _ in cells[0].seeds if all(s in t for t in tables)]
-    seeds = tuple((s, sum(t[s] for t in tables) / len(tables)) for s in common)
-    alphas = tuple(a for c in cells for a in c.alphas)
     return Cell(
-        sum(values) / len(values),
-        low,
-        high,
-        sum(c.n for c in cells),
-        "combined",
-        reach,
-        alphas,
-        seeds,
+        value=sum(c.value for c in cells) / len(cells),
+        n=sum(c.n for c in cells),
+        interval=interval,
+        alphas=tuple(a for c in cells for a in c.alphas),
+        seeds=tuple((s, sum(t[s] for t in tables) / len(tables)) for s in common),
     )

@@ -2,68 +2,49 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..records import Score
 from ..runs import Run, Selection
+from .kept import Kept
 from .view import MEAN, PathView, SplitView
 
-__all__ = ["mean_interval", "read_path"]
+__all__ = ["read_path"]
 
 Rows = list[tuple[Run, Score]]
-Table = dict[str, NDArray[np.float64]]
 
 
 def read_path(
-    group: str, label: str, hue: int, rows: Rows, splits: Sequence[SplitView]
+    group: str, label: str, hue: int, rows: Rows, splits: Sequence[SplitView], kept: Kept
 ) -> PathView | None:
     """The path's scores on the alphas that every seed and split has."""
-    grid: dict[tuple[str, str], dict[float, Score]] = {}
+    grid: dict[tuple[Path, str], dict[float, tuple[Run, Score]]] = {}
     for run, s in rows:
         if s.selection == "none" and s.alpha is not None:
-            grid.setdefault((str(run.path), s.split), {})[s.alpha] = s
+            grid.setdefault((run.path, s.split), {})[s.alpha] = (run, s)
     if not grid:
         return None
     alphas = tuple(sorted(set.intersection(*(set(t) for t in grid.values()))))
     runs = list(dict.fromkeys(p for p, _ in grid))
     if len(alphas) < 2:
         return None
-    value: Table = {}
-    low: Table = {}
-    high: Table = {}
-    seeds: Table = {}
-    for split in splits:
-        tables = [grid[p, split.name] for p in runs if (p, split.name) in grid]
-        if len(tables) != len(runs):
-            continue
-        scores = [[t[a] for a in alphas] for t in tables]
-        seeds[split.name] = np.array([[s.value for s in row] for row in scores])
-        value[split.name] = seeds[split.name].mean(axis=0)
-        low[split.name] = np.array([[s.low for s in row] for row in scores]).mean(axis=0)
-        high[split.name] = np.array([[s.high for s in row] for row in scores]).mean(axis=0)
-    _add_mean(splits, value, low, high, seeds)
+    parts = {s.name: [s.name] for s in splits if all((p, s.name) in grid for p in runs)}
+    shifts = [s.name for s in splits if s.domain == "OOD"]
+    if shifts and all(name in parts for name in shifts):
+        parts[MEAN] = shifts
+    seeds, low, high = {}, {}, {}
+    for name, of in parts.items():
+        at = [{s: [grid[p, s][a] for p in runs] for s in of} for a in alphas]
+        reach = [kept.reach(here) for here in at]
+        low[name], high[name] = (np.array([getattr(i, end) for i in reach])
+                                 for end in ("low", "high"))  # fmt: skip
+        seeds[name] = np.array([[np.mean([grid[p, s][a][1].value for s in of]) for a in alphas]
+                                for p in runs])  # fmt: skip
+    value = {name: rows.mean(axis=0) for name, rows in seeds.items()}
     return PathView(group, label, hue, alphas, value, low, high, seeds, _picks(rows))
-
-
-def _add_mean(
-    splits: Sequence[SplitView], value: Table, low: Table, high: Table, seeds: Table
-) -> None:
-    """Add the mean over shifts, if no shift is missing."""
-    shifts = [s for s in splits if s.domain == "OOD"]
-    if not shifts or any(s.name not in value for s in shifts):
-        return
-    names, made = [s.name for s in shifts], [s.synthetic for s in shifts]
-    seeds[MEAN] = np.mean([seeds[n] for n in names], axis=0)
-    value[MEAN] = np.mean([value[n] for n in names], axis=0)
-    ends = [
-        mean_interval([value[n][i] for n in names], [(low[n][i], high[n][i]) for n in names], made)
-        for i in range(len(value[MEAN]))
-    ]
-    low[MEAN], high[MEAN] = np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
 
 
 def _picks(rows: Rows) -> tuple[tuple[str, float, str], ...]:
@@ -87,18 +68,3 @@ def _selections(run: Run) -> list[Selection]:
         if s.alpha is not None and s.selection not in ("none", "end")
     }
     return [Selection(rule, alpha, "test" if rule == "oracle" else "") for rule, alpha in told]
-
-
-def mean_interval(
-    values: Sequence[float], ends: Sequence[tuple[float, float]], synthetic: Sequence[bool]
-) -> tuple[float, float]:
-    """The interval of an unweighted mean of scores, in the normal approximation.
-
-    Errors of natural shifts are independent, since their images differ; those of synthetic
-    shifts, which distort the same images, are taken as fully correlated.
-    """
-    half = [(high - low) / 2 for low, high in ends]
-    natural = sum(h * h for h, s in zip(half, synthetic, strict=True) if not s)
-    made = sum(h for h, s in zip(half, synthetic, strict=True) if s)
-    middle, reach = sum(values) / len(values), math.sqrt(natural + made**2) / len(values)
-    return max(middle - reach, 0.0), min(middle + reach, 1.0)

@@ -17,10 +17,10 @@ import numpy as np
 import yaml
 
 from ..errors import DataError
-from ..metrics import get_metric, lines
+from ..metrics import get_metric, interval, lines
 from ..records import Score
 from ..runs import Run, Study
-from ..stats import bootstrap
+from ..stats import Interval, mean_interval_over_seeds
 
 __all__ = [
     "Measured",
@@ -84,20 +84,13 @@ class Measured:
 
 
 def standard_error(score: Score) -> float:
-    """Of the value, in points: binomial where the interval is exact, else from its width.
+    """Of the value, in points, from the width of its interval; NaN where there is none."""
+    return 100 * _error(score.reach)
 
-    Where images hang together, the interval over clusters counts if it is wider.
-    """
-    if score.interval == "clopper-pearson":
-        plain = math.sqrt(score.value * (1 - score.value) / score.n)
-    elif score.interval == "none":
-        plain = math.nan
-    else:
-        plain = (score.high - score.low) / (2 * _Z)
-    if score.cluster_low is None or score.cluster_high is None:
-        return 100 * plain
-    around = (score.cluster_high - score.cluster_low) / (2 * _Z)
-    return 100 * (around if math.isnan(plain) else max(plain, around))
+
+def _error(found: Interval) -> float:
+    """The standard error of a normal number whose interval would be as wide; NaN: there is none."""
+    return (found.high - found.low) / (2 * _Z)
 
 
 def measured(study: Study) -> list[Measured]:
@@ -192,15 +185,12 @@ def _toy(run: Run, score: Score, about: Mapping[str, Any], splits: Mapping[str, 
 def over_seeds(cells: Sequence[Measured]) -> tuple[float, float]:
     """Mean over runs of one thing and its standard error, in points.
 
-    Seeds share their test images, so the error of the images is not divided by their number; the
-    spread of seeds is added to it.
+    Seeds share their test images, so the error of the images is not divided by their number; what
+    the seeds say of other seeds is added to it, and few of them say little (Student's t).
     """
-    mean = sum(c.value for c in cells) / len(cells)
+    found = mean_interval_over_seeds([c.value for c in cells])
     images = sum(c.se for c in cells) / len(cells)
-    if len(cells) == 1:
-        return mean, images
-    spread = sum((c.value - mean) ** 2 for c in cells) / (len(cells) - 1)
-    return mean, math.sqrt(images**2 + spread / len(cells))
+    return found.mean, math.hypot(images, _error(found.interval) if found.interval else 0.0)
 
 
 def rescored(cell: Measured, metric: str) -> Measured | None:
@@ -220,9 +210,5 @@ def rescored(cell: Measured, metric: str) -> Measured | None:
     value = chosen.reduce(columns, np.ones(n))
     if not math.isfinite(value):
         return None
-    if chosen.proportion:
-        se = math.sqrt(value * (1 - value) / n)
-    else:
-        around = bootstrap(lambda w: chosen.reduce(columns, w), n, samples=200)
-        se = (around.high - around.low) / (2 * _Z) if around else math.nan
+    se = _error(interval(chosen, [columns], said.units()))
     return replace(cell, metric=metric, value=100 * value, se=100 * se, n=n)

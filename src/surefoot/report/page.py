@@ -20,9 +20,20 @@ from ..drawing import script as shared_script
 from ..drawing import stylesheet
 from ..records import write_atomic
 from ..runs import Study
+from ..stats import Comparison
 from .charts import difference_bar
 from .decision import UNDECIDED, decided
-from .details import choices, command, environment, examples, facts_strip, metrics, notes, recipes
+from .details import (
+    choices,
+    command,
+    environment,
+    examples,
+    facts_strip,
+    inventory,
+    metrics,
+    notes,
+    recipes,
+)
 from .figures import (
     alpha_figures,
     off_the_plane,
@@ -32,7 +43,7 @@ from .figures import (
 from .findings import Finding, Findings, findings
 from .gather import gather
 from .names import signed
-from .paired import Difference, Pairing
+from .paired import Pairing
 from .run_figures import log_figures, seed_figures
 from .table import build_table
 from .weighed import weighed
@@ -88,7 +99,7 @@ def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
     pairing = Pairing(view)
     told = findings(view, pairing)
     table = build_table(view, pairing)
-    decision = decided(study, view, told.caveats)
+    decision = decided(study, view, pairing, told.caveats)
     planes, logs = plane_figures(view), log_figures(view)
     style = stylesheet() + (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     script = shared_script() + (_TEMPLATES / "script.js").read_text(encoding="utf-8")
@@ -103,7 +114,7 @@ def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
     return environ.get_template("report.html.j2").render(
         view=view,
         told=told,
-        compared=compared(told, table.clusters or "cluster"),
+        compared=compared(told),
         strip=facts_strip(view),
         planes=planes,
         dotted=any("line equal" in p.render() for p in planes),
@@ -123,6 +134,7 @@ def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
         recipes=recipes(view),
         environment=environment(view),
         notes=notes(view),
+        inventory=inventory(view),
         command=command(view),
         metrics=metrics(view),
         links=links,
@@ -151,43 +163,37 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def compared(told: Findings, cluster: str = "cluster") -> list[dict[str, Any]]:
+def compared(told: Findings) -> list[dict[str, Any]]:
     """The comparisons, each with its two differences on one common axis."""
     every = [d for f in told.items for d in (f.shift, f.inside) if d is not None]
-    ends = [v for d in every for v in (d.low, d.high, *(d.cluster or ()))]
+    ends = [v for d in every for v in _ends(d)]
     reach = min(max([abs(v) for v in ends if abs(v) < 1] + [0.02]), 1.0) * 1.05
     low = max(min([v for v in ends if abs(v) < 1] + [-0.01]) * 1.1, -reach)
     high = min(max([v for v in ends if abs(v) < 1] + [0.01]) * 1.1, reach)
-    return [_comparison(f, (low, high), cluster) for f in told.items]
+    return [_comparison(f, (low, high)) for f in told.items]
 
 
-def _comparison(f: Finding, domain: tuple[float, float], cluster: str) -> dict[str, Any]:
+def _ends(d: Comparison) -> tuple[float, float]:
+    return (d.interval.low, d.interval.high) if d.interval else (d.difference,) * 2
+
+
+def _comparison(f: Finding, domain: tuple[float, float]) -> dict[str, Any]:
     pairs = (("under shift", f.shift), ("on ID", f.inside))
-    rows = [_line(where, d, domain, cluster) for where, d in pairs]
-    return {"finding": f, "rows": [r for r in rows if r is not None]}
+    return {"finding": f, "rows": [_line(where, d, domain) for where, d in pairs if d is not None]}
 
 
-def _line(
-    where: str, d: Difference | None, domain: tuple[float, float], cluster: str
-) -> dict[str, Any] | None:
-    if d is None:
-        return None
-    verdict = "not significant"
-    if d.significant:
-        verdict = "better" if d.value > 0 else "worse"
-        verdict = f"{verdict}, but not over {cluster}s" if d.cluster_doubt else verdict
+def _line(where: str, d: Comparison, domain: tuple[float, float]) -> dict[str, Any]:
+    low, high = _ends(d)
     seeds = ""
-    if len(d.seeds) > 1:
-        seeds = f"{len(d.seeds)} seeds: {signed(min(d.seeds))} to {signed(max(d.seeds))}"
-    bar = difference_bar(d.value, d.low, d.high, domain, outer=d.cluster, hollow=not d.significant)
+    if d.seeds > 1:
+        seeds = f"{d.seeds} seeds: {signed(min(d.per_seed))} to {signed(max(d.per_seed))}"
     return {
         "where": where,
-        "value": signed(d.value),
-        "reach": f"{signed(d.low)} to {signed(d.high)}",
-        "cluster": f"{signed(d.cluster[0])} to {signed(d.cluster[1])}" if d.cluster else "",
-        "verdict": verdict,
-        "sure": d.significant and not d.cluster_doubt,
+        "value": signed(d.difference),
+        "reach": f"{signed(low)} to {signed(high)}" if d.interval else "no interval",
+        "verdict": {1: "better", -1: "worse", 0: "not significant"}[d.better],
+        "sure": bool(d.better),
         "seeds": seeds,
-        "n": d.n,
-        "bar": bar,
+        "n": d.images,
+        "bar": difference_bar(d.difference, low, high, domain, hollow=not d.better),
     }

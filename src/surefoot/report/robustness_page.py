@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,8 @@ def _above(d: Distance) -> Above:
 
 def _ends(pair: tuple[float, float]) -> tuple[float, float, float]:
     value, se = pair
+    if math.isnan(se):
+        return value, value, value
     return value, max(value - _Z * se, 0.0), min(value + _Z * se, 1.0)
 
 
@@ -120,6 +123,8 @@ def _foot(d: Distance) -> float:
 
 
 def _distance(d: Distance) -> str:
+    if not d.interval:
+        return f"{d.value:+.1f} (no interval: {d.interval.reason})"
     return f"{d.value:+.1f} [{d.interval.low:+.1f}, {d.interval.high:+.1f}]"
 
 

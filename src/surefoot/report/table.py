@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..drawing.scale import span
+from ..stats import Ranking
 from .charts import Node, interval_bar
+from .figures import triple
 from .names import metric_name, points, rule_name, shown_alpha
 from .paired import Pairing
 from .view import MEAN, Cell, Entry, View
@@ -41,9 +42,8 @@ class Shown:
 
     Attributes:
         text: The value.
-        reach: Its 95 % interval.
+        reach: Its 95 % interval, or that there is none.
         half: Half the width of that, for where room is short.
-        outer: The interval over clusters, "" if there is none.
         sort: The value for sorting.
         state: "best", "tie", "oracle" or "".
         tip: Everything about it, in words.
@@ -53,7 +53,6 @@ class Shown:
     text: str = ""
     reach: str = ""
     half: str = ""
-    outer: str = ""
     sort: float = -1.0
     state: str = ""
     tip: str = "not available"
@@ -91,13 +90,13 @@ class Table:
         columns: Left to right.
         rows: Top to bottom.
         tested: Whether any paired test could be made.
-        clusters: What images are resampled by in the second interval, "" if nothing.
+        units: What the intervals are over, "" where images stand for themselves.
     """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     tested: bool
-    clusters: str
+    units: str
 
 
 def build_table(view: View, pairing: Pairing) -> Table:
@@ -110,17 +109,16 @@ def build_table(view: View, pairing: Pairing) -> Table:
             for e in view.entries:
                 shown[e.key][column.key] = _masked(e, column)
             continue
-        best, p = pairing.tied(view.entries, column.key) if _more(view, column) else (None, {})
-        tested = tested or bool(p)
+        ranks = pairing.ranking(view.entries, column.key) if _more(view, column) else None
+        tested = tested or ranks is not None
+        best = pairing.best(view.entries, column.key, ranks) if _more(view, column) else None
         domain = _domain(view.entries, column.key)
         for e in view.entries:
             cell = e.cells.get(column.key)
             if cell is not None:
-                shown[e.key][column.key] = _show(e, column, cell, best, p, domain)
+                shown[e.key][column.key] = _show(e, column, cell, (best, ranks), domain)
     rows = tuple(_row(e, [shown[e.key].get(c.key, Shown()) for c in columns]) for e in view.entries)
-    have = any(c.cluster for e in view.entries for c in e.cells.values())
-    name = pairing.cluster_name() or "cluster"
-    return Table(columns, rows, tested, name.replace("_", " ") if have else "")
+    return Table(columns, rows, tested, pairing.unit_name().replace("_", " "))
 
 
 _BESIDE = "\x00masked"
@@ -179,70 +177,62 @@ def _domain(entries: Sequence[Entry], key: str) -> tuple[float, float]:
     cells = [e.cells[key] for e in entries if key in e.cells]
     middle = sorted(c.value for c in cells)[len(cells) // 2] if cells else 0.5
     cells = [c for c in cells if c.value > 0.75 * middle] or cells
-    values = [v for c in cells for v in (c.value, c.low, c.high)]
+    values = [v for c in cells for v in triple(c)]
     return span(values, least=0.05, pad=0.05, bounds=(0.0, 1.0))
-
-
-def _state(e: Entry, best: str | None, p: dict[str, float]) -> str:
-    if e.oracle:
-        return "oracle"
-    if e.key == best:
-        return "best"
-    return "tie" if p.get(e.key, 0.0) >= 0.05 else ""
 
 
 def _show(
     e: Entry,
     column: Column,
     cell: Cell,
-    best: str | None,
-    p: dict[str, float],
+    ranked: tuple[str | None, Ranking | None],
     domain: tuple[float, float],
 ) -> Shown:
-    state = _state(e, best, p)
-    have = math.isfinite(cell.low) and math.isfinite(cell.high)
-    reach = f"{points(cell.low)}\u2009–\u2009{points(cell.high)}" if have else "no interval"
-    outer = ""
-    if cell.cluster:
-        outer = f"{points(cell.cluster[0])}\u2009–\u2009{points(cell.cluster[1])}"
-    low, high = (cell.low, cell.high) if have else (cell.value, cell.value)
-    bar = interval_bar(cell.value, low, high, domain, outer=cell.cluster, hollow=e.oracle)
-    tip = _tip(e, column, cell, state, p.get(e.key))
-    half = f"±{points((cell.high - cell.low) / 2)}" if have else ""
-    return Shown(points(cell.value), reach, half, outer, cell.value, state, tip, bar)
+    best, ranks = ranked
+    state = "oracle" if e.oracle else "best" if e.key == best else ""
+    if not state and ranks is not None and e.key in ranks.tied:
+        state = "tie"
+    i = cell.interval
+    reach = f"{points(i.low)}\u2009–\u2009{points(i.high)}" if i else "no interval"
+    bar = interval_bar(*triple(cell), domain, hollow=e.oracle)
+    half = f"±{points((i.high - i.low) / 2)}" if i else ""
+    tip = _tip(e, column, cell, state, ranks)
+    return Shown(points(cell.value), reach, half, cell.value, state, tip, bar)
 
 
-def _tip(e: Entry, column: Column, cell: Cell, state: str, p: float | None) -> str:
+def _tip(e: Entry, column: Column, cell: Cell, state: str, ranks: Ranking | None) -> str:
     """Everything about a number, in words."""
     lines = [f"{e.label} on {column.label}: {points(cell.value)} %"]
-    lines.append(
-        f"95 % interval {points(cell.low)} to {points(cell.high)} ({cell.interval}), n = {cell.n}"
-        if math.isfinite(cell.low)
-        else f"n = {cell.n}"
-    )
-    if cell.cluster:
-        lines.append(f"over clusters {points(cell.cluster[0])} to {points(cell.cluster[1])}")
+    i = cell.interval
+    reach = f"95 % interval {points(i.low)} to {points(i.high)} ({i.kind})" if i else (
+        f"no interval: {i.reason}")  # fmt: skip
+    lines.append(f"{reach}, n = {cell.n}")
     if cell.alphas:
         lines.append(shown_alpha(cell.alphas))
     if cell.spread is not None:
         lines.append(
             f"mean of {len(cell.seeds)} seeds, standard deviation {100 * cell.spread:.1f} points"
         )
-    if state in ("best", "tie") and p is not None:
-        lines.append(f"not distinguishable from the best (p = {p:.2f}, Holm)")
-    elif state == "best":
-        lines.append("highest of the column")
-    elif p is not None:
-        lines.append(
-            "below the best (p < 0.001, Holm)"
-            if p < 0.001
-            else f"below the best (p = {p:.3f}, Holm)"
-        )
+    lines += _standing(e, state, ranks)
     if e.oracle:
         lines.append("oracle: this α was chosen on the test set")
     if cell.reported is not None:
         lines.append(f"reported in the paper: {points(cell.reported)} %")
     return "\n".join(lines)
+
+
+def _standing(e: Entry, state: str, ranks: Ranking | None) -> list[str]:
+    """How a row stands to the best of its column."""
+    if state == "best":
+        return ["highest of the column"]
+    if ranks is None or e.oracle:
+        return []
+    p = ranks.p_to_best(e.key)
+    if p is None:
+        return ["not compared: its answers were not kept, or are about other images"]
+    words = "not distinguishable from the best" if state == "tie" else "below the best"
+    shown = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return [f"{words} ({shown}, all pairs, Holm)"]
 
 
 def _row(e: Entry, cells: Sequence[Shown]) -> Row:

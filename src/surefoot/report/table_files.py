@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..records import write_atomic
@@ -60,7 +59,7 @@ def _tidy(view: View, e: Entry, key: str, shown: Shown) -> dict[str, object]:
     """One number with all that belongs to it."""
     cell = e.cells[key]
     split = view.split(key)
-    have = math.isfinite(cell.low) and math.isfinite(cell.high)
+    have, reach = bool(cell.interval), cell.interval
     metrics = {s.metric for s in view.shifts} if key == MEAN else {split.metric if split else ""}
     runs = dict.fromkeys(r.path.name for r, _ in next(iter(e.sources.values()), ()))
     return {
@@ -72,9 +71,9 @@ def _tidy(view: View, e: Entry, key: str, shown: Shown) -> dict[str, object]:
         "synthetic": "" if split is None else str(split.synthetic).lower(),
         "metric": metrics.pop() if len(metrics) == 1 else "",
         "value": repr(float(cell.value)),
-        "low": repr(float(cell.low)) if have else "",
-        "high": repr(float(cell.high)) if have else "",
-        "interval": cell.interval if have else "",
+        "low": repr(float(reach.low)) if have else "",
+        "high": repr(float(reach.high)) if have else "",
+        "interval": reach.kind if have else f"none: {reach.reason}",
         "images": cell.n,
         "seeds": " ".join(str(s) for s, _ in cell.seeds if s is not None),
         "mark": shown.state,
@@ -126,8 +125,8 @@ def _markdown(view: View, table: Table, notes: Sequence[str]) -> str:
     return "\n".join([f"**{_md(notes[0])}**", "", *lines, "", *told, ""])
 
 
-def _pipes(cells: object) -> str:
-    return "| " + " | ".join(cells) + " |"  # type: ignore[call-overload]
+def _pipes(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def _markdown_cell(c: Shown) -> str:

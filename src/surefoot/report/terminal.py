@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any, Literal
 
 from rich.console import Console
@@ -84,11 +85,11 @@ def render_terminal(study: Study, width: int | None = None, *, colour: bool | No
         if part is not parts[-1]:
             console.print()
     console.print()
-    decision = decided(study, view, told.caveats)
+    decision = decided(study, view, pairing, told.caveats)
     for line in (*legend(table), *(told.caveats if decision is None else ())):
         console.print(Text(line, style="dim"))
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
-    shipping = UNDECIDED if decision is None else decision.text(width)
+    shipping = fill(UNDECIDED, width) if decision is None else decision.text(width)
     return "\n".join([*lines, "", shipping] if table.rows else lines)
 
 
@@ -170,13 +171,16 @@ def legend(table: Table) -> list[str]:
     if not table.rows:
         return ["No scores yet."]
     states = {c.state for r in table.rows for c in r.cells}
+    over = f" over {table.units}s" if table.units else ""
     out = [
-        "Percent, with 95 % intervals; indented rows are WiSE-FT of the row above them."
+        f"Percent, with 95 % intervals{over}; indented rows are WiSE-FT of the row above them."
         if any(not r.end for r in table.rows)
-        else "Percent, with 95 % intervals."
+        else f"Percent, with 95 % intervals{over}."
     ]
     if table.tested:
-        out.append("* best of the column, or not distinguishable from it (paired test, Holm)")
+        out.append(
+            "* best of the column, or not distinguishable from it (paired tests of all pairs, Holm)"
+        )
     elif "best" in states:
         out.append("* best of the column; ties could not be tested")
     if "oracle" in states:

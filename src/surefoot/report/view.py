@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from ..runs import Run, Selection
 from ..select import MEAN
+from ..stats import Interval
+from .kept import Kept, Source
 from .names import base_of, rule_name, shown_alpha
 
 __all__ = ["MEAN", "Cell", "Entry", "PathView", "SplitView", "View"]
@@ -27,7 +29,7 @@ class SplitView:
         n: Images; 0 where unknown.
         metric: The split's own.
         synthetic: Made by a program.
-        cluster: Name of the column whose members hang together, if any.
+        unit: The column that says which images hang together; "" where nothing does.
         version: Of the data set.
     """
 
@@ -36,21 +38,19 @@ class SplitView:
     n: int
     metric: str = "top1"
     synthetic: bool = False
-    cluster: str | None = None
+    unit: str = ""
     version: str = "unversioned"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of the table: the mean over seeds, with its sampling interval.
+    """One number of the table: the mean over seeds, with its interval.
 
     Attributes:
         value: Mean over seeds.
-        low: Lower end of the 95 % sampling interval (of the seeds' intervals, the mean).
-        high: Upper end.
         n: Images.
-        interval: How it was made.
-        cluster: Interval resampled over clusters, if any.
+        interval: 95 %, over units, and over seeds where there are several; where there is none,
+            the reason.
         alphas: Of the seeds; empty off a path.
         seeds: (seed, value).
         reported: What a paper gives.
@@ -59,11 +59,8 @@ class Cell:
     """
 
     value: float
-    low: float
-    high: float
     n: int
-    interval: str
-    cluster: tuple[float, float] | None = None
+    interval: Interval
     alphas: tuple[float, ...] = ()
     seeds: tuple[tuple[int | None, float], ...] = ()
     reported: float | None = None
@@ -99,7 +96,7 @@ class Entry:
     hue: int
     oracle: bool
     cells: Mapping[str, Cell]
-    sources: Mapping[str, tuple[tuple[Run, float | None], ...]] = field(default_factory=dict)
+    sources: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
 
     @property
     def short(self) -> str:
@@ -158,6 +155,7 @@ class View:
         seeds: All seeds that occur.
         labels: Group -> label.
         groups: Run folder -> group.
+        kept: Reads what models answered.
     """
 
     title: str
@@ -170,6 +168,7 @@ class View:
     seeds: tuple[int, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[Path, str] = field(default_factory=dict)
+    kept: Kept = field(default_factory=Kept, repr=False, compare=False)
 
     @property
     def shifts(self) -> tuple[SplitView, ...]:

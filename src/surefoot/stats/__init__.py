@@ -1,4 +1,4 @@
-"""Intervals, paired tests, ties and effective robustness. No torch here.
+"""Intervals, paired tests, rankings and effective robustness. No torch here.
 
 One engine compares: :func:`compare` two models, :func:`rank` all pairs of several, on the same
 images, with seeds crossed with units (images, designers, patients) that are joined over splits.
@@ -8,16 +8,15 @@ and says why. How often each form holds the truth: docs/statistics.md.
 
 from __future__ import annotations
 
+from ..contents import lazy
 from .compared import About, Comparison
 from .comparison import compare
-from .crossed import CrossedDifference, crossed_difference
-from .intervals import Interval, bootstrap, clopper_pearson, cluster_bootstrap
-from .means import SeedMean, combine_mean, mean_interval_over_seeds
-from .paired import PairedDifference, Ties, holm, paired_difference, paired_se, ties
+from .intervals import Interval, IntervalKind, clopper_pearson
+from .means import SeedMean, bound_of_mean, mean_interval_over_seeds
+from .paired import holm, paired_se
 from .ranking import Ranking, rank
 from .robustness import (
     BaselineLine,
-    distance_interval,
     fit_baseline,
     logit,
     robustness_difference,
@@ -30,20 +29,14 @@ __all__ = [
     "About",
     "BaselineLine",
     "Comparison",
-    "CrossedDifference",
     "Interval",
-    "PairedDifference",
+    "IntervalKind",
     "Ranking",
     "SeedMean",
     "Spread",
-    "Ties",
-    "bootstrap",
+    "bound_of_mean",
     "clopper_pearson",
-    "cluster_bootstrap",
-    "combine_mean",
     "compare",
-    "crossed_difference",
-    "distance_interval",
     "fit_baseline",
     "highest",
     "holm",
@@ -52,10 +45,23 @@ __all__ = [
     "logit",
     "lowest",
     "mean_interval_over_seeds",
-    "paired_difference",
     "paired_se",
     "rank",
     "robustness_difference",
     "robustness_interval",
-    "ties",
 ]
+
+_FORMER = (
+    "bootstrap",
+    "cluster_bootstrap",
+    "combine_mean",
+    "crossed_difference",
+    "distance_interval",
+    "paired_difference",
+    "ties",
+)
+__getattr__ = lazy(
+    __name__,
+    dict.fromkeys(_FORMER, "former"),
+    {"CrossedDifference": "Comparison", "PairedDifference": "Comparison", "Ties": "Ranking"},
+)

@@ -77,6 +77,11 @@ class Comparison:
         """What carries the comparison and what it cannot tell, sentence by sentence."""
         return _said(self)
 
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What of this the comparison cannot tell; the last sentences of :attr:`says`."""
+        return tuple(_limits(self))
+
     def p_above(self, bound: float = 0.0) -> float:
         """One-sided p of "the difference is above ``bound``": small where the data say so."""
         return self._side(1, bound)

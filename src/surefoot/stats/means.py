@@ -1,4 +1,4 @@
-"""Means over seeds and over shifts, with their intervals."""
+"""Means of numbers whose images are not at hand: over seeds, over splits, with their intervals."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats as sp
 
 from ..errors import DataError
-from .intervals import Interval, cluster_codes, draws, mean_replicates, percentiles, widening
+from .intervals import Interval
 
-__all__ = ["SeedMean", "combine_mean", "mean_interval_over_seeds"]
-
-Floats = NDArray[np.float64]
+__all__ = ["SeedMean", "bound_of_mean", "mean_interval_over_seeds"]
 
 
 @dataclass(frozen=True)
@@ -61,74 +59,38 @@ def mean_interval_over_seeds(values: ArrayLike, level: float = 0.95) -> SeedMean
     return SeedMean(mean, deviation, n, Interval(mean - half, mean + half, "t"))
 
 
-def combine_mean(
-    values: Sequence[ArrayLike],
-    *,
-    paired: bool = False,
-    clusters: Sequence[ArrayLike | None] | None = None,
-    samples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> tuple[float, Interval]:
-    """The unweighted mean of several shifts' means, with its interval.
+def bound_of_mean(
+    values: ArrayLike, own: Sequence[Sequence[Interval]], level: float = 0.95
+) -> Interval:
+    """The interval of a mean of numbers from their own intervals, at least as wide as it must be.
+
+    Where image-by-image answers are at hand, :func:`~surefoot.stats.interval_of_mean` is narrower:
+    what hangs together among the numbers is not known here, so that the reach of their mean is
+    taken to be the mean of their reaches. What seeds add to it, by Student's t, is independent.
 
     Args:
-        values: One array (n_i,) per shift, image by image: correct or not, or any number in
-            [0, 1].
-        paired: The shifts are versions of the same images in the same order (corruptions of one
-            test set): each resample draws the same images of all. Otherwise shifts are
-            resampled independently of each other.
-        clusters: Per shift, labels (n_i,) to resample whole clusters, or None. With ``paired``,
-            the first entry serves all.
-        samples: Resamples.
-        seed: Of the draws.
-        level: Between the percentiles.
+        values: (seeds, splits).
+        own: Likewise, the interval of each at ``level``.
+        level: Coverage, at least.
 
-    Raises:
-        DataError: There is no shift, or ``paired`` with different numbers of images.
+    Returns:
+        Kind "bound"; "none" where one of them has none.
 
     Example:
-        >>> mean, interval = sf.stats.combine_mean([a, b])
-        >>> round(mean, 4)
-        0.7
+        >>> own = sf.stats.clopper_pearson(30, 40)
+        >>> sf.stats.bound_of_mean([[0.75, 0.75]], [[own, own]]).low == own.low
+        True
     """
-    rows = [np.asarray(v, dtype=np.float64) for v in values]
-    if not rows or any(not len(r) for r in rows):
-        raise DataError("a mean over shifts needs images", expected="at least one per shift")
-    estimate = float(np.mean([r.mean() for r in rows]))
-    groups: Sequence[ArrayLike | None] = clusters or [None] * len(rows)
-    if paired:
-        if len({len(r) for r in rows}) > 1:
-            raise DataError(
-                f"paired shifts have {', '.join(str(len(r)) for r in rows)} images",
-                expected="the same images in every shift",
-            )
-        rows, groups = [np.mean(rows, axis=0)], groups[:1]
-    seeds = np.random.SeedSequence(seed).spawn(len(rows))
-    deviations = np.zeros(samples)
-    for row, labels, child in zip(rows, groups, seeds, strict=True):
-        if labels is not None and cluster_codes(labels, len(row))[1] < 2:
-            return estimate, Interval.none()
-        deviations += _deviations(row, labels, samples, child, level)
-    ends = percentiles(estimate + deviations / len(rows), level, estimate, 1.0, (0.0, 1.0))
-    return estimate, Interval(*ends, "bootstrap" if clusters is None else "cluster-bootstrap")
-
-
-def _deviations(
-    row: Floats,
-    labels: ArrayLike | None,
-    samples: int,
-    seed: np.random.SeedSequence,
-    level: float,
-) -> Floats:
-    """Resampled means minus the mean, (samples,), widened where clusters are few."""
-    if labels is not None:
-        codes, groups = cluster_codes(labels, len(row))
-        drawn = draws(groups, samples, seed)
-        replicates = mean_replicates(row, codes, drawn)
-        return widening(groups, level) * (replicates - float(row.mean()))
-    # Images with equal values are exchangeable: counting how often each value is drawn is enough,
-    # and for right or wrong that is one binomial number per resample.
-    distinct, counts = np.unique(row, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(len(row), counts / len(row), size=samples)
-    return np.asarray(drawn @ distinct / len(row) - row.mean())
+    numbers, each = np.atleast_2d(np.asarray(values, dtype=np.float64)), [i for s in own for i in s]
+    none = next((i for i in each if not i), None)
+    if none is not None:
+        return none
+    per_seed, more = numbers.mean(axis=1), 0.0
+    if len(per_seed) > 1:
+        found = mean_interval_over_seeds(per_seed, level)
+        more = found.interval.high - found.mean
+    mean = float(per_seed.mean())
+    below = mean - float(np.mean([i.low for i in each]))
+    above = float(np.mean([i.high for i in each])) - mean
+    reach = Interval(mean - math.hypot(below, more), mean + math.hypot(above, more), "bound")
+    return reach.within(0.0, max(1.0, *(i.high for i in each)))

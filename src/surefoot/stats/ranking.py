@@ -36,6 +36,21 @@ class Ranking:
     pairs: Mapping[tuple[str, str], Comparison]
     p: Mapping[tuple[str, str], float]
 
+    @classmethod
+    def of(
+        cls, values: Mapping[str, float], pairs: Mapping[tuple[str, str], Comparison]
+    ) -> Ranking:
+        """From every pair's comparison and the models' means (more is better)."""
+        adjusted = dict(zip(pairs, holm([c.p for c in pairs.values()]).tolist(), strict=True))
+        best = max(values, key=lambda name: values[name])
+        found = cls(best, (), pairs, adjusted)
+        tied = tuple(name for name in values if name == best or not found.better(best, name))
+        return replace(found, tied=tied)
+
+    def p_to_best(self, name: str) -> float | None:
+        """Adjusted p of the best against another; None of what was not compared with it."""
+        return self.p.get((self.best, name), self.p.get((name, self.best)))
+
     def better(self, a: str, b: str) -> int:
         """1, -1 or 0 of a against b, with all pairs allowed for."""
         key, turn = ((a, b), 1) if (a, b) in self.pairs else ((b, a), -1)
@@ -75,12 +90,8 @@ def rank(
         (x, y): compare(models[x], models[y], units, about=about, level=level)
         for x, y in combinations(models, 2)
     }
-    adjusted = dict(zip(pairs, holm([c.p for c in pairs.values()]).tolist(), strict=True))
     means = {
-        name: np.mean([np.asarray(v, float).mean() for v in rows.values()])
+        name: float(np.mean([np.asarray(v, float).mean() for v in rows.values()]))
         for name, rows in models.items()
     }
-    best = max(means, key=lambda name: means[name])
-    found = Ranking(best, (), pairs, adjusted)
-    tied = tuple(name for name in models if name == best or not found.better(best, name))
-    return replace(found, tied=tied)
+    return Ranking.of(means, pairs)

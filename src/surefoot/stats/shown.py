@@ -93,7 +93,8 @@ def share_interval(found: Spread, level: float) -> Interval:
 
     def images(reach: float) -> float:
         """So many independent ones would reach as far."""
-        return room * (z / reach) ** 2 if reach > 0 and room > 0 else float(found.units)
+        spreads = room > 0 and reach > 1e-9  # units that are all alike differ by rounding
+        return room * (z / reach) ** 2 if spreads else float(found.units)
 
     below, above = images(half + max(-lean, 0.0)), images(half + max(lean, 0.0))
     low = 0.0 if share <= 0 else float(sp.beta.ppf(tail, share * below, (1 - share) * below + 1))

@@ -6,15 +6,11 @@ import os
 from pathlib import Path
 
 from ..data.known.base import KnownDataset
+from ..data.known.facts import miniature_mark
 from ..data.known.find import known_dataset
 from ..errors import DataError
 
-__all__ = ["make_miniature", "miniature_folder"]
-
-
-def miniature_folder(known: KnownDataset, root: Path) -> Path:
-    """Where a data set lies below a data root: the first of the places it is looked for."""
-    return root / next((name for name in known.folders if name != "."), known.name)
+__all__ = ["make_miniature"]
 
 
 def make_miniature(name: str, dir: str | os.PathLike[str], seed: int = 0) -> Path:  # noqa: A002
@@ -42,21 +38,18 @@ def make_miniature(name: str, dir: str | os.PathLike[str], seed: int = 0) -> Pat
         'cifar-10-batches-py'
     """
     known = known_dataset(name)
-    folder = miniature_folder(known, Path(dir))
+    folder = Path(dir) / known.folders[0]
     if folder.exists() and any(folder.iterdir()) and not _shared(known, folder):
         raise DataError(
             f"{folder} holds something already",
             expected="a new folder: a miniature is never written over data",
             fix="give another folder",
         )
-    folder.mkdir(parents=True, exist_ok=True)
     known.miniature(folder, seed)
     return folder
 
 
 def _shared(known: KnownDataset, folder: Path) -> bool:
     """Is it the miniature of another data set that lies in the same folder (fmow-continents)?"""
-    from ..data.known.base import miniature_mark
-
     mark = miniature_mark(folder)
     return mark is not None and known.name not in mark

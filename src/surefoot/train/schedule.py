@@ -1,19 +1,22 @@
-"""How long, how fast, with what optimiser."""
+"""How long, how fast, in which order, with what optimiser."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from ..errors import TrainingError
 from ..models.blocks import layer_scales
 from ..optim import SGDSPD, AdamSPD
 
-__all__ = ["Schedule", "learning_rate", "make_optimizer"]
+__all__ = ["Plan", "Schedule", "epoch_order", "learning_rate", "make_optimizer"]
 
 _FUSED_ON = ("cpu", "cuda")
 """Devices on which torch updates a whole tensor in one pass, and on which that was tried."""
@@ -86,6 +89,37 @@ class Schedule:
     def warmup(self, total: int) -> int:
         """Steps of warm-up out of ``total``."""
         return min(500, total // 10) if self.warmup_steps is None else self.warmup_steps
+
+
+def epoch_order(
+    n: int, schedule: Schedule, *, seed: int, epoch: int, rank: int, world: int
+) -> list[NDArray[np.int64]]:
+    """This process's share of every global batch of one epoch.
+
+    The order depends on (seed, epoch) alone, so several processes see together what one would.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(n)
+    batches = [order[i : i + schedule.batch_size] for i in range(0, n, schedule.batch_size)]
+    return [np.array_split(batch, world)[rank] for batch in batches]
+
+
+class Plan:
+    """(epoch, indices) of every batch of some epochs; an epoch's order is drawn when it begins."""
+
+    def __init__(
+        self, n: int, schedule: Schedule, *, seed: int, epochs: range, rank: int, world: int
+    ) -> None:
+        self.n, self.schedule, self.seed, self.epochs = n, schedule, seed, epochs
+        self.rank, self.world = rank, world
+
+    def __len__(self) -> int:
+        return len(self.epochs) * self.schedule.steps_per_epoch(self.n)
+
+    def __iter__(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        who = {"rank": self.rank, "world": self.world}
+        for epoch in self.epochs:
+            for batch in epoch_order(self.n, self.schedule, seed=self.seed, epoch=epoch, **who):
+                yield epoch, batch
 
 
 def learning_rate(schedule: Schedule, step: int, *, total: int, per_epoch: int) -> float:

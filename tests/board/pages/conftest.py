@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from surefoot.board import Store
-from surefoot.board.pages import export_site
+from surefoot.board.pages.site import export_site
 
 from .make import fill_hostile, fill_rich
 

@@ -6,7 +6,8 @@ import json
 
 from surefoot.board import Curve, CurvePoint, Entry, Paper, Source, Store
 from surefoot.board.store.entries import make_result
-from surefoot.board.store.rows import CodeLink, Dataset, Method, Protocol, Task
+from surefoot.board.store.results import Protocol
+from surefoot.board.store.rows import CodeLink, Dataset, Method, Task
 from surefoot.board.store.submit import submit
 
 HOSTILE = (

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from surefoot.board import Store
-from surefoot.board.pages import export_site
+from surefoot.board.pages.site import export_site
 from tests.browser import chromium
 
 from .make import add

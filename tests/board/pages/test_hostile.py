@@ -7,7 +7,9 @@ import json
 import pytest
 
 from surefoot.board import Store
-from surefoot.board.pages import Links, PageContext, export_site
+from surefoot.board.pages.links import Links
+from surefoot.board.pages.page_context import PageContext
+from surefoot.board.pages.site import export_site
 from surefoot.board.pages.views import LISTS, board_html, entity_html, list_html, row_html
 
 from .make import fill_hostile

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surefoot.board.pages.alpha_charts import alpha_chart
-from surefoot.board.pages.charts import Dot, best_chart
+from surefoot.board.pages.charts import Dot, alpha_chart, best_chart
+from surefoot.board.pages.compare_view import scatter_chart
 from surefoot.board.pages.links import Links, file_of, web
-from surefoot.board.pages.scatter import scatter_chart
 from surefoot.board.pages.words import day, interval, signed, tidy
-from surefoot.board.store.rows import Result
+from surefoot.board.store.results import Result
 from surefoot.board.store.text import slugify
 from surefoot.report.charts import Series
 

@@ -14,8 +14,8 @@ import pytest
 
 import surefoot
 from surefoot.board import BoardError
-from surefoot.board.pages import export_site
 from surefoot.board.pages.plan import Plan
+from surefoot.board.pages.site import export_site
 
 from .make import add
 
@@ -62,7 +62,7 @@ def test_a_full_disk_is_said_before_anything_is_written(rich, tmp_path, monkeypa
 _EXPORT = """
 import sys
 from surefoot.board import Store
-from surefoot.board.pages import export_site
+from surefoot.board.pages.site import export_site
 from tests.board.archive.large import peak
 with Store.open(sys.argv[1], read_only=True) as store:
     before = peak()

@@ -14,9 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from surefoot.board import Paper, Store
-from surefoot.board.pages import Links, PageContext, export_site, search_files
+from surefoot.board.pages import search_files
+from surefoot.board.pages.links import Links
 from surefoot.board.pages.others import hit_line, search_index
+from surefoot.board.pages.page_context import PageContext
 from surefoot.board.pages.render import asset
+from surefoot.board.pages.site import export_site
 from surefoot.board.store.search import words_of
 
 from .test_browser import Look, browser

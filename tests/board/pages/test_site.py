@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from surefoot.board import BoardError, Paper, Store
-from surefoot.board.pages import export_site
+from surefoot.board.pages.site import export_site
 
 from .conftest import RICH
 from .read import Page

@@ -9,15 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surefoot.board import Protocol, Store
-from surefoot.board.pages import Cache, Links, PageContext
 from surefoot.board.pages.board_view import board_page
 from surefoot.board.pages.compare_view import compare_page, is_id, order, partners
-from surefoot.board.pages.headings import heading
+from surefoot.board.pages.links import Links
 from surefoot.board.pages.lists import front_page, tasks_page
+from surefoot.board.pages.page_context import PageContext
+from surefoot.board.pages.ranked import Cache
 from surefoot.board.pages.table import Query, make_rows, select
 from surefoot.board.pages.views import board_html
-from surefoot.board.pages.words import detail
-from surefoot.board.store.rows import Brief
+from surefoot.board.pages.words import detail, signed
+from surefoot.board.store.ranking import in_time
+from surefoot.board.store.results import Brief
 from surefoot.board.store.submit import submit
 
 from .conftest import RICH
@@ -31,7 +33,7 @@ def context(rich):
 
 
 def board(context, protocol):
-    return context.store.boards.find("protocol", protocol)
+    return context.store.boards.find(protocol=protocol)
 
 
 def rows(context, protocol, **query):
@@ -41,14 +43,15 @@ def rows(context, protocol, **query):
 
 def test_equal_values_share_a_rank_and_statistical_ties_are_marked(context):
     items = rows(context, "mine-test")
-    assert [(r["model"], r["rank"], r["shared"], r["tied"]) for r in items] == [
+    told = [(r["entry"].model_name, r["place"].rank, r["shared"], r["tied"]) for r in items]
+    assert told == [
         ("Model A", 1, False, False),
         ("Model B", 2, False, True),
         ("Model C", 3, True, False),
         ("Model D", 3, True, False),
         ("Claim", None, False, False),
     ]
-    assert items[-1]["reason"] == "submitted, not verified"
+    assert items[-1]["place"].reason == "submitted, not verified"
     page = Page.of(board_html(context, board(context, "mine-test").slug)[0])
     shown = [r[0] for r in page.table()[1:6]]
     assert shown == ["1", "2 ≈1", "3=", "3=", "–not ranked: submitted, not verified"]
@@ -56,7 +59,9 @@ def test_equal_values_share_a_rank_and_statistical_ties_are_marked(context):
 
 def test_lower_is_better_and_what_has_no_number_comes_last(context):
     items = rows(context, "mine-error")
-    assert [(r["raw"], r["rank"]) for r in items] == [("0.25 ± 0.01", 1), ("0.5", 2), ("n/a", None)]
+    assert [(r["result"].raw, r["place"].rank) for r in items] == [
+        ("0.25 ± 0.01", 1), ("0.5", 2), ("n/a", None)
+    ]  # fmt: skip
     page = board_page(context, board(context, "mine-error"))
     assert page["metric"]["arrow"] == "↓"
     assert page["metric"]["known_from"] == "inferred"
@@ -64,7 +69,7 @@ def test_lower_is_better_and_what_has_no_number_comes_last(context):
 
 def test_an_unknown_direction_is_not_ranked(context):
     page = board_page(context, board(context, "mine-odd"))
-    assert [r["rank"] for r in page["rows"].items] == [None]
+    assert [r["place"].rank for r in page["rows"].items] == [None]
     assert page["best"] is None
     assert page["chart"] is None
     html = board_html(context, board(context, "mine-odd").slug)[0]
@@ -72,14 +77,15 @@ def test_an_unknown_direction_is_not_ranked(context):
 
 
 def test_published_and_reproduced_numbers_stand_side_by_side(context):
-    items = {r["id"]: r for r in rows(context, "objectnet-113-top1")}
+    items = {r["entry"].id: r for r in rows(context, "objectnet-113-top1")}
     for name in ("headline", "again"):
         check = items[RICH[name]]["check"]
-        assert (check["published"], check["reproduced"]) == ("72.1", "72.2")
-        assert (check["difference"], check["verdict"]) == ("+0.10", "matches")
+        assert (check["published"].raw, check["reproduced"].raw) == ("72.1", "72.2")
+        assert signed(check["told"].difference, 2) == "+0.10"
+        assert check["told"].verdict == "matches"
     assert items[RICH["headline"]]["check"]["href"] == f"/rows/{RICH['again']}"
     assert items[RICH["again"]]["check"]["href"] == f"/rows/{RICH['headline']}"
-    assert items[RICH["again"]]["kind"] == "reproduced"
+    assert items[RICH["again"]]["entry"].kind == "reproduced"
     page = Page.of(board_html(context, "image-classification-on-objectnet")[0])
     assert page.table()[0][4:7] == ["Published", "Reproduced", "Difference"]
     assert "Published" not in Page.of(board_html(context, "image-classification-on-imagenet")[0]
@@ -97,19 +103,19 @@ def test_filter_and_sort_agree_with_a_plain_reading(rich_file, data):
         text = data.draw(st.sampled_from(["", "wise", "BASIC-L zero", "nothing like it", "ViT"]))
         kind = data.draw(st.sampled_from(["", "published", "reproduced"]))
         query = Query(sort, down, text, kind, code=code)
-        has = {r.entry.id for r in ranked[::2]}
+        has = {r.row.id for r in ranked[::2]}
         got = select(ranked, query, lambda e: e.id in has)
     want = [
         r
         for r in ranked
-        if (not kind or r.entry.kind == kind)
-        and (not code or r.entry.id in has)
-        and all(w.lower() in f"{r.entry.model_name} {r.entry.backbone} {r.entry.setting} "
-                f"{r.entry.paper_title} {r.entry.kind}".lower() for w in text.split())
+        if (not kind or r.row.kind == kind)
+        and (not code or r.row.id in has)
+        and all(w.lower() in f"{r.row.model_name} {r.row.backbone} {r.row.setting} "
+                f"{r.row.paper_title} {r.row.kind}".lower() for w in text.split())
     ]  # fmt: skip
-    assert {r.entry.id for r in got} == {r.entry.id for r in want}
+    assert {r.row.id for r in got} == {r.row.id for r in want}
     if sort == "value":
-        values = [r.result.value for r in got]
+        values = [r.row.value for r in got]
         assert values == sorted(values, reverse=down)
     if sort == "rank":
         ranks = [r.rank for r in got if r.rank is not None]
@@ -126,12 +132,12 @@ def test_pages_cut_a_long_table(own):
     found = context.rows(target)
     seen = []
     for page in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 99):
-        part = make_rows(context, target.id, found.metric, found.rows, page=page)
+        part = make_rows(context, target.id, found.rows, page=page)
         assert part.pages == 10
         assert part.page == min(page, 10)
-        seen += [r["id"] for r in part.items] if page < 99 else []
-    assert seen == [r.entry.id for r in found.rows]
-    html, pages = board_html(context, target.slug, page=2, query=Query(text="row"))
+        seen += [r["entry"].id for r in part.items] if page < 99 else []
+    assert seen == [r.row.id for r in found.rows]
+    html, pages = board_html(context, target.slug, page=2, query=Query(q="row"))
     assert pages == 9
     assert "Page 2 of 9" in html
     assert "450 of 479 rows" in html
@@ -146,8 +152,9 @@ def test_of_many_marks_some_are_drawn_and_the_best_always(own):
     chart = board_page(PageContext(own, Links(True)), target)["chart"]
     assert "1522 dated results" in chart
     assert 200 < chart.count("<a ") < 600
-    best = [p for p in own.series(target) if p.best]
-    assert all(f'href="/rows/{p.entry.id}"' in chart for p in best)
+    ranked, metric = own.ranking(target), own.metrics.get(target.metrics[0])
+    best = [p for p, now in in_time(ranked, metric) if now]
+    assert all(f'href="/rows/{p.row.id}"' in chart for p in best)
 
 
 def test_the_short_form_of_a_row_ranks_and_filters_as_the_whole_one(rich):
@@ -157,16 +164,16 @@ def test_the_short_form_of_a_row_ranks_and_filters_as_the_whole_one(rich):
         for metric in one.metrics or ("",):
             waiting = rich.ranking(one, metric, kinds=("submitted",))
             want = [
-                *((r.entry.id, r.result.id, r.rank, r.ties_best, r.ties_above, r.reason)
+                *((r.row.id, r.row.result_id, r.rank, r.ties_best, r.ties_above, r.reason)
                   for r in rich.ranking(one, metric)),
-                *((r.entry.id, r.result.id, None, None, None, "submitted, not verified")
+                *((r.row.id, r.row.result_id, None, None, None, "submitted, not verified")
                   for r in waiting),
             ]  # fmt: skip
             got = context.rows(one, metric).rows
-            assert [(r.entry.id, r.result.result_id, r.rank, r.ties_best, r.ties_above, r.reason)
+            assert [(r.row.id, r.row.result_id, r.rank, r.ties_best, r.ties_above, r.reason)
                     for r in got] == want  # fmt: skip
-            whole = rich.entries.several([r.entry.id for r in got])
-            for short in (r.entry for r in got):
+            whole = rich.entries.several([r.row.id for r in got])
+            for short in (r.row for r in got):
                 e = whole[short.id]
                 result = next(r for r in e.results if r.id == short.result_id)
                 assert short == Brief(
@@ -174,6 +181,7 @@ def test_the_short_form_of_a_row_ranks_and_filters_as_the_whole_one(rich):
                     e.paper_id, e.paper_title, e.extra_data, e.toy, e.dated, short.code_links,
                     e.source.run, e.source.recipe, result.raw, result.value, result.bound,
                     result.selection, result.alpha, result.stderr, result.low, result.high,
+                    e.printed_by,
                 )  # fmt: skip
                 links = json.loads(short.code_links)
                 assert (tuple(links) if links is not None else None) == e.code_links
@@ -203,15 +211,15 @@ def test_in_distribution_goes_across(context):
     assert is_id(context, board(context, "wilds-fmow-id"))
     assert not is_id(context, board(context, "wilds-fmow-ood-worst-region"))
     page = compare_page(context, net, shift)
-    first, second = next((x, y) for x, y in page["lines"] if y.result.raw == "71.1")
-    told = detail(second.entry, second.result)
-    assert (first.result.raw, told) == ("86.8", "CLIP ViT-L/14@336 · end to end · α = 0.5")
-    row = context.store.entries.full(second.entry.id)
+    first, second = next((x, y) for x, y in page["lines"] if y.row.raw == "71.1")
+    told = detail(second.row, second.row)
+    assert (first.row.raw, told) == ("86.8", "CLIP ViT-L/14@336 · end to end · α = 0.5")
+    row = context.store.entries.full(second.row.id)
     assert (row.model_name, row.results[0].raw) == ("WiSE-FT", "71.1")
     assert page["odds"]
     # 87.1 and 72.1 belong to two values of alpha, which the paper does not name.
     assert page["oracle"]
-    assert "72.1" not in {y.result.raw for _, y in page["lines"]}
+    assert "72.1" not in {y.row.raw for _, y in page["lines"]}
     chip = next(p for p in partners(context, shift) if p["pair"] == (net.id, shift.id))
     assert chip["n"] == len(page["lines"])
 
@@ -225,11 +233,11 @@ def test_boards_of_one_split_are_told_apart(own):
         add(own, made, "measured", "M", "50")
     alone = own.boards.ensure(task.id, data.id, "test", "d-test")
     context = PageContext(own, Links(True))
-    found = {b.protocol: heading(context, b) for b in own.boards.of_dataset(data.id)}
+    found = {b.protocol: context.heading(b) for b in own.boards.of(dataset_id=data.id)}
     assert found["d-head"]["full"] == "T on D, sketch"
     assert found["d-knn"]["full"] == "T on D, sketch, kNN"
     assert found["d-odd"]["full"] == "T on D, sketch, d-odd"
-    assert heading(context, alone)["full"] == "T on D"
+    assert context.heading(alone)["full"] == "T on D"
     html, _ = board_html(context, found["d-knn"]["slug"])
     assert "<title>T on D, sketch, kNN" in html
     assert 'class="variant">sketch, kNN<' in html
@@ -251,15 +259,15 @@ def test_front_page_and_tree_count_what_is_there(context):
 def test_a_submission_renames_no_board(own):
     """One of another protocol stands on a board of its own, which says what it is."""
     target = own.boards.get("image-classification-on-objectnet")
-    before = heading(PageContext(own, Links(True)), target)["full"]
+    before = PageContext(own, Links(True)).heading(target)["full"]
     sent = submit(own, {"task": "Image Classification", "dataset": "ObjectNet", "value": "99.9",
                         "metric": "Top-1 Accuracy", "model_name": "Mine"}, who="eve")  # fmt: skip
     context = PageContext(own, Links(True))
-    assert heading(context, target)["full"] == before == "Image Classification on ObjectNet"
+    assert context.heading(target)["full"] == before == "Image Classification on ObjectNet"
     aside = own.boards.by_id(own.entries.full(sent.entry_id).board_id)
     assert aside.id != target.id
-    assert heading(context, aside)["variant"] == "submitted, protocol unspecified"
+    assert context.heading(aside)["variant"] == "submitted, protocol unspecified"
     add(own, aside, "published", "Printed", "50", paper_date="2020-01-01")
     context = PageContext(own, Links(True))
-    assert heading(context, target)["variant"] == "classes shared with ImageNet"
-    assert heading(context, aside)["variant"] == ""
+    assert context.heading(target)["variant"] == "classes shared with ImageNet"
+    assert context.heading(aside)["variant"] == ""

@@ -7,14 +7,17 @@ import json
 import pytest
 
 from surefoot.board import Entry, Source
-from surefoot.board.pages import Links, PageContext, export_site
-from surefoot.board.pages.entities import curve_facts, datasets_list
+from surefoot.board.pages.board_view import row_page
+from surefoot.board.pages.entities import _curve, datasets_list
+from surefoot.board.pages.links import Links
 from surefoot.board.pages.lists import front_page, task_page
 from surefoot.board.pages.others import about_page, search_index
-from surefoot.board.pages.row_view import row_page
-from surefoot.board.pages.views import board_html, rows_file
+from surefoot.board.pages.page_context import PageContext
+from surefoot.board.pages.site import export_site
+from surefoot.board.pages.views import board_html, row_html, rows_file
 from surefoot.board.store.entries import make_result
-from surefoot.board.store.rows import Curve, CurvePoint, Dataset
+from surefoot.board.store.results import Curve, CurvePoint
+from surefoot.board.store.rows import Dataset
 
 from .make import add
 from .read import Page
@@ -34,13 +37,13 @@ def test_a_row_says_where_it_stands(context):
     oracle = add(store, board, "published", "O", "90", selection="oracle")
 
     def place(entry):
-        return row_page(context, store.entries.full(entry.id))["results"][0]["place"]
+        return row_page(context, store.entries.full(entry.id))["results"][0][2]
 
     assert place(best) == "Rank 1 of 4."
     assert place(near) == "Rank 2 of 4, cannot be told from the best."
     assert [place(e) for e in same] == ["Rank 3 of 4, shared."] * 2
     assert place(oracle).startswith("Not ranked: α was chosen by the test score")
-    assert "one seed" in row_page(context, store.entries.full(best.id))["results"][0]["told"]
+    assert "one seed" in row_html(context, best.id)
 
 
 def test_a_task_without_boards_shows_those_below_it_or_of_its_data(context):
@@ -121,7 +124,7 @@ def test_a_curve_says_nothing_of_ends_that_it_does_not_reach(context):
     points = tuple(
         CurvePoint(a, "D", "Top-1 Accuracy", str(v), v) for a, v in ((0.2, 1.0), (0.7, 2.0))
     )
-    told = curve_facts(Curve("k", "t", "measured", points, Source("run")), 0)["told"]
+    told = _curve(Curve("k", "t", "measured", points, Source("run")), "curve-0")["told"]
     assert (told[0]["start"], told[0]["best"], told[0]["end"]) == ("", "2.0", "")
 
 

@@ -13,7 +13,6 @@ from surefoot.board.runs.add import add_results
 from surefoot.board.runs.curves import curves_of
 from surefoot.board.runs.files import read_rows
 from surefoot.board.runs.scores import Placing
-from surefoot.board.store.ranking import rank
 from surefoot.errors import RunError
 from surefoot.records import Score, write_jsonl
 from surefoot.runs import Run
@@ -70,13 +69,15 @@ def results(store):
 def test_a_run_becomes_entries_and_a_curve(own, tmp_path):
     run = make_run(tmp_path / "mine", FULL, notes=["WARNING: 3 images leak", "plain"])
     done = add_results(own, run)
-    assert (done.entries, done.reproduced, done.unchanged, done.curves) == (4, 0, 0, 1)
+    assert (done.entries, done.reproduced, done.unchanged, done.curves) == (6, 0, 0, 1)
     found = results(own)
     assert set(found) == {
         ("Fine-tuning", "test", "end"),
         ("Fine-tuning", "sketch", "end"),
         ("WiSE-FT of FT", "sketch", "fixed"),
         ("WiSE-FT of FT", "sketch", "oracle"),
+        ("Before fine-tuning", "test", "fixed"),
+        ("Before fine-tuning", "sketch", "fixed"),
     }
     entry = found["Fine-tuning", "test", "end"]
     [result] = entry.results
@@ -108,7 +109,7 @@ def test_scores_at_the_chosen_alphas_alone_are_no_curve(own, tmp_path):
 
 def test_the_curve_has_every_split_but_the_one_that_chose(own, tmp_path):
     add_results(own, make_run(tmp_path / "mine", FULL))
-    curve = own.curves.of_method(own.methods.get("wise-ft").id)[-1]
+    curve = own.curves.of(method_id=own.methods.get("wise-ft").id)[-1]
     assert curve.kind == "measured"
     assert {p.dataset for p in curve.points} == {"pictograms: test", "pictograms: sketch"}
     assert [p.alpha for p in curve.points if p.dataset.endswith("test")] == [0.0, 0.5, 1.0]
@@ -119,7 +120,7 @@ def test_adding_again_adds_nothing(own, tmp_path):
     run = make_run(tmp_path / "mine", FULL)
     add_results(own, run)
     again = add_results(own, run)
-    assert (again.entries, again.unchanged, again.curves) == (0, 4, 0)
+    assert (again.entries, again.unchanged, again.curves) == (0, 6, 0)
 
 
 def test_seeds_are_one_entry_with_the_interval_over_them(own, tmp_path):
@@ -133,21 +134,32 @@ def test_seeds_are_one_entry_with_the_interval_over_them(own, tmp_path):
     [result] = entry.results
     assert (result.seeds, result.raw) == (3, "73.00")
     deviation = math.sqrt(sum((100 * v - 73) ** 2 for v in values) / 2)
-    assert result.stderr == pytest.approx(deviation / math.sqrt(3))
-    # Student's t with two degrees of freedom
-    assert result.high - result.value == pytest.approx(4.302653 * result.stderr, rel=1e-5)
-    assert result.interval == "t over seeds"
+    # Student's t with two degrees of freedom for other seeds, and the images' own reach
+    seeds, images = 4.302653 * deviation / math.sqrt(3), 100 * (score().high - score().value)
+    assert result.high - result.value == pytest.approx(math.hypot(seeds, images), rel=1e-5)
+    assert result.stderr == pytest.approx((result.high - result.low) / (2 * 1.959964))
+    assert result.interval == "bound"
     assert entry.source.run == "study/ft-s0, study/ft-s1, study/ft-s2"
 
 
 def test_images_that_hang_together_give_the_wider_interval(own, tmp_path):
-    one = score(cluster_low=0.65, cluster_high=0.79)
-    add_results(own, make_run(tmp_path / "mine", [one]))
+    """Rows of before have two intervals; the wider one is theirs."""
+    run = make_run(tmp_path / "mine", [score()])
+    row = score().to_json() | {"cluster_low": 0.65, "cluster_high": 0.79}
+    (run / "scores.jsonl").write_text(json.dumps(row) + "\n")
+    add_results(own, run)
     [entry] = results(own).values()
     assert (entry.results[0].low, entry.results[0].interval) == (
         pytest.approx(65.0),
         "cluster-bootstrap",
     )
+
+
+def test_a_number_without_an_interval_goes_on_the_board_without(own, tmp_path):
+    one = score(interval="none", extra={"no_interval": "one unit"})
+    add_results(own, make_run(tmp_path / "mine", [one]))
+    [entry] = results(own).values()
+    assert (entry.results[0].low, entry.results[0].interval) == (None, "none")
 
 
 def test_trials_and_made_images_are_toy(own, tmp_path):
@@ -226,8 +238,7 @@ def test_a_repeated_number_is_reproduced_and_compared(own, tmp_path):
     assert found.id == entry.id
     assert verdict.verdict == "matches"
     assert verdict.difference == pytest.approx(-0.05)
-    assert any(r.entry.id == entry.id for r in rank(own.entries.of_board(board.id),
-                                                   own.metrics.get("Top-1 Accuracy")))  # fmt: skip
+    assert any(r.row.id == entry.id for r in own.ranking(board, "Top-1 Accuracy"))
 
 
 def test_a_difference_is_shown(own, tmp_path):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from surefoot.board import BoardError, Store
+from surefoot.board.runs.add import score_files, start
 from surefoot.board.runs.files import read_rows
-from surefoot.board.runs.shipped import score_files, start
 
 from .test_add import FULL, make_run
 
@@ -45,11 +45,11 @@ def test_a_new_board_is_full_and_stays_so(tmp_path):
         kinds = {e.kind for e in store.entries.all()}
         assert kinds == {"published", "measured"}
         data = store.datasets.get("pictograms")
-        boards = {b.split: b for b in store.boards.of_dataset(data.id)}
+        boards = {b.split: b for b in store.boards.of(dataset_id=data.id)}
         ranked = store.ranking(boards["sketch"])
         assert ranked[0].rank == 1
-        assert {r.entry.backbone for r in ranked} & {"tiny-clip", "tiny-dino"}
-        assert all(r.result.low is not None and r.result.high is not None for r in ranked)
+        assert {r.row.backbone for r in ranked} & {"tiny-clip", "tiny-dino"}
+        assert all(r.row.low is not None and r.row.high is not None for r in ranked)
         before = store.totals()
         again = start(store)
         assert again.seed == {}
@@ -61,5 +61,5 @@ def test_further_folders(store, tmp_path):
     make_run(tmp_path / "runs" / "mine", FULL)
     (tmp_path / "runs" / "other.json").write_text(json.dumps({"seconds": 3}))
     done = start(store, [tmp_path / "runs"])
-    assert done.results["mine"] == 4
+    assert done.results["mine"] == 6
     assert "other.json is no file of score rows" in done.left_out["other.json"]

@@ -34,16 +34,32 @@ def test_a_step_changes_the_file_and_leaves_a_backup(tmp_path):
         assert backup.papers.all()[0].title == "kept"
 
 
+SEARCH_OF_VERSION_1 = """
+CREATE VIRTUAL TABLE paper_fts USING fts5 (title, authors, abstract,
+  content='paper', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
+CREATE TRIGGER paper_fts_insert AFTER INSERT ON paper BEGIN
+  INSERT INTO paper_fts (rowid, title, authors, abstract)
+  VALUES (new.id, new.title, new.authors, new.abstract); END;
+CREATE TRIGGER paper_fts_update AFTER UPDATE OF title, authors, abstract ON paper BEGIN
+  INSERT INTO paper_fts (paper_fts, rowid, title, authors, abstract)
+  VALUES ('delete', old.id, old.title, old.authors, old.abstract);
+  INSERT INTO paper_fts (rowid, title, authors, abstract)
+  VALUES (new.id, new.title, new.authors, new.abstract); END;
+"""
+
+
 def test_the_first_version_is_brought_up_to_date(tmp_path):
     path = tmp_path / "b.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         migrate(connection, plan=steps()[:1])
+        connection.executescript(SEARCH_OF_VERSION_1)
         connection.execute("INSERT INTO paper (slug, title, fold) VALUES ('kept', 'kept', 'kept')")
     with pytest.raises(BoardError, match="has schema 1"):
         Store.open(path, read_only=True)
     with Store.open(path) as store:
         assert store.papers.get("kept").title == "kept"
         assert [h.title for h in store.search("kep")] == ["kept"]
+        assert store.db.one("SELECT 1 FROM sqlite_master WHERE name LIKE 'paper_fts%'") is None
         assert store.db.count("PRAGMA user_version") == VERSION
         query = ("EXPLAIN QUERY PLAN SELECT id FROM entry WHERE model_name = ? AND backbone = ?",)
         assert "entry_model" in store.db.one(*query, "a", "b")["detail"]

@@ -15,10 +15,11 @@ from surefoot.board.store.metrics import Metric
 from surefoot.board.store.ranking import (
     ORACLE,
     agreement,
-    best_so_far,
+    in_time,
     rank,
     standard_error,
 )
+from surefoot.board.store.results import Brief
 
 UP = Metric("Accuracy", "higher", "declared", "%")
 DOWN = Metric("Error", "lower", "declared", "%")
@@ -30,28 +31,41 @@ def entry(raw, *, metric="Accuracy", kind="published", date="2020-01-01", number
     return Entry(1, kind, "m", Source("paper"), paper_date=date, id=number, results=(result,))
 
 
+def row(raw, **known):
+    """The short form of a row with this number."""
+    e = entry(raw, **known)
+    [r] = e.results
+    return Brief(e.id, r.id, e.kind, e.model_name, e.backbone, e.setting, e.method_id, e.paper_id,
+                 e.paper_title, e.extra_data, e.toy, e.dated, "[]", "", "", r.raw, r.value, r.bound,
+                 r.selection, r.alpha, r.stderr, r.low, r.high)  # fmt: skip
+
+
 def ranks(rows):
-    return [(r.result.raw, r.rank) for r in rows]
+    return [(r.row.raw, r.rank) for r in rows]
+
+
+def best_so_far(ranked, metric):
+    return [one.row for one, best in in_time(ranked, metric) if best]
 
 
 def test_ties_share_a_rank_and_the_next_is_skipped():
-    rows = rank([entry("70"), entry("72.1"), entry("72.10"), entry("60")], UP)
+    rows = rank([row("70"), row("72.1"), row("72.10"), row("60")], UP)
     assert ranks(rows) == [("72.1", 1), ("72.10", 1), ("70", 3), ("60", 4)]
 
 
 def test_lower_is_better_where_the_metric_says_so():
-    rows = rank([entry("3", metric="Error"), entry("1", metric="error")], DOWN)
+    rows = rank([row("3"), row("1")], DOWN)
     assert ranks(rows) == [("1", 1), ("3", 2)]
 
 
 def test_an_unknown_direction_ranks_nothing():
-    rows = rank([entry("3"), entry("1")], Metric("Accuracy"))
+    rows = rank([row("3"), row("1")], Metric("Accuracy"))
     assert [r.rank for r in rows] == [None, None]
     assert "which way 'Accuracy' is better is not known" in rows[0].reason
 
 
 def test_what_cannot_be_read_or_is_a_bound_comes_last_without_a_rank():
-    rows = rank([entry("-"), entry("<99"), entry("5")], UP)
+    rows = rank([row("-"), row("<99"), row("5")], UP)
     assert ranks(rows) == [("5", 1), ("-", None), ("<99", None)]
     assert rows[1].reason == "its value could not be read as one number"
     assert rows[2].reason == "only a bound is given"
@@ -60,26 +74,26 @@ def test_what_cannot_be_read_or_is_a_bound_comes_last_without_a_rank():
 def test_what_knew_the_test_score_is_ranked_apart_and_never_the_best():
     rows = rank(
         [
-            entry("90", selection="oracle", date="2021-01-01"),
-            entry("70", selection="fixed", alpha=0.5),
-            entry("95", selection="oracle", date="2022-01-01"),
-            entry("-", selection="oracle"),
-            entry("80", selection="id_val"),
+            row("90", selection="oracle", date="2021-01-01"),
+            row("70", selection="fixed", alpha=0.5),
+            row("95", selection="oracle", date="2022-01-01"),
+            row("-", selection="oracle"),
+            row("80", selection="id_val"),
         ],
         UP,
     )
     assert ranks(rows) == [("80", 1), ("70", 2), ("95", None), ("90", None), ("-", None)]
     assert [r.reason for r in rows] == ["", "", ORACLE, ORACLE, rows[4].reason]
     assert "could not be read" in rows[4].reason
-    assert [p.value for p in best_so_far(rows, UP) if p.best] == [80.0]
-    assert 95.0 not in [p.value for p in best_so_far(rows, UP)]
-    low = rank([entry("3", metric="Error", selection="oracle"), entry("5", metric="Error")], DOWN)
+    assert [r.value for r in best_so_far(rows, UP)] == [80.0]
+    assert 95.0 not in [p.row.value for p, _ in in_time(rows, UP)]
+    low = rank([row("3", selection="oracle"), row("5")], DOWN)
     assert ranks(low) == [("5", 1), ("3", None)]
 
 
 def test_statistical_ties_need_intervals_on_both_sides():
-    best, near, far = (entry(raw, stderr=0.5) for raw in ("80", "79", "75"))
-    plain = entry("74")
+    best, near, far = (row(raw, stderr=0.5) for raw in ("80", "79", "75"))
+    plain = row("74")
     rows = rank([best, near, far, plain], UP)
     # sqrt(0.5^2 + 0.5^2) * 1.96 = 1.386
     assert [r.ties_best for r in rows] == [None, True, False, None]
@@ -104,32 +118,32 @@ def test_the_standard_error_comes_from_the_interval():
 @given(st.lists(st.integers(0, 20), max_size=30), st.booleans())
 def test_ranks_equal_a_slow_count(values, higher):
     metric = UP if higher else Metric("Accuracy", "lower", "declared")
-    rows = rank([entry(str(v), number=i) for i, v in enumerate(values)], metric)
+    rows = rank([row(str(v), number=i) for i, v in enumerate(values)], metric)
     assert len(rows) == len(values)
-    for row in rows:
-        better = sum((v > row.result.value) if higher else (v < row.result.value) for v in values)
-        assert row.rank == 1 + better
+    for one in rows:
+        better = sum((v > one.row.value) if higher else (v < one.row.value) for v in values)
+        assert one.rank == 1 + better
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=25))
 def test_best_so_far_equals_a_slow_scan(points):
-    entries = [entry(str(v), date=f"200{d}-01-01", number=i) for i, (d, v) in enumerate(points)]
-    series = best_so_far(rank(entries, UP), UP)
-    assert [p.date for p in series] == sorted(p.date for p in series)
-    for at, point in enumerate(series):
-        before = [p.value for p in series[:at]]
-        assert point.best == (point.value > max(before, default=-math.inf))
+    rows = [row(str(v), date=f"200{d}-01-01", number=i) for i, (d, v) in enumerate(points)]
+    series = list(in_time(rank(rows, UP), UP))
+    assert [p.row.dated for p, _ in series] == sorted(p.row.dated for p, _ in series)
+    for at, (point, best) in enumerate(series):
+        before = [p.row.value for p, _ in series[:at]]
+        assert best == (point.row.value > max(before, default=-math.inf))
     by_day = {d: max(v for e, v in points if e == d) for d, _ in points}
     records, top = [], -1
     for day in sorted(by_day):
         if by_day[day] > top:
             top = by_day[day]
             records.append((f"200{day}-01-01", float(top)))
-    assert [(p.date, p.value) for p in series if p.best] == records
+    assert [(p.row.dated, p.row.value) for p, best in series if best] == records
 
 
 def test_results_without_a_date_are_not_in_the_series():
-    assert best_so_far(rank([entry("5", date=None)], UP), UP) == []
+    assert list(in_time(rank([row("5", date=None)], UP), UP)) == []
 
 
 # agreement

@@ -69,7 +69,7 @@ def test_the_index_follows_every_change(own):
     own.datasets.update(data.id, name="ThingNet", full_name="")
     method = own.methods.get("wise-ft")
     own.methods.update(method.id, description="")
-    row = own.entries.of_method(method.id)[0]
+    row = own.entries.of(method_id=method.id)[0]
     own.entries.update(row.id, model_name="Averaged", setting="")
     own.boards.update(row.board_id, split="third")
     assert ("board", "Naming pictures on ThingNet") in kinds(own.search("naming thingnet"))

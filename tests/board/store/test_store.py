@@ -91,12 +91,12 @@ def test_names_are_matched_without_case_and_originals_kept(store):
 
 def test_parts_of_data_sets_are_told_apart_by_their_parent(store):
     a, b = store.datasets.ensure("A"), store.datasets.ensure("B")
-    part = store.datasets.ensure("test", a.id)
-    other = store.datasets.ensure("test", b.id)
+    part = store.datasets.ensure("test", parent_id=a.id)
+    other = store.datasets.ensure("test", parent_id=b.id)
     assert part.id != other.id
     assert store.datasets.path(other.id) == ("B", "test")
     assert part.slug != other.slug
-    assert store.datasets.parts(a.id) == [part]
+    assert store.datasets.of(parent_id=a.id) == [part]
 
 
 def test_equal_titles_get_different_addresses(store):
@@ -201,7 +201,7 @@ def test_unknown_names_teach(seeded):
     with pytest.raises(NotOnBoard):
         seeded.tasks.get("\ud800'; DROP TABLE task; --")
     with pytest.raises(BoardError, match="has no column"):
-        seeded.papers.find("title; DROP TABLE paper", 1)
+        seeded.papers.find(**{"title; DROP TABLE paper": 1})
 
 
 def test_read_only_refuses_every_change(seeded):
@@ -237,9 +237,9 @@ def test_kinds_are_never_merged(store):
     add(store, "72.0", kind="reproduced", name="ours")
     add(store, "99.9", kind="submitted", name="wild")
     where = board(store)
-    assert [r.entry.kind for r in store.ranking(where)] == ["published", "reproduced"]
+    assert [r.row.kind for r in store.ranking(where)] == ["published", "reproduced"]
     everything = store.ranking(where, kinds=("published", "submitted"))
-    assert [r.entry.kind for r in everything] == ["submitted", "published"]
+    assert [r.row.kind for r in everything] == ["submitted", "published"]
 
 
 def test_toy_entries_can_be_left_out(store):
@@ -326,7 +326,7 @@ def test_curves_come_back(store):
     kept = store.curves.add(
         Curve("k", "t", "published", (point,), Source("paper"), method_id=method.id)
     )
-    assert store.curves.of_method(method.id) == [kept]
+    assert store.curves.of(method_id=method.id) == [kept]
     assert store.curves.has("k")
 
 

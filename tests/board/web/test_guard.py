@@ -14,7 +14,7 @@ from surefoot.board.web.app import create_app
 from surefoot.board.web.limits import Limits, RateLimiter
 from surefoot.board.web.serve import _open
 from surefoot.board.web.serve import serve as serve_forever
-from surefoot.board.web.tokens import foreign
+from surefoot.board.web.state import foreign
 
 from .conftest import GOOD, MANY
 
@@ -135,7 +135,7 @@ def test_a_mistake_of_ours_says_nothing_of_itself(serve, monkeypatch, caplog):
     def broken(*args, **more):
         raise RuntimeError("secret /path")
 
-    monkeypatch.setattr("surefoot.board.web.api.TaskOut.of", broken)
+    monkeypatch.setattr("surefoot.board.web.shapes.TaskOut.of", broken)
     answer = serve().get("/api/tasks")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
@@ -147,7 +147,7 @@ def test_what_changes_is_seen_at_once(client, board_file):
     first = client.get("/boards/image-classification-on-objectnet").text
     with Store.open(board_file, who="ada") as store:
         board = store.boards.get("image-classification-on-objectnet")
-        entry = store.entries.of_board(board.id)[0]
+        entry = store.entries.of(board_id=board.id)[0]
         store.entries.update(entry.id, model_name="Renamed just now")
     assert "Renamed just now" not in first
     assert "Renamed just now" in client.get("/boards/image-classification-on-objectnet").text

@@ -11,30 +11,20 @@ from tempfile import mkdtemp
 import numpy as np
 
 from surefoot.data.dataset import Split
-from surefoot.data.known.base import KnownDataset, Problem
+from surefoot.data.known.base import KnownDataset
 from surefoot.data.known.captions import COCO_CAPTIONS, CONCEPTUAL_CAPTIONS
-from surefoot.data.known.cifar import (
-    CIFAR10,
-    CIFAR10_1_V4,
-    CIFAR10_1_V6,
-    CIFAR10_2,
-    CIFAR100,
-)
+from surefoot.data.known.checks import Problem
+from surefoot.data.known.cifar import CIFAR10, CIFAR100
+from surefoot.data.known.cifar_new import CIFAR10_1_V4, CIFAR10_1_V6, CIFAR10_2
 from surefoot.data.known.domainnet import DOMAINNET
+from surefoot.data.known.fmow import FMOW, FMOW_CONTINENTS
+from surefoot.data.known.iwildcam import IWILDCAM
 from surefoot.data.known.pacs import PACS
+from surefoot.data.known.pcam import PCAM
 from surefoot.data.known.stl import STL10
-from surefoot.data.known.transfer import (
-    CALTECH101,
-    CARS,
-    DTD,
-    FLOWERS102,
-    FOOD101,
-    PCAM,
-    PETS,
-    RENDERED_SST2,
-    SUN397,
-)
-from surefoot.data.known.wilds import FMOW, FMOW_CONTINENTS, IWILDCAM
+from surefoot.data.known.transfer_folders import CALTECH101, RENDERED_SST2
+from surefoot.data.known.transfer_lists import DTD, FOOD101, PETS, SUN397
+from surefoot.data.known.transfer_mat import CARS, FLOWERS102
 
 SETS: Sequence[KnownDataset] = (
     CIFAR10, CIFAR100, CIFAR10_1_V4, CIFAR10_1_V6, CIFAR10_2, STL10, DOMAINNET, PACS, IWILDCAM,

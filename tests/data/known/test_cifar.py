@@ -12,8 +12,9 @@ import torchvision
 
 from surefoot.data.dataset import Shift
 from surefoot.data.known.base import KnownDataset
-from surefoot.data.known.cifar import CIFAR10, CIFAR10_1_V6, CIFAR10_2, CIFAR100
-from surefoot.data.known.cifar_names import to_cifar_or_stl
+from surefoot.data.known.cifar import CIFAR10, CIFAR100, to_cifar_or_stl
+from surefoot.data.known.cifar_new import CIFAR10_1_V6, CIFAR10_2
+from surefoot.data.known.find import locate
 from surefoot.data.known.pickled import dump_python2, load_arrays, load_object_npy
 from surefoot.data.known.stl import STL10
 from surefoot.errors import ClassMismatch, DataError, UnsafePickle
@@ -47,6 +48,13 @@ def test_torchvision_reads_the_same(known: KnownDataset, theirs: type, split: st
     assert list(ours.class_names) == peer.classes
     assert ours.require_labels().tolist() == peer.targets
     assert all(np.array_equal(pixels(ours, i), peer.data[i]) for i in range(len(peer)))
+
+
+def test_folders_that_are_called_like_its_files_are_not_taken_for_it(tmp_path: Path) -> None:
+    for name in ("meta", "train"):  # of somebody's own data
+        (tmp_path / name).mkdir()
+    assert locate(CIFAR100, tmp_path) is None
+    assert locate(CIFAR100, miniature(CIFAR100)) == miniature(CIFAR100)
 
 
 @pytest.mark.parametrize("encoding", ["latin1", "bytes"])
@@ -167,7 +175,6 @@ def test_torchvision_reads_the_same_stl(split: str) -> None:
 def test_stl_maps_onto_cifar_as_lp_ft_does() -> None:
     """Its table: STL's labels 0 to 9 become 0, 2, 1, 3, 4, 5, 7, -, 8, 9; frog is never asked."""
     split = STL10.read(miniature(STL10), "test")
-    assert STL10.class_map is not None
     joined = STL10.class_map(miniature(STL10), split, list(CIFAR10_CLASSES))
     shift = Shift.of(split, CIFAR10_CLASSES, class_map=joined)
     table = {0: 0, 1: 2, 2: 1, 3: 3, 4: 4, 5: 5, 6: 7, 8: 8, 9: 9}

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from surefoot.data.known.base import MARK, KnownDataset, expected_here, mark_miniature
+from surefoot.data.known.base import KnownDataset
+from surefoot.data.known.facts import MARK, mark_miniature
 from surefoot.data.known.find import locate, parse_known, read_known
 from surefoot.data.known.wordnet import imagenet_names, imagenet_wnids
 from surefoot.errors import DataError, UnknownName
@@ -24,7 +25,7 @@ by_name = pytest.mark.parametrize("known", FAMILY, ids=lambda k: k.name)
 @by_name
 def test_every_split_of_a_miniature_is_read_as_its_mark_says(known: KnownDataset) -> None:
     folder = folder_of(known.name)
-    expected = expected_here(known, folder)
+    expected = known.expected(folder)
     assert set(expected) == set(known.splits)
     for name, counts in expected.items():
         split = known.read(folder, name)
@@ -116,7 +117,7 @@ def test_the_facts_are_whole(known: KnownDataset) -> None:
     assert get_metric(known.metric).name == known.metric
     if known.control is not None:
         assert parse_known(known.control) is not None
-    if known.prompt_names is not None:
+    if known.templates == "openai_imagenet":
         assert known.prompt_names() == imagenet_names()
         assert list(known.prompt_names()) == list(imagenet_wnids())
 

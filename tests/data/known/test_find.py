@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from surefoot.data.known.facts import aliases
 from surefoot.data.known.find import (
-    ALIASES,
     ROOT_VARIABLE,
     as_known,
     known_dataset,
@@ -28,15 +29,20 @@ from .family import NAMES, copy, root
 
 def test_the_packaged_names_are_those_of_the_entries() -> None:
     assert set(NAMES) <= set(known_names())
-    entries = {
-        alias.lower().replace("_", "-"): name
+    entries = [
+        (alias.lower().replace("_", "-"), name)
         for name in known_names()
         for alias in known_dataset(name).aliases
-    }
-    assert entries == ALIASES
-    assert not set(ALIASES) & set(known_names())
-    for alias, name in ALIASES.items():
+    ]
+    assert sorted(entries) == sorted(aliases().items())  # none is of two data sets
+    assert not set(aliases()) & set(known_names())
+    for alias, name in entries:
         assert known_dataset(alias.upper()).name == name
+
+
+def test_every_data_set_has_one_file_of_facts() -> None:
+    place = files("surefoot.data.known") / "sets"
+    assert sorted(file.name.removesuffix(".yaml") for file in place.iterdir()) == known_names()
 
 
 @pytest.mark.parametrize(

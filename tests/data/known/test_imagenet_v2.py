@@ -114,7 +114,7 @@ def test_missing_folders_and_images_are_named(tmp_path: Path) -> None:
     assert "test: 19 images, expected 20" in found
     assert f"without exactly 2 images ({first.name}: 1)" in found
     assert "test: 2 images of zero bytes" in found
-    from surefoot.data.known.base import MARK
+    from surefoot.data.known.facts import MARK
 
     (folder / MARK).unlink()
     assert "test: 990 class folders missing" in said(NAMES[2], folder)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from surefoot.data.images import FileImages
-from surefoot.data.known.base import MARK, KnownDataset, expected_here
+from surefoot.data.known.base import KnownDataset
+from surefoot.data.known.captions import COCO_CAPTIONS, CONCEPTUAL_CAPTIONS
+from surefoot.data.known.cifar_new import CIFAR10_2
+from surefoot.data.known.facts import MARK
+from surefoot.data.known.stl import STL10
 from surefoot.data.sequence import underlying
 from surefoot.errors import DataError
 from surefoot.metrics import get_metric
@@ -24,7 +29,7 @@ by_name = pytest.mark.parametrize("known", SETS, ids=lambda k: k.name)
 @by_name
 def test_every_split_of_a_miniature_is_read_as_its_mark_says(known: KnownDataset) -> None:
     folder = miniature(known)
-    expected = expected_here(known, folder)
+    expected = known.expected(folder)
     assert set(expected) == set(known.splits)
     for name, counts in expected.items():
         split = known.read(folder, name)
@@ -100,8 +105,9 @@ def test_the_facts_are_whole(known: KnownDataset) -> None:
     assert all(e.source for e in known.splits.values())
     assert all(len(line) <= 100 for line in known.layout)
     assert get_metric(known.metric).name == known.metric or ":" in known.metric
-    assert known.present is None or known.present(miniature(known))
-    if known.prompt_names is not None:
+    told = None if known.name == "conceptual-captions" else True  # any folder may be that one
+    assert known.present(miniature(known)) is told
+    if known.prompt_names():
         split = known.read(miniature(known), known.default)
         assert set(split.class_names) <= set(known.prompt_names())
 
@@ -109,6 +115,25 @@ def test_the_facts_are_whole(known: KnownDataset) -> None:
 @by_name
 def test_the_registry_gives_this_very_object(known: KnownDataset) -> None:
     assert DATASETS.get(known.name) is known
+
+
+@pytest.mark.parametrize(
+    ("known", "file", "split"),
+    [(STL10, "unlabeled_X.bin", "unlabeled"), (CIFAR10_2, "cifar102_train.npz", "train"),
+     (COCO_CAPTIONS, "annotations/captions_val2017.json", "val"),
+     (CONCEPTUAL_CAPTIONS, "val.csv", "val")],
+    ids=lambda value: getattr(value, "name", None),
+)  # fmt: skip
+def test_a_split_that_may_be_absent_is_checked_where_it_is_there(
+    known: KnownDataset, file: str, split: str, tmp_path: Path
+) -> None:
+    folder = copy(known, tmp_path)
+    whole = (folder / file).read_bytes()
+    (folder / file).write_bytes(whole[: len(whole) // 3])
+    assert split in {p.split for p in known.inspect(folder, False)}
+    (folder / file).unlink()
+    shutil.rmtree(folder / "val2017", ignore_errors=True)
+    assert said(known.inspect(folder, False)) == ""
 
 
 FILES = {"iwildcam": "train/*.jpg", "fmow": "images/*.png", "fmow-continents": "images/*.png",

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from surefoot.data.known.base import MARK
-from surefoot.data.known.cropped import Cropped
+from surefoot.data.known.facts import MARK
 from surefoot.data.known.imagenet import miniature_wnids
-from surefoot.data.known.objectnet import BORDER, OBJECTNET
+from surefoot.data.known.objectnet import BORDER, OBJECTNET, Cropped
 from surefoot.data.known.objectnet_maps import MAPPINGS, read_maps
 from surefoot.data.known.wordnet import imagenet_wnids
 from surefoot.errors import ClassMismatch, DataError
@@ -190,6 +189,8 @@ def test_mapping_files_that_do_not_belong_together_are_refused(tmp_path: Path) -
     (place / MAPPINGS[1]).write_text(json.dumps(joined))
     with pytest.raises(DataError, match="does not give each of 1,000 labels one number"):
         read_maps(folder)
+    (place / MAPPINGS[3]).write_bytes(b"\xff\xfe")
+    assert f"{MAPPINGS[3]} cannot be read: it is no text" in said("objectnet", folder)
     (place / MAPPINGS[2]).write_text("{")
     with pytest.raises(DataError, match="cannot be read"):
         read_maps(folder)

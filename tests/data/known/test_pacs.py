@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from surefoot import make_task
-from surefoot.data.known.base import MARK
+from surefoot.data.known.facts import MARK
 from surefoot.data.known.find import known_dataset, locate
 from surefoot.data.known.pacs import PACS
-from surefoot.data.known.pacs_check import COUNTS
-from surefoot.data.known.pacs_protocols import CLASSES, DOMAINS, LISTED, domainbed_part
+from surefoot.data.known.pacs_protocols import CLASSES, DOMAINS, domainbed_part
 from surefoot.errors import ClassMismatch, DataError
 
 from .copies import copy, miniature, said
@@ -27,12 +26,16 @@ def _ids(split: str, folder: Path | None = None) -> list[str]:
 
 def test_the_manifest_adds_up_to_the_published_totals() -> None:
     """1,670 + 2,048 + 2,344 + 3,929 = 9,991: Dassl.pytorch states them; its lists add up, too."""
-    totals = {d: sum(n) for d, n in COUNTS.items()}
+    totals = {d: sum(n) for d, n in PACS.per_class.items()}
     assert totals == {"art_painting": 2048, "cartoon": 2344, "photo": 1670, "sketch": 3929}
     for domain, n in totals.items():
-        assert LISTED[f"{domain}_train"][0] + LISTED[f"{domain}_crossval"][0] == n
-        parts = [PACS.splits[f"{domain}{part}"].images for part in ("80", "20")]
-        assert sum(p or 0 for p in parts) == PACS.splits[domain].images == n
+        for cut in (("_train", "_crossval"), ("80", "20")):
+            parts = [PACS.splits[domain + part].images for part in cut]
+            assert sum(p or 0 for p in parts) == PACS.splits[domain].images == n
+    for left_out in DOMAINS:
+        for part in ("_train", "_crossval", "80", "20"):
+            others = [PACS.splits[d + part].images or 0 for d in DOMAINS if d != left_out]
+            assert PACS.splits[f"without-{left_out}{part}"].images == sum(others)
     assert PACS.splits["without-sketch_train"].images == 1840 + 2107 + 1499
     assert PACS.splits["without-photo20"].images == 409 + 468 + 785
 
@@ -40,7 +43,7 @@ def test_the_manifest_adds_up_to_the_published_totals() -> None:
 def test_the_authors_lists_are_read_as_others_read_them() -> None:
     """As Dassl.pytorch: split each line at the blank, take one off the label."""
     folder = miniature(PACS)
-    for name in LISTED:
+    for name in (d + part for d in DOMAINS for part in ("_train", "_crossval")):
         lines = (folder / f"splits/{name}_kfold.txt").read_text().splitlines()
         rows = [line.split(" ") for line in lines]
         split = PACS.read(folder, name)
@@ -179,7 +182,7 @@ def test_missing_and_foreign_classes_are_refused_and_named(tmp_path: Path) -> No
 
 def _as_many(folder: Path) -> None:
     """Files with the published counts, one byte each, under names of our own."""
-    for domain, counts in COUNTS.items():
+    for domain, counts in PACS.per_class.items():
         for name, n in zip(CLASSES, counts, strict=True):
             (folder / domain / name).mkdir(parents=True)
             for i in range(n):

@@ -14,17 +14,10 @@ from scipy.io import loadmat, savemat
 from sklearn.model_selection import train_test_split
 
 from surefoot.data.known.base import KnownDataset
-from surefoot.data.known.transfer import (
-    CALTECH101,
-    CARS,
-    DTD,
-    FLOWERS102,
-    FOOD101,
-    PCAM,
-    PETS,
-    RENDERED_SST2,
-    SUN397,
-)
+from surefoot.data.known.pcam import PCAM
+from surefoot.data.known.transfer_folders import CALTECH101, RENDERED_SST2
+from surefoot.data.known.transfer_lists import DTD, FOOD101, PETS, SUN397
+from surefoot.data.known.transfer_mat import CARS, FLOWERS102
 from surefoot.errors import BadImages, DataError
 
 from .copies import copy, miniature, pixels, said

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from surefoot.data.known.base import MARK
+from surefoot.data.known.facts import MARK
 from surefoot.data.known.find import known_dataset
 from surefoot.errors import DataError
 from surefoot.evals.predict import package
@@ -150,6 +150,24 @@ def test_missing_metadata_say_where_they_come_from(name: str, tmp_path: Path) ->
     folder = copy(name, tmp_path)
     file = "pmsets.json" if "vid" in name else "anchor_labels.json"
     (folder / "metadata" / file).unlink()
+    with pytest.raises(DataError, match=re.escape(file)):
+        known_dataset(name).read(folder, "test")
+    assert file in said(name, folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("imagenet-vid-robust", "misc/imagenet_vid_class_index.json"),
+     ("imagenet-vid-robust", "metadata/pmsets.json"),
+     ("ytbb-robust", "metadata/anchor_labels.json"),
+     ("ytbb-robust", "metadata/rev_class_idx_map.json"),
+     ("ytbb-robust", "metadata/ytbb_robustness_test_anchors_full.csv")],
+)  # fmt: skip
+def test_metadata_of_another_kind_are_told_and_stop_no_check(
+    name: str, file: str, tmp_path: Path
+) -> None:
+    folder = copy(name, tmp_path)
+    (folder / file).write_bytes(b"[1, 2]" if file.endswith("json") else b"\xff\xfe")
     with pytest.raises(DataError, match=re.escape(file)):
         known_dataset(name).read(folder, "test")
     assert file in said(name, folder)

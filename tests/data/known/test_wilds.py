@@ -155,7 +155,6 @@ def test_an_absent_region_is_missing_and_other_does_not_count(fmow: Any) -> None
 
 def test_four_pairs_of_prompt_names_are_identical_and_classes_are_not() -> None:
     split = IWILDCAM.read(miniature(IWILDCAM), "test")
-    assert IWILDCAM.prompt_names is not None
     prompts = IWILDCAM.prompt_names()
     assert len(split.class_names) == len(set(split.class_names)) == 182
     assert list(prompts) == list(split.class_names)

@@ -12,19 +12,32 @@ Toy data stay out unless asked for.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from ..store.rows import Board, Entry, Kind, Result, Task, write_source
+from ..store.results import Board, Entry, Kind, Result, write_source
+from ..store.rows import Task
 from ..store.store import Store
-from .disk_map import DiskMap, json_items
-from .format import KNOWN, LICENCE, NOTICE, OWN_LICENCE, from_archive, row_id
+from .format import (
+    ENTRY,
+    KNOWN,
+    LICENCE,
+    LINKS,
+    NOTICE,
+    OWN_LICENCE,
+    TEXTS,
+    USED,
+    from_archive,
+    row_id,
+)
 
-__all__ = ["ALL_KINDS", "EvaluationTables", "provenance", "raw_value"]
+__all__ = ["DiskMap", "EvaluationTables", "json_items", "provenance", "raw_value"]
 
 _PLAIN = asdict(Result("", ""))
-ALL_KINDS: tuple[Kind, ...] = ("published", "reproduced", "measured", "submitted")
 
 
 # evaluation-tables.json
@@ -98,12 +111,12 @@ class EvaluationTables:
         return self.archive or not theirs
 
     def _datasets(self, task_id: int, task: str) -> list[dict[str, Any]]:
-        boards = [b for b in self.store.boards.of_task(task_id) if self._shown(b)]
+        boards = [b for b in self.store.boards.of(task_id=task_id) if self._shown(b)]
         boards.sort(key=lambda b: (b.split != "unspecified" or b.protocol != "unspecified", b.id))
         nodes: dict[tuple[str, ...], dict[str, Any]] = {}
         roots: list[dict[str, Any]] = []
         for board in boards:
-            path = self._free(self._path(board.dataset_id), board, nodes)
+            path = self._free(self.store.datasets.path(board.dataset_id), board, nodes)
             node = self._node(path, nodes, roots)
             self._fill(node, path, board, task)
         return roots
@@ -111,9 +124,6 @@ class EvaluationTables:
     def _shown(self, board: Board) -> bool:
         dataset = self.datasets.get(board.dataset_id)
         return dataset is not None and (self.toy or not dataset.toy)
-
-    def _path(self, dataset_id: int) -> tuple[str, ...]:
-        return self.store.datasets.path(dataset_id)
 
     def _free(
         self, path: tuple[str, ...], board: Board, nodes: Mapping[tuple[str, ...], Any]
@@ -139,7 +149,7 @@ class EvaluationTables:
     def _fill(self, node: dict[str, Any], path: tuple[str, ...], board: Board, task: str) -> None:
         entries = [
             e
-            for e in self.store.entries.of_board(board.id, self.kinds)
+            for e in self.store.entries.of(board_id=board.id, kinds=self.kinds)
             if (self.toy or not e.toy) and self._kept(e.licence)
         ]
         rows = [_row(e) for e in entries]
@@ -150,7 +160,7 @@ class EvaluationTables:
         node["dataset_links"] = list(said.dataset_links)
         node["dataset_citations"] = list(said.dataset_citations)
         node["sota"] = {"metrics": list(board.metrics), "rows": rows}
-        dataset = list(self._path(board.dataset_id))
+        dataset = list(self.store.datasets.path(board.dataset_id))
         self.boards.append({"task": task, "label": list(path), "dataset": dataset,
                             "split": board.split, "protocol": board.protocol})  # fmt: skip
         for entry, row in zip(entries, rows, strict=True):
@@ -160,15 +170,9 @@ class EvaluationTables:
     def _provenance(self, entry: Entry) -> dict[str, Any]:
         results = {r.metric: self._known(r) for r in entry.results}
         return {
-            "row_key": entry.row_key,
-            "kind": entry.kind,
+            **{f: getattr(entry, f) for f in ENTRY},
             "method": self._methods.get(entry.method_id or 0, ""),
-            "backbone": entry.backbone,
-            "setting": entry.setting,
-            "toy": entry.toy,
             "source": write_source(entry.source),
-            "licence": entry.licence,
-            "created": entry.created,
             "results": {metric: known for metric, known in results.items() if known},
         }
 
@@ -198,19 +202,62 @@ def provenance(tables: EvaluationTables, rows: DiskMap) -> Iterator[str]:
 
 def _row(entry: Entry) -> dict[str, Any]:
     """Exactly the eight fields."""
-    used = {"yes": True, "no": False, "unknown": None}
+    links = {f: getattr(entry, f) for f in LINKS}
     return {
         "model_name": entry.model_name,
-        "paper_title": entry.paper_title,
-        "paper_url": entry.paper_url,
-        "paper_date": entry.paper_date,
-        "code_links": None if entry.code_links is None else list(entry.code_links),
-        "model_links": None if entry.model_links is None else list(entry.model_links),
+        **{f: getattr(entry, f) for f in TEXTS},
+        **{f: None if some is None else list(some) for f, some in links.items()},
         "metrics": {r.metric: raw_value(r) for r in entry.results},
-        "uses_additional_data": used[entry.extra_data],
+        "uses_additional_data": USED[entry.extra_data],
     }
 
 
 def raw_value(result: Result) -> Any:
     """The value as its source gave it."""
     return result.raw if result.raw_type == "string" else json.loads(result.raw)
+
+
+class DiskMap:
+    """JSON values in groups, in the order in which keys and values came."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("")  # a file of its own that nobody sees and that goes with it
+        self._db.execute("CREATE TABLE name (place INTEGER PRIMARY KEY, key TEXT UNIQUE)")
+        self._db.execute("CREATE TABLE value (place INTEGER, json TEXT)")
+
+    def add(self, key: str, value: Any) -> None:
+        """Put a value into its group."""
+        self._db.execute("INSERT OR IGNORE INTO name (key) VALUES (?)", (key,))
+        self._db.execute(
+            "INSERT INTO value SELECT place, ? FROM name WHERE key = ?",
+            (json.dumps(value, ensure_ascii=False), key),
+        )
+
+    def groups(self) -> Iterator[tuple[str, list[Any]]]:
+        """Each key with its values."""
+        rows = self._db.execute(
+            "SELECT key, json FROM value JOIN name USING (place) ORDER BY place, value.rowid"
+        )
+        for key, some in groupby(rows, itemgetter(0)):
+            yield key, [json.loads(r[1]) for r in some]
+
+    def close(self) -> None:
+        """Take it off the disk."""
+        self._db.close()
+
+
+def json_items(items: Iterable[tuple[str | None, Any]], ends: str, depth: int = 0) -> Iterator[str]:
+    """A list or an object in pieces, as ``json.dumps(..., indent=1)`` writes it.
+
+    Args:
+        items: (key, value); keys are None in a list.
+        ends: "[]" or "{}".
+        depth: At which the list or object stands.
+    """
+    line, first = "\n" + " " * (depth + 1), True
+    for key, value in items:
+        text = json.dumps(value, ensure_ascii=False, indent=1).replace("\n", line)
+        named = "" if key is None else f"{json.dumps(key, ensure_ascii=False)}: "
+        yield f"{ends[0] if first else ','}{line}{named}{text}"
+        first = False
+    yield ends if first else f"\n{' ' * depth}{ends[1]}"

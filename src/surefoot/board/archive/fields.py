@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from ..store.rows.types import Json
+from ..store.rows import Json
 
 __all__ = [
     "Json",
@@ -41,9 +41,8 @@ def as_record(record: Any, what: str) -> Json:
     Raises:
         Rejected: It is something else.
     """
-    if not isinstance(record, Mapping):
-        raise Rejected(f"{what} is {_kind(record)}, not an object")
-    return record
+    found: Json = _expect(record, Mapping, what, "an object")
+    return found
 
 
 def as_text(record: Json, name: str, *, required: bool = False) -> str:
@@ -52,11 +51,7 @@ def as_text(record: Json, name: str, *, required: bool = False) -> str:
     Raises:
         Rejected: Another type, or blank where it is required.
     """
-    value = record.get(name)
-    if value is None:
-        value = ""
-    if not isinstance(value, str):
-        raise Rejected(f"{name} is {_kind(value)}, not text")
+    value: str = _expect(_or(record.get(name), ""), str, name, "text")
     if len(value) > _LONGEST:
         raise Rejected(f"{name} is longer than {_LONGEST} characters")
     if required and not value.strip():
@@ -94,12 +89,8 @@ def as_list(record: Json, name: str) -> list[Any]:
     Raises:
         Rejected: Another type.
     """
-    value = record.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise Rejected(f"{name} is {_kind(value)}, not a list")
-    return value
+    found: list[Any] = _expect(_or(record.get(name), []), list, name, "a list")
+    return found
 
 
 def as_flag(record: Json, name: str) -> bool | None:
@@ -108,10 +99,8 @@ def as_flag(record: Json, name: str) -> bool | None:
     Raises:
         Rejected: Another type.
     """
-    value = record.get(name)
-    if value is None or isinstance(value, bool):
-        return value
-    raise Rejected(f"{name} is {_kind(value)}, not true, false or null")
+    found: bool | None = _expect(record.get(name), bool | None, name, "true, false or null")
+    return found
 
 
 def as_year(record: Json, name: str) -> int | None:
@@ -153,6 +142,21 @@ def looks_like_spam(*texts: str) -> str:
 def rest_of(record: Json, *taken: str) -> dict[str, Any]:
     """What a record holds beyond the fields that have columns, without nulls."""
     return {k: v for k, v in record.items() if k not in taken and v is not None}
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value
+
+
+def _expect(value: Any, kind: Any, what: str, words: str) -> Any:
+    """A value of the right type.
+
+    Raises:
+        Rejected: It is of another.
+    """
+    if not isinstance(value, kind):
+        raise Rejected(f"{what} is {_kind(value)}, not {words}")
+    return value
 
 
 def _kind(value: Any) -> str:

@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ...registry import import_optional
 from ..errors import BoardError
 from ..store.rows import ImportRecord
 from ..store.store import Store
-from .catalogue import DatasetHandler, MethodHandler
 from .fields import Rejected
 from .format import LICENCE
-from .papers import LinkHandler, PaperHandler
+from .handlers import DatasetHandler, LinkHandler, MethodHandler, PaperHandler
 from .records import Handler, relink
 from .tables import TableHandler
 
@@ -38,6 +38,9 @@ HANDLERS: dict[str, type[Handler]] = {
     "methods": MethodHandler,
 }
 """Kind of file -> what takes its records in."""
+
+READER = 2
+"""Of what a file yields; it grows where more of a record is taken in than before."""
 
 _BATCH = 5_000
 _WITH_PAPERS = ("papers-with-abstracts", "links-between-papers-and-code")
@@ -119,10 +122,10 @@ def import_file(
     kind = kind or kind_of(file) or _kind_by_content(file)
     if kind not in HANDLERS:
         raise BoardError(f"{kind!r} is no kind of archive file", expected=", ".join(HANDLERS))
-    before = store.imports.of_file(sha256, kind)
-    if before is not None and before.complete:
+    before = store.imports.find(sha256=sha256, kind=kind)
+    if before is not None and before.complete and before.reader >= READER:
         return ImportReport(before, 0, store.imports.reasons(before.id), 0.0, skipped=True)
-    record = store.imports.begin(file.name, sha256, kind, licence)
+    record = store.imports.begin(file.name, sha256, kind, licence, READER)
     run = _Run(store, HANDLERS[kind](store, record, licence, file), record.id)
     run.read(file, progress)
     if kind in _WITH_PAPERS:
@@ -131,9 +134,7 @@ def import_file(
         record.id,
         complete=not run.problem,
         note=run.problem,
-        added=run.handler.counts["added"],
-        updated=run.handler.counts["updated"],
-        unchanged=run.handler.counts["unchanged"],
+        **{name: run.handler.counts[name] for name in ("added", "updated", "unchanged")},
     )
     reasons = store.imports.reasons(record.id)
     seconds = time.perf_counter() - began
@@ -180,7 +181,7 @@ class _Run:
             self.store.imports.quarantine(self.number, path, why_not, item)
 
 
-def records(raw: IO[bytes]) -> Iterator[Any]:
+def records(raw: io.BufferedReader) -> Iterator[Any]:
     """The elements of a JSON list, one at a time.
 
     Args:
@@ -191,28 +192,20 @@ def records(raw: IO[bytes]) -> Iterator[Any]:
         MissingDependency: ijson is not installed.
     """
     ijson = import_optional("ijson", needed_for="importing archive files")
-    head = raw.read(2)
-    raw.seek(0)
-    stream: Any = gzip.GzipFile(fileobj=raw) if head == b"\x1f\x8b" else raw
-    start = _first_character(stream)
+    zipped = raw.peek(2).startswith(b"\x1f\x8b")
+    stream = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if zipped else raw
+    try:
+        start = stream.peek(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    except _BROKEN as error:
+        raise BoardError(f"the file cannot be read: {_why(error)}") from error
     if start != b"[":
         raise BoardError(
             f"the file begins with {start!r}, not with a JSON list",
             expected="a .json or .json.gz file of the archive: [{...}, ...]",
         )
-    raw.seek(0)
-    stream = gzip.GzipFile(fileobj=raw) if head == b"\x1f\x8b" else raw
     # Not use_float: with it an integer of more than 64 bits would end the reading.
     items: Iterator[Any] = ijson.items(stream, "item", buf_size=1 << 18)
     return items
-
-
-def _first_character(stream: Any) -> bytes:
-    try:
-        head: bytes = stream.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
-    except _BROKEN as error:
-        raise BoardError(f"the file cannot be read: {_why(error)}") from error
-    return head[:1]
 
 
 def _json_error() -> type[Exception]:

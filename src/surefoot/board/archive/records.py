@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from ..store.rows import ImportRecord
 from ..store.store import Store
-from ..store.text import canonical, fold
+from ..store.text import canonical
 from .fields import Json, as_list, as_record, as_text, rest_of
 from .format import joined
 
@@ -124,18 +124,9 @@ class RecordHandler(Handler):
         if key not in self._ids:
             if len(self._ids) >= _CACHED:
                 self._ids.clear()
-            self._ids[key] = self._look_up(table, name)
+            known: Any = {"task": self.store.tasks, "method": self.store.methods}[table]
+            self._ids[key] = known.ensure(name, licence=self.licence).id
         return self._ids[key]
-
-    def _look_up(self, table: str, name: str) -> int:
-        db, folded = self.store.db, fold(name)
-        row = db.one(f"SELECT id, name FROM {table} WHERE fold = ?", folded)
-        if row is None:
-            values = {"name": name, "fold": folded, "licence": self.licence}
-            return db.insert(table, {**values, "slug": db.free_slug(table, name)})
-        if row["name"] != name:
-            (self.store.tasks if table == "task" else self.store.methods).add_alias(row["id"], name)
-        return int(row["id"])
 
 
 def paper_of(store: Store, paper: Any) -> int | None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..store.entries import make_result
-from ..store.rows import Board, Dataset, Entry, Result, Source, read_source
+from ..store.results import Board, Entry, Result, Source, read_source
+from ..store.rows import Dataset
 from ..store.text import canonical
-from .fields import Rejected, as_flag, as_list, as_record, as_storable, as_text
-from .format import KNOWN, joined, row_id
+from .fields import Json, Rejected, as_flag, as_list, as_record, as_storable, as_text
+from .format import ENTRY, KNOWN, LINKS, TEXTS, USED, joined, read_sidecar, row_id
 from .records import Handler
-from .sidecar import read_sidecar
 
 __all__ = ["TableHandler"]
 
@@ -58,20 +58,14 @@ class TableHandler(Handler):
         for i, one in enumerate(datasets):
             self._guard(self._dataset, one, f"{path}.datasets[{i}]", (task.id, name), (), depth)
         for i, one in enumerate(subtasks):
-            at = f"{path}.subtasks[{i}]"
-            try:
-                self.task(one, at, task.id, depth + 1)
-            except Rejected as why:
-                self._aside(at, str(why), one)
+            self._guard(self.task, one, f"{path}.subtasks[{i}]", task.id, depth + 1)
 
     def _guard(self, read: Any, record: Any, path: str, *args: Any) -> None:
+        """Read a part; one that cannot be read is set aside, and the rest is kept."""
         try:
             read(record, path, *args)
         except Rejected as why:
-            self._aside(path, str(why), record)
-
-    def _aside(self, path: str, why: str, record: Any) -> None:
-        self.store.imports.quarantine(self.record.id, path, why, record)
+            self.store.imports.quarantine(self.record.id, path, str(why), record)
 
     def _fill(self, table: str, row_id: int, **values: Any) -> None:
         """Fill what is empty; what somebody said already stays."""
@@ -113,7 +107,7 @@ class TableHandler(Handler):
         place = self.sidecar.place(task[1], label)
         dataset: Dataset | None = None
         for name in place.dataset:
-            dataset = self.store.datasets.ensure(name, dataset.id if dataset else None)
+            dataset = self.store.datasets.ensure(name, parent_id=dataset.id if dataset else None)
         assert dataset is not None
         description = as_text(record, "description")
         self._fill("dataset", dataset.id, description=description)
@@ -129,34 +123,26 @@ class TableHandler(Handler):
 
     def _row(self, row: Any, path: str, board_id: int, task: str, label: tuple[str, ...]) -> None:
         row = as_storable(as_record(row, "the row"))
-        name = as_text(row, "model_name", required=True)
+        name = as_text(row, "model_name")
         metrics = row.get("metrics")
         metrics = as_record({} if metrics is None else metrics, "metrics")
         for metric, value in metrics.items():
             if isinstance(value, (list, dict)):
                 raise Rejected(f"the value of {metric!r} is no single value")
-        key = row_id(task, label, {**row, "metrics": metrics})
+        key = row_id(task, label, {**row, "model_name": name, "metrics": metrics})
         said = self.sidecar.next(key)
-        extra = as_flag(row, "uses_additional_data")
+        used = as_flag(row, "uses_additional_data")
+        known: dict[str, Any] = {f: said[f] for f in ENTRY if f in said}
         entry = Entry(
             board_id,
-            said.get("kind", "published"),
-            name,
-            self._source(said, path, (task, *label)),
-            row_key=said.get("row_key", key),
-            backbone=said.get("backbone", ""),
-            setting=said.get("setting", ""),
+            model_name=name,
+            source=self._source(said, path, (task, *label)),
             method_id=self._method(said.get("method", "")),
-            paper_title=_text_or_null(row, "paper_title"),
-            paper_url=_text_or_null(row, "paper_url"),
-            paper_date=_text_or_null(row, "paper_date"),
-            code_links=_links(row, "code_links"),
-            model_links=_links(row, "model_links"),
-            extra_data="unknown" if extra is None else "yes" if extra else "no",
-            toy=bool(said.get("toy", False)),
-            licence=said.get("licence", self.licence),
-            created=said.get("created", ""),
+            extra_data=next(k for k, v in USED.items() if v is used),
             results=tuple(self._result(m, v, said) for m, v in metrics.items()),
+            **{f: _or_null(as_text, row, f) for f in TEXTS},
+            **{f: _or_null(as_list, row, f) for f in LINKS},
+            **{"kind": "published", "row_key": key, "licence": self.licence, **known},
         )
         self._keep(entry)
 
@@ -195,9 +181,5 @@ class TableHandler(Handler):
         return make_result(metric, raw, **known)
 
 
-def _text_or_null(row: Mapping[str, Any], name: str) -> str | None:
-    return None if row.get(name) is None else as_text(row, name)
-
-
-def _links(row: Mapping[str, Any], name: str) -> list[Any] | None:
-    return None if row.get(name) is None else as_list(row, name)
+def _or_null(read: Callable[[Json, str], Any], row: Json, name: str) -> Any:
+    return None if row.get(name) is None else read(row, name)

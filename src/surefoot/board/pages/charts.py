@@ -12,12 +12,13 @@ from datetime import date
 
 from ...drawing.axes import Frame
 from ...drawing.labels import Box as Area
-from ...drawing.labels import shorten, text_width
+from ...drawing.labels import dodge, shorten, text_width
 from ...drawing.marks import line, point, text
 from ...drawing.scale import Linear, span
-from ...drawing.svg import Node, el, num, path
+from ...drawing.svg import Node, el, figure, num, path
+from ...report.charts import Series
 
-__all__ = ["MOST", "Dot", "best_chart", "group_chart", "mark", "spark"]
+__all__ = ["MOST", "Dot", "alpha_chart", "best_chart", "group_chart", "mark", "spark"]
 
 WIDE, TALL = 980, 300
 MOST = 300
@@ -170,8 +171,8 @@ def best_chart(
     return group_chart(name, (WIDE, TALL), title, desc, parts)
 
 
-def spark(values: Sequence[float], best: float, *, width: float = 240, height: float = 34) -> Node:
-    """All results of a board as ticks on a line, the best one marked; decoration only."""
+def spark(values: Sequence[float], width: float = 240, height: float = 34) -> Node:
+    """All results of a board as ticks on a line, the first (best) one marked; decoration only."""
     low, high = min(values), max(values)
     scale = Linear(low, high, 6, width - 8) if high > low else Linear(low - 1, high + 1, 6, width)
     middle = height / 2
@@ -184,10 +185,50 @@ def spark(values: Sequence[float], best: float, *, width: float = 240, height: f
         "svg",
         el("path", class_="axis", d=path([(0, middle), (width, middle)])),
         ticks,
-        el("g", point(scale(best), middle, r=5.5), class_="h2"),
+        el("g", point(scale(values[0]), middle, r=5.5), class_="h2"),
         class_="spark",
         preserveAspectRatio="xMinYMid",
         viewBox=f"0 0 {num(width)} {num(height)}",
         aria_hidden="true",
         xmlns="http://www.w3.org/2000/svg",
     )
+
+
+def alpha_chart(name: str, title: str, lines: Sequence[Series], axis: str) -> Node:
+    """Scores along the path from the pretrained (0) to the fine-tuned model (1).
+
+    Args:
+        name: Unique on the page.
+        title: For screen readers.
+        lines: One per data set, in the metric's own unit; the first is drawn strong.
+        axis: The metric.
+    """
+    width, height = 680.0, 410.0
+    right = width - 192
+    values = [v for one in lines for v in one.y]
+    low, high = span(values, least=1e-6, bounds=(-1e18, 1e18))
+    frame = Frame(Linear(0, 1, 44, right), Linear(low, high, height - 44, 28))
+    desc = "; ".join(
+        f"{one.label}: {one.y[0]:g} at α = {one.x[0]:g}, best {max(one.y):g} at α = "
+        f"{one.x[one.y.index(max(one.y))]:g}, {one.y[-1]:g} at α = {one.x[-1]:g}"
+        for one in lines
+    )
+    ends = dodge([frame.y(one.y[-1]) for one in lines], 15, frame.box.top, frame.box.bottom)
+    parts: list[Node] = [
+        frame.grid_y(frame.y.ticks(6), lambda v: f"{v:g}"),
+        frame.grid_x([0, 0.25, 0.5, 0.75, 1], lambda v: f"{v:g}"),
+        text(8, 14, axis, style="axis-name"),
+        text(44, height - 6, "α = 0: pretrained", style="axis-name"),
+        text(right, height - 6, "fine-tuned: α = 1", anchor="end", style="axis-name"),
+    ]
+    for one, y in zip(lines, ends, strict=True):
+        pixels = [(frame.x(a), frame.y(v)) for a, v in zip(one.x, one.y, strict=True)]
+        top = one.y.index(max(one.y))
+        tip = f"{one.label}: best {one.y[top]:g} at α = {one.x[top]:g}"
+        name_at = text(frame.box.right + 12, y + 4, shorten(one.label, 164, 12), style="name")
+        best = el("g", el("title", tip), point(*pixels[top], r=4.4, shape=one.hue))
+        parts.append(
+            el("g", line(pixels, "" if one is lines[0] else "thin"), best, name_at,
+               class_=f"h{one.hue}")
+        )  # fmt: skip
+    return figure(name, width, height, title, desc, parts)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from ...drawing.axes import Frame
+from ...drawing.labels import shorten
+from ...drawing.marks import line, text
+from ...drawing.scale import Linear, Logit, Scale, span
+from ...drawing.svg import Node, clip, el
 from ..store.ranking import Standing
-from ..store.rows import Board, Brief
-from .charts import Dot
-from .headings import heading, metric_facts
+from ..store.results import Board, Brief
+from .charts import Dot, group_chart, mark
 from .page_context import PageContext
 from .queries import shared_models
-from .scatter import scatter_chart
-from .words import alpha_words, detail, plural, tidy
+from .words import alpha_words, detail, metric_facts, plural, tidy
 
 __all__ = ["compare_page", "is_id", "order", "partners"]
 
@@ -31,7 +35,7 @@ def partners(context: PageContext, board: Board, most: int = 8) -> list[dict[str
         other = alive[other_id]
         x, y = order(context, board, other)
         found.append({
-            "board": heading(context, other),
+            "board": context.heading(other),
             "n": n,
             "id_first": is_id(context, other) and not is_id(context, board),
             "pair": (x.id, y.id),
@@ -68,9 +72,9 @@ def _same(entry: Brief, words: str) -> tuple[Any, ...]:
     return (entry.kind, entry.paper_id, entry.model_name, entry.backbone, entry.setting, words, run)
 
 
-def _one_model(row: Standing) -> bool:
+def _one_model(one: Standing) -> bool:
     """Whether a row says which model it is: an oracle takes another alpha on every data set."""
-    r = row.result
+    r = one.row
     return r.value is not None and (r.selection != "oracle" or r.alpha is not None)
 
 
@@ -82,23 +86,23 @@ def _named(head: dict[str, Any]) -> str:
 def compare_page(context: PageContext, across: Board, up: Board) -> dict[str, Any]:
     """Every model that both boards have, with links to its row on the second."""
     a, b = context.rows(across), context.rows(up)
-    xs = {_same(r.entry, alpha_words(r.result)): r for r in a.rows if _one_model(r)}
-    both = [(xs.get(_same(r.entry, alpha_words(r.result))), r) for r in b.rows if _one_model(r)]
+    xs = {_same(r.row, alpha_words(r.row)): r for r in a.rows if _one_model(r)}
+    both = [(xs.get(_same(r.row, alpha_words(r.row))), r) for r in b.rows if _one_model(r)]
     pairs = [(x, y) for x, y in both if x is not None]
-    oracle = any(r.result.selection == "oracle" and not _one_model(r) for r in b.rows)
+    oracle = any(r.row.selection == "oracle" and not _one_model(r) for r in b.rows)
     names: dict[str, int] = {}
     for _, r in pairs:
-        names[r.entry.model_name] = names.get(r.entry.model_name, 0) + 1
+        names[r.row.model_name] = names.get(r.row.model_name, 0) + 1
     hues = {n: i + 1 for i, n in enumerate(sorted(names, key=lambda n: (-names[n], n))[:6])}
     dots = []
     for x, y in pairs:
-        words = f"{tidy(y.entry.model_name, 80)} ({detail(y.entry, y.result)})"
-        tip = f"{words}: {tidy(x.result.raw, 20)} and {tidy(y.result.raw, 20)}"
-        href = context.links("rows", y.entry.id)
-        a_value, b_value = x.result.value or 0.0, y.result.value or 0.0
-        hue = hues.get(y.entry.model_name, 0)
+        words = f"{tidy(y.row.shown, 80)} ({detail(y.row, y.row)})"
+        tip = f"{words}: {tidy(x.row.raw, 20)} and {tidy(y.row.raw, 20)}"
+        href = context.links("rows", y.row.id)
+        a_value, b_value = x.row.value or 0.0, y.row.value or 0.0
+        hue = hues.get(y.row.model_name, 0)
         dots.append(Dot(a_value, b_value, words, tip, href, hue, True))
-    head_x, head_y = heading(context, across), heading(context, up)
+    head_x, head_y = context.heading(across), context.heading(up)
     odds = all(m.metric.unit == "%" for m in (a, b)) and all(1 < v < 99 for d in dots
                                                             for v in (d.x, d.y))  # fmt: skip
     axes = (f"{_named(head_x)}, {a.metric.name}", f"{_named(head_y)}, {b.metric.name}")
@@ -117,3 +121,54 @@ def compare_page(context: PageContext, across: Board, up: Board) -> dict[str, An
         "oracle": oracle,
         "told": plural(len(pairs), "model"),
     }
+
+
+def scatter_chart(
+    name: str, title: str, axes: tuple[str, str], dots: Sequence[Dot], *, odds: bool
+) -> Node:
+    """One board against another; every mark leads to its row.
+
+    Args:
+        name: Unique on the page.
+        title: For screen readers.
+        axes: What is across and what is up.
+        dots: With x and y; in points of a hundred where ``odds``.
+        odds: Axes of log odds, on which accuracies of like models fall on a line.
+    """
+    width, height = 860.0, 560.0
+    x_scale = _axis([d.x for d in dots], 54, width - 20, odds)
+    y_scale = _axis([d.y for d in dots], height - 54, 34, odds)
+    frame = Frame(x_scale, y_scale)
+    b = frame.box
+    unit = 100 if odds else 1
+    low = max(x_scale.low, y_scale.low)
+    high = min(x_scale.high, y_scale.high)
+    equal: list[Node] = []
+    if high > low:
+        steps = [low + (high - low) * i / 60 for i in range(61)]
+        equal = [line([(frame.x(v), frame.y(v)) for v in steps], "equal")]
+        spot = (frame.x(steps[54]), frame.y(steps[54]))
+        equal.append(text(spot[0] - 8, spot[1] - 6, "equal", anchor="end", style="guide"))
+
+    def show(value: float) -> str:
+        return f"{unit * value:.6g}"
+
+    shift = [Dot(d.x / unit, d.y / unit, d.label, d.tip, d.href, d.hue, True) for d in dots]
+    parts = [
+        frame.grid_y(y_scale.ticks(6), show),
+        frame.grid_x(x_scale.ticks(8), show),
+        text(8, 16, shorten(f"↑ {axes[1]}", width - 20, 12), style="axis-name"),
+        text(b.right, height - 10, shorten(f"{axes[0]} →", width - 60, 12), anchor="end",
+             style="axis-name"),
+        clip(f"{name}-clip", b.left, b.top, b.right, b.bottom),
+        el("g", equal, clip_path=f"url(#{name}-clip)"),
+        *[mark(frame.x(d.x), frame.y(d.y), d, 5) for d in shift],
+    ]  # fmt: skip
+    desc = f"{len(dots)} models; each mark leads to its row. The table below has the numbers."
+    return group_chart(name, (width, height), title, desc, parts)
+
+
+def _axis(values: Sequence[float], start: float, stop: float, odds: bool) -> Scale:
+    if odds:
+        return Logit(*span([v / 100 for v in values], least=0.02, bounds=(0, 1)), start, stop)
+    return Linear(*span(values, least=1e-6, bounds=(-1e18, 1e18)), start, stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,12 +11,12 @@ from ...drawing.svg import Node
 from ...report.charts import Dot, Trail, plane_chart
 from ..store.metrics import Metric
 from ..store.ranking import Standing, in_time
-from ..store.rows import Board, Dataset, Task
+from ..store.results import Board
+from ..store.rows import Dataset, Task
 from .charts import spark
-from .headings import heading, metric_facts
-from .page_context import PageContext
+from .page_context import PageContext, cut
 from .queries import newest_site_papers, without_toy
-from .words import tidy
+from .words import metric_facts, tidy
 
 __all__ = ["BOARDS", "front_page", "sota_page", "task_page", "tasks_page"]
 
@@ -30,7 +31,7 @@ def front_page(context: PageContext) -> dict[str, Any]:
     """Notable benchmarks, all SotA, newest papers."""
     store = context.store
     shown = context.boards()
-    marked = context.shown(store.boards.notable())
+    marked = context.shown(store.boards.of(notable=True))
     notable = list({b.id: b for b in (*marked, *_fullest(context, shown))}.values())
     return {
         "totals": _totals(context, len(shown)),
@@ -109,16 +110,11 @@ def _totals(context: PageContext, boards: int) -> list[tuple[str, int, str]]:
 
 def _card(context: PageContext, board: Board) -> dict[str, Any]:
     """A notable benchmark: its best, and all results on a line."""
-    line = board_line(context, board)
     rows = context.rows(board)
-    values = [
-        r.result.value for r in rows.rows if r.rank is not None and r.result.value is not None
-    ]
-    best = rows.best
-    drawn = None
-    if len(values) > 1 and best is not None and best.result.value is not None:
-        drawn = spark(values, best.result.value)
-    return {**line, "spark": drawn, "steps": sum(b for _, b in in_time(rows.rows, rows.metric))}
+    values = [r.row.value for r in rows.rows if r.rank is not None and r.row.value is not None]
+    drawn = spark(values) if len(values) > 1 else None
+    steps = sum(best for _, best in in_time(rows.rows, rows.metric))
+    return {**board_line(context, board), "spark": drawn, "steps": steps}
 
 
 def board_line(context: PageContext, board: Board) -> dict[str, Any]:
@@ -130,11 +126,11 @@ def board_line(context: PageContext, board: Board) -> dict[str, Any]:
 
     rows, metric, best = context.cache.get(("line", board.id, context.toy), make, lambda _: 1)
     return {
-        "board": heading(context, board),
+        "board": context.heading(board),
         "rows": rows,
         "metric": metric_facts(metric),
         "best": best,
-        "href": best and context.links("rows", best.entry.id),
+        "href": best and context.links("rows", best.row.id),
     }
 
 
@@ -155,10 +151,8 @@ def _by_task(context: PageContext, boards: Iterable[Board]) -> list[dict[str, An
 def sota_page(context: PageContext, page: int = 1) -> dict[str, Any]:
     """Every board with its best result."""
     shown = _fullest(context, context.boards())
-    pages = max(1, -(-len(shown) // BOARDS))
-    page = min(max(1, page), pages)
-    part = shown[(page - 1) * BOARDS : page * BOARDS]
-    return {"sota": _by_task(context, part), "boards": len(shown), "page": page, "pages": pages}
+    part, told = cut(len(shown), page, BOARDS)
+    return {"sota": _by_task(context, shown[part]), "boards": len(shown), **told}
 
 
 # tasks
@@ -172,7 +166,7 @@ def tasks_page(context: PageContext) -> dict[str, Any]:
     for r in store.db.all("SELECT parent_id, child_id FROM task_parent"):
         if r[0] in alive and r[1] in alive:
             below.setdefault(r[0], []).append(r[1])
-    boards = _boards_of_tasks(context)
+    boards = Counter(b.task_id for b in context.boards())
     papers = {i: n for i, (_, n) in context.task_counts().items()}
     hung = {c for some in below.values() for c in some}
 
@@ -183,8 +177,8 @@ def tasks_page(context: PageContext) -> dict[str, Any]:
         return {
             "name": tidy(task.name, 120),
             "href": context.links("tasks", task.slug),
-            "text": tidy(task.description, 160),
-            "boards": boards.get(task.id, 0),
+            "text": task.description,
+            "boards": boards[task.id],
             "papers": papers.get(task.id, 0),
             "below": sum(k["boards"] + k["below"] for k in kids),
             "kids": kids,
@@ -192,13 +186,6 @@ def tasks_page(context: PageContext) -> dict[str, Any]:
 
     roots = sorted((t for i, t in alive.items() if i not in hung), key=lambda t: t.name.lower())
     return {"roots": [node(t, ()) for t in roots], "count": len(alive)}
-
-
-def _boards_of_tasks(context: PageContext) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for board in context.boards():
-        found[board.task_id] = found.get(board.task_id, 0) + 1
-    return found
 
 
 def task_page(context: PageContext, task: Task) -> dict[str, Any]:
@@ -222,7 +209,7 @@ def _boards_for(
 ) -> tuple[str, list[Board]]:
     """A task's own boards; without any, those of the tasks below it, or of its data sets."""
     store = context.store
-    own = context.shown(store.boards.of_task(task.id))
+    own = context.shown(store.boards.of(task_id=task.id))
     if own:
         return "Benchmarks", own
     met, todo = {task.id}, [task]
@@ -230,8 +217,8 @@ def _boards_for(
         kids = [k for k in store.tasks.children(todo.pop().id) if k.id not in met]
         met |= {k.id for k in kids}
         todo += kids
-    below = [b for i in sorted(met) for b in context.shown(store.boards.of_task(i))]
+    below = [b for i in sorted(met) for b in context.shown(store.boards.of(task_id=i))]
     if below:
         return "Benchmarks of the tasks below it", _fullest(context, below)
-    some = [b for d in data for b in context.shown(store.boards.of_dataset(d.id))]
+    some = [b for d in data for b in context.shown(store.boards.of(dataset_id=d.id))]
     return "Benchmarks on its data sets", _fullest(context, some)

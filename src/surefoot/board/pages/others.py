@@ -9,12 +9,10 @@ from typing import Any
 from ..store.rows import Hit, Revision
 from ..store.search import findable
 from ..store.submit import SubmissionForm, template
-from .entities import declared
-from .links import web
 from .page_context import PageContext
 from .queries import SITE_PAPERS
 from .search_files import Line
-from .words import KIND_WORDS, day, plural, tidy
+from .words import day, metric_facts, plural, tidy
 
 __all__ = ["about_page", "hit_line", "search_index", "search_page", "submit_page"]
 
@@ -25,13 +23,6 @@ _GROUPS = (
     ("How sure it is", ("n", "low", "high")),
     ("To run it again", ("recipe", "run_method", "run_split", "run_selection", "note")),
 )
-_LABELS = {
-    "dataset": "Data set", "model_name": "Model name", "extra_data": "Extra training data",
-    "paper_title": "Paper title", "paper_url": "Paper address", "paper_date": "Paper date",
-    "code_url": "Code address", "n": "Images", "low": "Lower end", "high": "Upper end",
-    "run_method": "Method of the score", "run_split": "Split of the score",
-    "run_selection": "Choice of α of the score",
-}  # fmt: skip
 _ACTIONS = {"create": "added", "update": "changed", "delete": "took off", "restore": "restored",
             "import": "imported", "migrate": "brought up to date"}  # fmt: skip
 _ENTITIES = {"entry": ("row",), "dataset": ("data set",), "code_link": ("code link",)}
@@ -41,7 +32,7 @@ _WORDS = {"task": "Task", "dataset": "Data set", "method": "Method", "paper": "P
 
 def hit_line(context: PageContext, hit: Hit) -> dict[str, Any]:
     """A search result with its address."""
-    links, text = context.links, hit.excerpt or ""
+    links, text = context.links, hit.excerpt
     if hit.kind == "paper":
         href = links.paper(hit.id, hit.slug)
     else:
@@ -86,11 +77,7 @@ def submit_page(
         token: Against forged requests.
         sent: Number of the submission that was just taken.
     """
-    given, wrong = dict(values or {}), dict(problems or {})
-    fields = SubmissionForm.model_fields
-    groups = [
-        (title, [_field(n, fields[n], given, wrong) for n in names]) for title, names in _GROUPS
-    ]
+    wrong, fields = dict(problems or {}), SubmissionForm.model_fields
     store = context.store
     lists = {
         "task": [t.name for t in store.tasks.all(limit=300)],
@@ -100,51 +87,25 @@ def submit_page(
         "protocol": [r[0] for r in store.db.all("SELECT name FROM protocol LIMIT 300")],
     }
     return {
-        "groups": groups,
-        "lists": {k: [tidy(v, 120) for v in some] for k, some in lists.items()},
+        "groups": _GROUPS,
+        "fields": fields,
+        "given": dict(values or {}),
+        "lists": lists,
         "template": template(),
         "token": token,
         "problems": wrong,
-        "other": [v for k, v in wrong.items() if k not in fields],
         "sent": sent,
         "queue": store.submissions.queue(None)[:-51:-1],
-        "labels": _LABELS,
-    }
-
-
-def _field(
-    name: str, field: Any, given: Mapping[str, str], wrong: Mapping[str, str]
-) -> dict[str, Any]:
-    default = "" if field.is_required() or field.default is None else str(field.default)
-    kinds = {"recipe": "area", "note": "area", "extra_data": "choice", "paper_date": "date",
-             "paper_url": "url", "code_url": "url", "n": "number"}  # fmt: skip
-    return {
-        "name": name,
-        "label": _LABELS.get(name, name.replace("_", " ").capitalize()),
-        "hint": field.description or "",
-        "value": given.get(name, default),
-        "required": field.is_required(),
-        "kind": kinds.get(name, "text"),
-        "problem": wrong.get(name, ""),
     }
 
 
 def about_page(context: PageContext) -> dict[str, Any]:
     """Licence, attribution, the metric registry, the rules of verification, history."""
     store = context.store
-    imports = [
-        {"file": tidy(i.file, 120), "licence": tidy(i.licence, 60), "sha256": i.sha256[:16],
-         "started": day(i.started), "added": i.added, "quarantined": i.quarantined,
-         "complete": i.complete}
-        for i in store.imports.every()
-    ]  # fmt: skip
     return {
-        "kinds": [(k, w) for k, w in KIND_WORDS.items()],
-        "metrics": declared(context),
-        "imports": imports,
+        "metrics": [metric_facts(m) for m in context.metrics()],
+        "imports": store.imports.all(deleted=True),
         "latest": _latest(store.history(limit=2000)),
-        "totals": {k: v for k, v in context.totals().items() if v},
-        "page": web("https://paperswithcode.com"),
     }
 
 

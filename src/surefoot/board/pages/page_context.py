@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..store.metrics import Metric
-from ..store.rows import Board, Paper
+from ..store.results import Board
+from ..store.rows import Paper
 from ..store.store import Store
 from .links import Links
-from .queries import board_names, only_submitted, reproduced_ids, site_papers
+from .queries import BoardName, board_names, reproduced_ids, site_papers
 from .ranked import BoardRows, Cache, board_rows
-from .words import count
+from .words import count, tidy
 
-__all__ = ["BoardName", "PageContext"]
+__all__ = ["PageContext", "Places", "cut"]
+
+_UNSAID = "unspecified"
 
 
-@dataclass(frozen=True)
-class BoardName:
-    """What a board is called and where its task and data set are.
+def cut(total: int, page: int, size: int) -> tuple[slice, dict[str, int]]:
+    """Which of a list's entries stand on a page, from 1; one that is not there is the nearest.
 
-    Attributes:
-        task: Of the board.
-        task_slug: Its address.
-        dataset: Of the board.
-        dataset_slug: Its address.
-        apart: What tells it from other boards of the same task, data set and split: words of its
-            protocol; "" where there is no other, or where the others say enough.
+    Returns:
+        The part, and what the template says of it.
     """
-
-    task: str
-    task_slug: str
-    dataset: str
-    dataset_slug: str
-    apart: str = ""
+    pages = max(1, -(-total // size))
+    page = min(max(1, page), pages)
+    return slice((page - 1) * size, page * size), {"page": page, "pages": pages, "total": total}
 
 
 @dataclass(frozen=True)
@@ -97,22 +91,33 @@ class PageContext:
 
     def names(self) -> dict[int, BoardName]:
         """Board id -> its name."""
+        return self.cache.get("names", lambda: board_names(self.store.db), len)
 
-        def make() -> dict[int, BoardName]:
-            rows, waiting = board_names(self.store.db), only_submitted(self.store.db)
-            twins: dict[tuple[str, ...], list[int]] = {}
-            for i, n in rows.items():
-                twins.setdefault((n[1], n[3], n[4]), []).append(i)
-            apart: dict[int, str] = {}
-            for some in (s for s in twins.values() if len(s) > 1):
-                # What a stranger sent renames no board that was there.
-                known = [i for i in some if i not in waiting]
-                if len(known) > 1:
-                    apart |= _apart({i: rows[i][2:] for i in known})
-                apart |= {i: _sent(rows[i][5], rows[i][6]) for i in some if i in waiting}
-            return {i: BoardName(*n[:4], apart.get(i, "")) for i, n in rows.items()}
-
-        return self.cache.get("names", make, len)
+    def heading(self, board: Board) -> dict[str, Any]:
+        """What a board is called, with links."""
+        name = self.names()[board.id]
+        split = "" if board.split == _UNSAID else tidy(board.split, 60)
+        # "test" is what everybody expects; anything else belongs to the name.
+        told = ("" if split == "test" else split, tidy(name.apart, 60))
+        variant = ", ".join(w for w in told if w)
+        title = f"{tidy(name.task)} on {tidy(name.dataset)}"
+        return {
+            "id": board.id,
+            "slug": board.slug,
+            "href": self.links("boards", board.slug),
+            "task": tidy(name.task),
+            "task_href": self.links("tasks", name.task_slug),
+            "dataset": tidy(name.dataset),
+            "dataset_href": self.links("datasets", name.dataset_slug),
+            "split": split,
+            "split_id": board.split,
+            "protocol_id": board.protocol,
+            "apart": tidy(name.apart, 60),
+            "variant": variant,
+            "protocol": "" if board.protocol == _UNSAID else tidy(board.protocol, 80),
+            "title": title,
+            "full": f"{title}, {variant}" if variant else title,
+        }
 
     def rows(self, board: Board, metric: str | None = None) -> BoardRows:
         """A board's rows in order."""
@@ -124,7 +129,7 @@ class PageContext:
         def make() -> Places:
             rows = self.rows(board, metric).rows
             return Places(
-                {r.entry.id: (r.rank, r.reason, bool(r.ties_best)) for r in rows},
+                {r.row.id: (r.rank, r.reason, bool(r.ties_best)) for r in rows},
                 Counter(r.rank for r in rows if r.rank is not None),
             )
 
@@ -177,27 +182,3 @@ class PageContext:
             return {r[0] for r in rows}
 
         return self.cache.get("toys", make, len)
-
-
-def _sent(protocol: str, title: str) -> str:
-    """What tells a board apart on which nothing stands but submissions."""
-    return (
-        f"submitted, {'protocol unspecified' if protocol == 'unspecified' else title or protocol}"
-    )
-
-
-def _apart(boards: Mapping[int, Sequence[str]]) -> dict[int, str]:
-    """What tells boards of one task, data set and split apart: the words that not all titles have.
-
-    "Pictograms, sketch" and "Pictograms, sketch, kNN" are "" and "kNN". A protocol without a title
-    goes by its name.
-
-    Args:
-        boards: Board id -> (data set, its slug, split, protocol, title of the protocol).
-    """
-    words = {
-        i: [w for w in (title or protocol).split(", ") if w not in ("unspecified", dataset, split)]
-        for i, (dataset, _, split, protocol, title) in boards.items()
-    }
-    common = set.intersection(*map(set, words.values()))
-    return {i: ", ".join(w for w in some if w not in common) for i, some in words.items()}

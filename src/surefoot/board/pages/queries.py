@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from ..store.database import Database
 from ..store.rows import Dataset, Method, Paper
 from ..store.store import Store
 
 __all__ = [
     "SITE_PAPERS",
+    "BoardName",
     "board_names",
     "datasets_page",
     "method_counts",
     "methods_page",
     "newest_site_papers",
-    "only_submitted",
     "paper_counts",
     "papers_with_results",
     "reproduced_ids",
@@ -31,8 +36,29 @@ SITE_PAPERS = (
 )
 
 
-def board_names(db: Database) -> dict[int, tuple[str, str, str, str, str, str, str]]:
-    """Board id -> (task, its slug, data set, its slug, split, protocol, protocol's title)."""
+@dataclass(frozen=True)
+class BoardName:
+    """What a board is called and where its task and data set are.
+
+    Attributes:
+        task: Of the board.
+        task_slug: Its address.
+        dataset: Of the board.
+        dataset_slug: Its address.
+        apart: What tells it from other boards of the same task, data set and split: words of its
+            protocol; "" where there is no other, or where the others say enough. A trial is always
+            named as one.
+    """
+
+    task: str
+    task_slug: str
+    dataset: str
+    dataset_slug: str
+    apart: str = ""
+
+
+def board_names(db: Database) -> dict[int, BoardName]:
+    """Board id -> its name."""
     rows = db.all(
         "SELECT board.id, task.name AS task, task.slug AS task_slug, dataset.name AS dataset, "
         "dataset.slug AS dataset_slug, split, protocol, coalesce(protocol.title, '') AS title "
@@ -40,10 +66,50 @@ def board_names(db: Database) -> dict[int, tuple[str, str, str, str, str, str, s
         "LEFT JOIN protocol ON protocol.name = protocol AND protocol.deleted IS NULL "
         "WHERE board.deleted IS NULL"
     )
-    return {r["id"]: tuple(r)[1:] for r in rows}
+    waiting = _only_submitted(db)
+    twins: dict[tuple[str, ...], list[sqlite3.Row]] = {}
+    for r in rows:
+        twins.setdefault((r["task_slug"], r["dataset_slug"], r["split"]), []).append(r)
+    apart: dict[int, str] = {}
+    for some in (s for s in twins.values() if len(s) > 1):
+        # What a stranger sent renames no board that was there.
+        known = [r for r in some if r["id"] not in waiting]
+        if len(known) > 1:
+            apart |= _apart(known)
+        apart |= {r["id"]: _sent(r) for r in some if r["id"] in waiting}
+    for r in rows:
+        trial = next((w for w in r["title"].split(", ") if w.startswith("trial")), "")
+        if trial not in apart.get(r["id"], ""):
+            apart[r["id"]] = ", ".join(w for w in (apart.get(r["id"]), trial) if w)
+    return {r["id"]: BoardName(r[1], r[2], r[3], r[4], apart.get(r["id"], "")) for r in rows}
 
 
-def only_submitted(db: Database) -> set[int]:
+def _sent(board: sqlite3.Row) -> str:
+    """What tells a board apart on which nothing stands but submissions."""
+    protocol = board["title"] or board["protocol"]
+    unsaid = board["protocol"] == "unspecified"
+    return f"submitted, {'protocol unspecified' if unsaid else protocol}"
+
+
+def _apart(boards: Sequence[sqlite3.Row]) -> dict[int, str]:
+    """What tells boards of one task, data set and split apart: the words that not all titles have.
+
+    "Pictograms, sketch" and "Pictograms, sketch, kNN" are "" and "kNN". A protocol without a title
+    goes by its name.
+    """
+    words = {
+        r["id"]: [
+            w
+            for w in (r["title"] or r["protocol"]).split(", ")
+            if w not in ("unspecified", r["dataset"], r["split"])
+        ]
+        for r in boards
+    }
+    common = set.intersection(*map(set, words.values()))
+    return {i: ", ".join(w for w in some if w not in common) for i, some in words.items()}
+
+
+def _only_submitted(db: Database) -> set[int]:
     """Boards on which nothing stands but submissions."""
     rows = db.all(
         "SELECT DISTINCT board_id FROM entry AS sent WHERE kind = 'submitted' AND deleted IS NULL "
@@ -81,20 +147,9 @@ def newest_site_papers(store: Store, limit: int) -> list[Paper]:
 
 
 def paper_counts(store: Store, paper_ids: list[int]) -> dict[int, tuple[int, int]]:
-    """Paper id -> (results, code links)."""
-    marks = ", ".join("?" * len(paper_ids))
-    results = store.db.all(
-        f"SELECT paper_id, count(*) FROM entry WHERE deleted IS NULL AND paper_id IN ({marks}) "
-        "GROUP BY paper_id",
-        *paper_ids,
-    )
-    code = store.db.all(
-        f"SELECT paper_id, count(*) FROM code_link WHERE deleted IS NULL AND paper_id IN ({marks}) "
-        "GROUP BY paper_id",
-        *paper_ids,
-    )
-    have, links = {r[0]: r[1] for r in results}, {r[0]: r[1] for r in code}
-    return {i: (have.get(i, 0), links.get(i, 0)) for i in paper_ids}
+    """Paper id -> (results, code links), where there are any."""
+    of = "WHERE deleted IS NULL AND paper_id IN (SELECT value FROM json_each(?1))"
+    return store.db.counts("paper_id", f"entry {of}", f"code_link {of}", json.dumps(paper_ids))
 
 
 def methods_page(store: Store, limit: int, offset: int) -> list[Method]:
@@ -110,12 +165,8 @@ def methods_page(store: Store, limit: int, offset: int) -> list[Method]:
 
 def method_counts(store: Store) -> dict[int, tuple[int, int]]:
     """Method id -> (results, curves), where there are any."""
-    rows = store.db.all(
-        "SELECT method_id, sum(results), sum(curves) FROM (SELECT method_id, 1 AS results, "
-        "0 AS curves FROM entry WHERE deleted IS NULL UNION ALL SELECT method_id, 0, 1 FROM curve "
-        "WHERE deleted IS NULL) WHERE method_id IS NOT NULL GROUP BY method_id"
-    )
-    return {r[0]: (int(r[1]), int(r[2])) for r in rows}
+    of = "WHERE deleted IS NULL AND method_id IS NOT NULL"
+    return store.db.counts("method_id", f"entry {of}", f"curve {of}")
 
 
 def datasets_page(store: Store, limit: int, offset: int) -> list[Dataset]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..store.metrics import Metric
-from ..store.ranking import ORACLE, Standing, rank_pairs
-from ..store.rows import Board
+from ..store.ranking import ORACLE, Standing
+from ..store.results import Board
 from ..store.store import Store
 
 __all__ = ["BoardRows", "Cache", "board_rows"]
@@ -88,11 +88,11 @@ class BoardRows:
         """The best of the rows that knew the test score, where it is above the best of the rest."""
         found = next((r for r in self.rows if r.reason == ORACLE), None)
         best = self.best
-        if found is None or found.result.value is None:
+        if found is None or found.row.value is None:
             return None
-        if best is None or best.result.value is None:
+        if best is None or best.row.value is None:
             return found
-        more = found.result.value - best.result.value
+        more = found.row.value - best.row.value
         return found if (more if self.metric.direction == "higher" else -more) > 0 else None
 
 
@@ -103,12 +103,10 @@ def board_rows(
     name = metric or next(iter(board.metrics), "")
 
     def make() -> BoardRows:
-        known = store.metrics.get(name)
-        briefs = [b for b in store.entries.briefs(board, name) if toy or not b.toy]
-        ranked = rank_pairs([(b, b) for b in briefs if b.kind != "submitted"], known)
-        waiting = rank_pairs([(b, b) for b in briefs if b.kind == "submitted"], known)
         why = "submitted, not verified"
-        rest = [replace(r, rank=None, ties_best=None, ties_above=None, reason=why) for r in waiting]
-        return BoardRows(board, known, (*ranked, *rest))
+        waiting = store.ranking(board, name, kinds=("submitted",), toy=toy)
+        rest = [Standing(r.row, None, reason=why) for r in waiting]
+        ranked = store.ranking(board, name, toy=toy)
+        return BoardRows(board, store.metric(board, name), (*ranked, *rest))
 
     return cache.get(("rows", board.id, name, toy), make, lambda b: len(b.rows) + 1)

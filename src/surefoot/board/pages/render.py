@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from inspect import isroutine
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...drawing import script, stylesheet
-from .links import Links, web
-from .words import KIND_WORDS, clean, count, day, detail, plural, signed, tidy
+from . import words
+from .links import Links, prose, web
+from .page_context import PageContext
 
-__all__ = ["ASSETS", "POLICY", "Chrome", "asset", "environment", "prepare", "render"]
+__all__ = ["ASSETS", "POLICY", "Plain", "asset", "environment", "prepare", "render"]
 
 _HERE = Path(__file__).parent
 ASSETS = ("board.css", "board.js", "search.js")
@@ -38,20 +40,13 @@ _NAV = (
 )
 
 
-class Chrome(Protocol):
-    """What stands around every page: a :class:`~.page_context.PageContext`, or less."""
+@dataclass(frozen=True)
+class Plain:
+    """What pages that need no store are made with, in place of a context: errors of the server."""
 
-    @property
-    def links(self) -> Links:
-        """Of the page."""
-
-    @property
-    def live(self) -> bool:
-        """Served, not written."""
-
-    @property
-    def writable(self) -> bool:
-        """Whether results can be submitted here."""
+    writable: bool
+    links: Links = field(default_factory=lambda: Links(True))
+    live: bool = True
 
 
 @lru_cache(maxsize=1)
@@ -66,9 +61,12 @@ def environment() -> Environment:
         auto_reload=False,
         finalize=_shown,
     )
-    for used in (count, day, signed, tidy, web):
-        made.filters[used.__name__] = used
-    made.globals |= {"detail": detail, "kind_words": KIND_WORDS, "plural": plural}
+    made.filters |= {"prose": prose, "web": web}
+    for name in ("count", "day", "signed", "tidy"):
+        made.filters[name] = getattr(words, name)
+    for name in ("alpha_words", "detail", "interval", "number", "plural"):
+        made.globals[name] = getattr(words, name)
+    made.globals["kind_words"] = words.KIND_WORDS
     return made
 
 
@@ -81,7 +79,7 @@ def prepare() -> None:
 def _shown(value: Any) -> Any:
     """Every text that a template shows goes through here before it is escaped."""
     if type(value) is str:
-        return clean(value)
+        return words.clean(value)
     if isroutine(value):
         raise TypeError(f"a template shows {value!r}: a key has the name of a method")
     return value
@@ -96,8 +94,8 @@ def asset(name: str) -> str:
 
 
 def render(
-    context: Chrome, template: str, data: Mapping[str, Any], *, section: str = "", title: str = "",
-    robots: bool = True,
+    context: PageContext | Plain, template: str, data: Mapping[str, Any], *, section: str = "",
+    title: str = "", robots: bool = True,
 ) -> str:  # fmt: skip
     """One page as HTML.
 
@@ -116,7 +114,7 @@ def render(
         links=links,
         live=context.live,
         writable=context.writable,
-        nav=[(words, links(part), part == section) for words, part in _NAV],
+        nav=[(name, links(part), part == section) for name, part in _NAV],
         home=links(),
         title_words=title,
         policy=Markup(POLICY.format(file=" file:")) if not context.live else "",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..runs.add import read_entries
-from ..runs.scores import Placing
+from ..runs.files import read_rows
+from ..runs.scores import Placing, run_entries
 from ..store.store import Store
 from ..store.text import slugify
 from .links import Links, file_of
@@ -54,14 +54,15 @@ def run_links(
     """
     placing = placing or Placing()
     found: dict[tuple[str, str], RunLink] = {}
-    for one in read_entries(store, run, placing):
-        wanted = (placing.protocols or {}).get(one.split) or one.protocol
-        before = found.get((one.split, wanted))
+    for one in run_entries(store, read_rows(Path(run)), placing):
+        split = one.row.score.split
+        wanted = (placing.protocols or {}).get(split) or one.protocol
+        before = found.get((split, wanted))
         added = store.entries.has(one.entry.row_key) or (before is not None and before.added)
         slug = _board(store, placing.task, wanted)
-        title = f"{placing.task} on {one.dataset}, {one.split}"
-        link = RunLink(one.split, title, slug, _address(base, slug), added)
-        found[one.split, wanted] = link
+        title = f"{placing.task} on {one.dataset}, {split}"
+        link = RunLink(split, title, slug, _address(base, slug), added)
+        found[split, wanted] = link
     return list(found.values())
 
 

@@ -195,7 +195,7 @@ def _boards(context: PageContext) -> Iterator[tuple[str, str]]:
             yield rows_file(board.slug), _rows(context, board.slug)
         pairs |= {p["pair"] for p in partners(context, board)}
         for one in context.rows(board).rows:
-            yield file_of("rows", one.entry.id), row_html(context, one.entry.id)
+            yield file_of("rows", one.row.id), row_html(context, one.row.id)
         yield from _taken_off(context, board.id)
     for across, up in sorted(pairs):
         yield file_of("compare", f"{across}-{up}"), compare_html(context, across, up)
@@ -216,13 +216,13 @@ def _rows(context: PageContext, slug: str) -> str:
     board = context.store.boards.get(slug)
     found = context.rows(board)
     others = tuple(m for m in board.metrics if m != found.metric.name)[:4]
-    made = make_rows(context, board.id, found.metric, found.rows, size=max(PAGE, len(found.rows)),
-                     others=others)  # fmt: skip
+    made = make_rows(context, board.id, found.rows, size=max(PAGE, len(found.rows)), others=others)
     row = environment().get_template("rows.html.j2").module.row  # type: ignore[attr-defined]
     checks = has_checks(context, found)
     # Browsers sort and filter by the first parts and make elements only of the rows that are shown.
     rows = [
-        [list(i["sort"].values()), i["kind"], i["extra"], str(i["method"]),
+        [list(i["sort"].values()), i["entry"].kind, i["entry"].extra_data,
+         str(i["entry"].method_id or 0),
          1 if i["code"] else 0, i["words"], str(row(i, checks))]
         for i in made.items
     ]  # fmt: skip

@@ -6,21 +6,19 @@ A page is asked for by its parts, ``("boards", slug)``, and comes back as HTML.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from ..errors import NotOnBoard
 from ..store.text import fold
-from .board_view import board_page
+from . import entities
+from .board_view import board_page, row_page
 from .compare_view import compare_page
-from .entities import dataset_page, datasets_list, method_page, methods_list, papers_list
-from .headings import heading
 from .links import file_of
 from .lists import front_page, sota_page, task_page, tasks_page
 from .others import about_page
 from .page_context import PageContext
-from .paper_view import paper_page
 from .render import render
-from .row_view import row_page
 from .table import Query
 
 __all__ = [
@@ -37,9 +35,9 @@ LISTS: dict[str, tuple[str, Callable[[PageContext, int], dict[str, Any]]]] = {
     "": ("", lambda context, _: front_page(context)),
     "tasks": ("Tasks", lambda context, _: tasks_page(context)),
     "sota": ("State of the art", sota_page),
-    "datasets": ("Data sets", datasets_list),
-    "methods": ("Methods", methods_list),
-    "papers": ("Papers", papers_list),
+    "datasets": ("Data sets", entities.datasets_list),
+    "methods": ("Methods", entities.methods_list),
+    "papers": ("Papers", entities.papers_list),
     "about": ("About", lambda context, _: about_page(context)),
 }
 """Pages that stand by themselves: name -> (title, view)."""
@@ -61,9 +59,9 @@ def list_html(context: PageContext, name: str, page: int = 1) -> tuple[str, int]
 
 ENTITIES: dict[str, tuple[str, Callable[[PageContext, Any], dict[str, Any]]]] = {
     "tasks": ("task", task_page),
-    "datasets": ("dataset", dataset_page),
-    "methods": ("method", method_page),
-    "papers": ("paper", paper_page),
+    "datasets": ("dataset", entities.dataset_page),
+    "methods": ("method", entities.method_page),
+    "papers": ("paper", entities.paper_page),
 }
 """Pages that many rows have: name -> (template, view)."""
 
@@ -108,17 +106,15 @@ def board_html(
         raise NotOnBoard(f"there is no board {slug!r}")
     names = {fold(m): m for m in board.metrics}
     data = board_page(context, board, metric=names.get(fold(metric or "")), query=query, page=page)
-    q = data["query"]
-    asked = {"metric": data["metric"]["name"], "sort": q.sort, "down": "1" if q.down else "",
-             "q": q.text, "kind": q.kind, "extra": q.extra, "method": q.method or "",
-             "code": "1" if q.code else ""}  # fmt: skip
+    asked = {k: int(v) if isinstance(v, bool) else v for k, v in asdict(data["query"]).items()}
+    asked = {"metric": data["metric"]["name"], **{k: v or "" for k, v in asked.items()}}
     html = render(
         context,
         "board",
         {**data, "rows_file": context.links.file(rows_file(slug)), "pager_query": asked},
         section="sota",
         title=data["board"]["full"],
-        robots=page == 1 and not q.filters,
+        robots=page == 1 and not data["query"].filters,
     )
     return html, data["rows"].pages
 
@@ -150,7 +146,7 @@ def compare_html(context: PageContext, across: int, up: int) -> str:
     """
     boards = [context.store.boards.by_id(i) for i in (across, up)]
     for board in boards:
-        _alive(board.deleted, heading(context, board)["title"] if not board.deleted else board.slug)
+        _alive(board.deleted, board.slug)
         if board.id not in context.names():
             raise NotOnBoard(f"there is no board number {board.id}")
     data = compare_page(context, *boards)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from ..store.metrics import Metric
-from ..store.rows import Brief, Entry, Kind, Result, Source
+from ..store.results import Brief, Entry, Kind, Result, Source
 
 __all__ = [
-    "KINDS",
     "KIND_WORDS",
     "alpha_words",
     "arrow",
@@ -17,6 +17,7 @@ __all__ = [
     "day",
     "detail",
     "interval",
+    "metric_facts",
     "number",
     "plural",
     "signed",
@@ -24,7 +25,6 @@ __all__ = [
     "tidy",
 ]
 
-KINDS: tuple[Kind, ...] = ("published", "reproduced", "measured", "submitted")
 KIND_WORDS: dict[Kind, str] = {
     "published": "Transcribed from the paper or archive that is cited",
     "reproduced": "Our run of a published method under the same protocol",
@@ -107,6 +107,20 @@ def arrow(metric: Metric) -> tuple[str, str]:
     return signs[metric.direction]
 
 
+def metric_facts(metric: Metric) -> dict[str, Any]:
+    """A metric for a column's head."""
+    sign, words = arrow(metric)
+    return {
+        "name": tidy(metric.name, 80),
+        "arrow": sign,
+        "direction": words,
+        "unit": metric.unit,
+        "known_from": metric.known_from,
+        "note": metric.note,
+        "ranked": metric.ranked,
+    }
+
+
 def alpha_words(result: Result | Brief) -> str:
     """How alpha was chosen, as a phrase; "" where there is none (the model as it came out)."""
     if result.selection == "fixed" and result.alpha is not None:
@@ -118,8 +132,9 @@ def alpha_words(result: Result | Brief) -> str:
 
 
 def detail(entry: Entry | Brief, result: Result | Brief | None = None) -> str:
-    """What stands under a model's name: backbone, setting, choice of alpha."""
-    parts = [entry.backbone, entry.setting, alpha_words(result) if result else ""]
+    """What stands under a model's name: backbone, setting, choice of alpha, who else prints it."""
+    printed = f"as printed by {entry.printed_by}" if entry.printed_by else ""
+    parts = [entry.backbone, entry.setting, alpha_words(result) if result else "", printed]
     return " · ".join(tidy(p, 160) for p in parts if p)
 
 

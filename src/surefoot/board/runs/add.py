@@ -8,30 +8,24 @@ marked toy; unfinished runs are refused; the validation split is no result.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...records import Score
 from ..errors import BoardError
+from ..seed.fill import fill
 from ..seed.numbers import board_of
-from ..seed.read import ProtocolPlan, protocol_plans
-from ..store.rows import Board, Entry, Protocol
+from ..seed.read import RESULTS, ProtocolPlan, protocol_plans
+from ..store.entries import cited
+from ..store.results import Board, Entry, Protocol
 from ..store.store import Store
 from ..store.text import fold
 from .curves import curves_of
-from .entries import RunEntry, read_entries, unplaced
-from .files import RunRow, read_rows
-from .scores import (
-    Placing,
-    dataset_name,
-    group_rows,
-    how_scored,
-    metric_name,
-    protocol_name,
-    split_facts,
-)
+from .files import read_rows
+from .scores import START, Placing, RunEntry, how_scored, metric_name, run_entries
 
-__all__ = ["Added", "Placing", "RunEntry", "add_results", "read_entries"]
+__all__ = ["Added", "Started", "add_results", "score_files", "start"]
 
 
 @dataclass(frozen=True)
@@ -75,10 +69,13 @@ def add_results(store: Store, path: str | Path, placing: Placing | None = None) 
     boards: dict[str, None] = {}
     counts = {"entries": 0, "reproduced": 0, "unchanged": 0, "curves": 0}
     with store.transaction():
-        for group in group_rows(rows):
-            board, metric = _place(store, group[0], placing)
+        for one in run_entries(store, rows, placing):
+            board, metric = _place(store, one, placing)
             boards[board.slug] = None
-            entry = _entry(store, group, placing, (board, metric), notes)
+            result = replace(one.entry.results[0], metric=metric)
+            entry = replace(one.entry, board_id=board.id, results=(result,))
+            if placing.reproduces and one.row.score.method != START:
+                entry = _reproduced(store, entry, placing.reproduces, notes)
             if store.entries.has(entry.row_key):
                 counts["unchanged"] += 1
                 continue
@@ -92,30 +89,17 @@ def add_results(store: Store, path: str | Path, placing: Placing | None = None) 
     return Added(**counts, boards=tuple(boards), notes=tuple(dict.fromkeys(notes)))
 
 
-def _entry(
-    store: Store, group: list[RunRow], placing: Placing, place: tuple[Board, str], notes: list[str]
-) -> Entry:
-    board, metric = place
-    entry = unplaced(store, group, placing)
-    result = replace(entry.results[0], metric=metric)
-    entry = replace(entry, board_id=board.id, results=(result,))
-    if placing.reproduces:
-        return _reproduced(store, entry, placing.reproduces, notes)
-    return entry
-
-
-def _place(store: Store, row: RunRow, placing: Placing) -> tuple[Board, str]:
+def _place(store: Store, one: RunEntry, placing: Placing) -> tuple[Board, str]:
     """The board of a score and its metric as the board spells it."""
-    score = row.score
+    score = one.row.score
     metric = metric_name(score.metric)
     wanted = (placing.protocols or {}).get(score.split)
     if wanted is not None:
         plan = _plan(wanted, score)
         return board_of(store, plan), plan.metric
-    dataset = store.datasets.ensure(dataset_name(row, placing))
-    name = protocol_name(row, dataset.name)
-    if store.protocols.find("name", name) is None:
-        facts = split_facts(row)
+    dataset = store.datasets.ensure(one.dataset)
+    if not store.protocols.has(one.protocol):
+        facts = one.row.split
         what = (
             f"{metric} of surefoot's {score.evaluator} evaluation on the split {score.split!r} of "
             f"{dataset.name}, version {score.version}"
@@ -123,10 +107,11 @@ def _place(store: Store, row: RunRow, placing: Placing) -> tuple[Board, str]:
             + (f", manifest {facts['manifest']}" if facts.get("manifest") else "")
             + "."
         )
-        title = ", ".join(w for w in (dataset.name, score.split, how_scored(score)) if w)
-        store.protocols.declare(Protocol(name, title, what))
+        trial = f"trial on {facts.get('n', 'some')} images" if one.row.trial else ""
+        title = ", ".join(w for w in (dataset.name, score.split, how_scored(score), trial) if w)
+        store.protocols.declare(Protocol(one.protocol, title, what))
     task = store.tasks.ensure(placing.task)
-    return store.boards.ensure(task.id, dataset.id, score.split, name), metric
+    return store.boards.ensure(task.id, dataset.id, score.split, one.protocol), metric
 
 
 def _plan(name: str, score: Score) -> ProtocolPlan:
@@ -147,7 +132,7 @@ def _reproduced(store: Store, entry: Entry, paper: str, notes: list[str]) -> Ent
     mine = entry.results[0]
     fitting = [
         r
-        for e in store.entries.of_board(entry.board_id, ["published"])
+        for e in store.entries.of(board_id=entry.board_id, kinds=["published"])
         for r in e.results
         if e.paper_id == found.id
         and e.method_id == entry.method_id
@@ -165,6 +150,59 @@ def _reproduced(store: Store, entry: Entry, paper: str, notes: list[str]) -> Ent
         return entry
     # A published end point says no rule; ours says "end". They mean the same.
     same = replace(mine, reproduces_id=fitting[0].id, selection=fitting[0].selection)
-    return replace(entry, kind="reproduced", paper_id=found.id, paper_title=found.title,
-                   paper_url=found.url_abs or None, paper_date=found.date or None,
-                   results=(same,))  # fmt: skip
+    return replace(entry, kind="reproduced", results=(same,), **cited(found))
+
+
+# what a new board gets
+
+
+@dataclass(frozen=True)
+class Started:
+    """What a board got.
+
+    Attributes:
+        seed: What -> how many were added of papers, methods, published numbers, ...
+        results: File -> rows of boards that came from it, new ones only.
+        left_out: File -> why it holds no scores.
+    """
+
+    seed: dict[str, int]
+    results: dict[str, int]
+    left_out: dict[str, str]
+
+
+def score_files() -> list[Path]:
+    """The files of scores that the package carries: copies of those of the project's results."""
+    return _files(RESULTS)
+
+
+def start(store: Store, folders: Sequence[str | Path] = ()) -> Started:
+    """Fill a board, or bring one up to date: what is there is left alone.
+
+    Args:
+        store: The board.
+        folders: Further folders with score files, packed studies, or run and study folders.
+
+    Returns:
+        What was added.
+    """
+    seed = fill(store)
+    results, left_out = {}, {}
+    places = score_files() + [one for folder in folders for one in _files(Path(folder))]
+    for place in places:
+        try:
+            results[place.name] = add_results(store, place).entries
+        except BoardError as error:
+            left_out[place.name] = error.wrong
+    return Started(seed, results, left_out)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files and run folders that may hold scores, by name."""
+    return sorted(
+        one
+        for one in folder.iterdir()
+        if one.suffix in (".json", ".jsonl")
+        or (one / "run.json").is_file()
+        or (one / "study.json").is_file()
+    )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from ..store.rows import Curve, CurvePoint, Source
+from ..store.results import Curve, CurvePoint, Source
 from ..store.store import Store
 from ..store.text import digest
 from .files import RunRow
-from .scores import Placing, dataset_name, how_scored, metric_name
+from .scores import Placing, how_scored, metric_name
 
 __all__ = ["curves_of"]
 
@@ -34,7 +33,7 @@ def curves_of(store: Store, rows: Sequence[RunRow], placing: Placing) -> list[Cu
 
 def _curve(store: Store, run: str, name: str, rows: list[RunRow], placing: Placing) -> Curve:
     first = rows[0]
-    wise = store.methods.find("registry_name", "wise-ft")
+    wise = store.methods.find(registry_name="wise-ft")
     backbone = placing.backbone or str(first.facts.get("model", ""))
     points = []
     for row in rows:
@@ -43,12 +42,12 @@ def _curve(store: Store, run: str, name: str, rows: list[RunRow], placing: Placi
         points.append(
             CurvePoint(
                 float(s.alpha or 0.0),
-                f"{dataset_name(row, placing)}: {s.split}",
+                f"{placing.dataset or row.dataset}: {s.split}",
                 metric_name(s.metric),
                 f"{scale * s.value:.2f}",
                 scale * s.value,
-                scale * s.low if math.isfinite(s.low) else None,
-                scale * s.high if math.isfinite(s.high) else None,
+                scale * s.low if s.reach else None,
+                scale * s.high if s.reach else None,
                 s.n,
             )
         )
@@ -64,5 +63,5 @@ def _curve(store: Store, run: str, name: str, rows: list[RunRow], placing: Placi
         method_id=wise.id if wise else None,
         backbone=backbone,
         setting=how,
-        toy=any(r.facts.get("status") == "trial" or r.score.synthetic for r in rows),
+        toy=any(r.toy for r in rows),
     )

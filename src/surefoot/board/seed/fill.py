@@ -7,7 +7,8 @@ from dataclasses import fields
 from typing import Any
 
 from ..archive.format import OWN_LICENCE as LICENCE
-from ..store.rows import CodeLink, Dataset, Method, Paper, Protocol
+from ..store.results import Protocol
+from ..store.rows import CodeLink, Dataset, Method, Paper
 from ..store.store import Store
 from .numbers import fill_curves, fill_numbers
 from .read import protocol_plans, seed_rows
@@ -71,7 +72,7 @@ def _paper(store: Store, row: dict[str, Any]) -> None:
     tasks = [store.tasks.ensure(name).id for name in row.get("tasks", [])]
     store.papers.tag(paper.id, tasks=tasks)
     for link in row.get("code", []):
-        if not store.code.has(paper.id, link["url"]):
+        if store.code.find(paper_id=paper.id, url=link["url"]) is None:
             store.code.add(
                 CodeLink(link["url"], paper.id, link.get("official"), link.get("framework", ""))
             )

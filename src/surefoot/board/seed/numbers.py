@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 
 from ...published import Published, Sweep, numbers, sweeps
 from ..errors import BoardError
-from ..store.entries import make_result
-from ..store.rows import Board, Curve, CurvePoint, Entry, ExtraData, Source
+from ..store.entries import cited, make_result
+from ..store.results import Board, Curve, CurvePoint, Entry, ExtraData, Source
 from ..store.store import Store
 from ..store.text import digest
-from .method_names import MethodName, method_name
-from .read import ProtocolPlan, protocol_plans
+from .read import MethodName, ProtocolPlan, method_name, protocol_plans
 
 __all__ = ["board_of", "fill_curves", "fill_numbers", "plan_of"]
 
@@ -19,15 +18,6 @@ SEED = "a published number that surefoot carries"
 """Stands in the history."""
 
 _CLIP = "2103.00020"
-_SWEEP_COLUMNS = {
-    "IN": "ImageNet",
-    "V2": "ImageNetV2",
-    "R": "ImageNet-R",
-    "Sketch": "ImageNet-Sketch",
-    "ObjectNet": "ObjectNet",
-    "A": "ImageNet-A",
-    "avg_shifts": "avg_shifts",
-}
 _HEADLINE = {
     # What stands in the short table of the paper's page: (method, model's words, column).
     "2109.01903": ("WiSE-FT E2E opt a", ("ObjectNet",)),
@@ -72,12 +62,15 @@ def board_of(store: Store, plan: ProtocolPlan) -> Board:
 
 
 def fill_numbers(store: Store) -> None:
-    """Add every published number that is not there."""
+    """Add every published number that is not there; of the others, say anew where they are read."""
     for cell in _without_repeats([_cell(v) for v in numbers()]):
         key = digest("seed", cell.value.paper, cell.value.table, cell.value.model,
                      cell.value.method, cell.value.setting, cell.value.column)  # fmt: skip
-        if not store.entries.has(key):
-            store.entries.add(_entry(store, cell, key), why=SEED)
+        known, entry = store.entries.find(row_key=key), _entry(store, cell, key)
+        if known is None:
+            store.entries.add(entry, why=SEED)
+        else:
+            store.entries.update(known.id, source=entry.source, why="what the package says of it")
 
 
 def _cell(value: Published) -> _Cell:
@@ -133,12 +126,9 @@ def _entry(store: Store, cell: _Cell, key: str) -> Entry:
         backbone=v.model,
         setting=cell.setting,
         method_id=method.id if method else None,
-        paper_id=paper.id if paper else None,
-        paper_title=paper.title if paper else None,
-        paper_url=(paper.url_abs or None) if paper else None,
-        paper_date=(paper.date or None) if paper else None,
         extra_data=_extra_data(v),
         results=(result,),
+        **cited(paper),
     )
 
 
@@ -150,6 +140,7 @@ def _model_name(value: Published, name: MethodName) -> str:
 
 def _source(cell: _Cell) -> Source:
     v = cell.value
+    said = v.provenance.partition(":")[2].strip()
     return Source(
         "paper",
         citation=v.paper,
@@ -157,7 +148,8 @@ def _source(cell: _Cell) -> Source:
         row=f"{v.model}, {v.method}" + (f", {v.setting}" if v.setting else "") + f"; {v.column}",
         quality="secondary" if cell.name.quoted else v.quality,
         file=f"published/{v.file}, line {v.line}",
-        note=v.provenance.partition(":")[2].strip(),
+        note=said,
+        printed_by=v.paper if cell.name.quoted else said if v.quality == "secondary" else "",
         also=cell.also,
     )
 
@@ -187,9 +179,10 @@ def fill_curves(store: Store) -> None:
 def _curve(store: Store, sweep: Sweep, key: str) -> Curve:
     paper = store.papers.match(arxiv="2109.01903")
     method = store.methods.named("WiSE-FT")
+    plans = {p.sweep: p for p in protocol_plans()}
     points = []
     for column, printed in sweep.values.items():
-        plan = plan_of("WiSE-FT", "", _SWEEP_COLUMNS[column])
+        plan = plans[column]
         points += [
             CurvePoint(float(a), plan.dataset, plan.metric, raw, float(raw), n=plan.n)
             for a, raw in zip(sweep.alphas, printed, strict=True)

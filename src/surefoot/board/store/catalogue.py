@@ -1,34 +1,25 @@
-"""Tasks, data sets, methods, protocols: what results hang on."""
+"""Tasks, data sets, methods, protocols, boards: what results hang on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from .rows import Dataset, Method, Protocol, Task
-from .tables import Table
-from .text import fold
+from ..errors import BoardError
+from .results import Board, Protocol
+from .rows import Dataset, Method, Task
+from .tables import NamedTable, Table
+from .text import slugify
 
-__all__ = ["Datasets", "Methods", "Protocols", "Tasks"]
+__all__ = ["Boards", "Datasets", "Methods", "Protocols", "Tasks"]
 
 
-class Tasks(Table[Task]):
+class Tasks(NamedTable[Task]):
     """Tasks and how they hang together."""
 
     name = "task"
     row = Task
-
-    def named(self, name: str) -> Task | None:
-        """The task of this name, in whatever case."""
-        return self.find("fold", fold(name))
-
-    def ensure(self, name: str) -> Task:
-        """As :meth:`named`, added where it is missing."""
-        found = self.named(name)
-        if found is None:
-            return self.add(Task(name))
-        if found.name != name:
-            self.add_alias(found.id, name)
-        return found
 
     def link(self, parent_id: int, child_id: int) -> bool:
         """Hang a task under another; False where that would close a circle."""
@@ -48,23 +39,18 @@ class Tasks(Table[Task]):
 
     def roots(self) -> list[Task]:
         """Tasks that hang under none, by name."""
-        return self.select(
-            "WHERE deleted IS NULL AND id NOT IN (SELECT child_id FROM task_parent) "
-            "ORDER BY name COLLATE NOCASE"
-        )
+        return self._ordered("WHERE id NOT IN (SELECT child_id FROM task_parent)")
 
     def children(self, task_id: int) -> list[Task]:
         """Tasks right under one, by name."""
-        return self._linked("task.id = child_id WHERE parent_id = ?", task_id)
+        return self._ordered("JOIN task_parent ON id = child_id WHERE parent_id = ?", task_id)
 
     def parents(self, task_id: int) -> list[Task]:
         """Tasks right above one."""
-        return self._linked("task.id = parent_id WHERE child_id = ?", task_id)
+        return self._ordered("JOIN task_parent ON id = parent_id WHERE child_id = ?", task_id)
 
-    def _linked(self, on: str, task_id: int) -> list[Task]:
-        return self.select(
-            f"JOIN task_parent ON {on} AND deleted IS NULL ORDER BY name COLLATE NOCASE", task_id
-        )
+    def _ordered(self, which: str, *values: int) -> list[Task]:
+        return self.select(f"{which} AND deleted IS NULL ORDER BY name COLLATE NOCASE", *values)
 
     def of_paper(self, paper_id: int) -> list[Task]:
         """Task tags of a paper, in the order in which they were added."""
@@ -83,39 +69,18 @@ class Tasks(Table[Task]):
 
     def counts(self) -> dict[int, tuple[int, int]]:
         """Task id -> (boards, papers), of its own and not of what hangs under it."""
-        boards = self.db.all(
-            "SELECT task_id, count(*) AS n FROM board WHERE deleted IS NULL GROUP BY task_id"
-        )
-        papers = self.db.all("SELECT task_id, count(*) AS n FROM paper_task GROUP BY task_id")
-        found = {r["task_id"]: (int(r["n"]), 0) for r in boards}
-        for r in papers:
-            found[r["task_id"]] = (found.get(r["task_id"], (0, 0))[0], int(r["n"]))
-        return found
+        return self.db.counts("task_id", "board WHERE deleted IS NULL", "paper_task")
 
 
-class Datasets(Table[Dataset]):
+class Datasets(NamedTable[Dataset]):
     """Data sets and their parts."""
 
     name = "dataset"
     row = Dataset
 
-    def named(self, name: str, parent_id: int | None = None) -> Dataset | None:
-        """The data set of this name, in whatever case, under this parent (None: of its own)."""
-        found = self.select("WHERE fold = ? AND parent_id IS ?", fold(name), parent_id)
-        return found[0] if found else None
-
-    def ensure(self, name: str, parent_id: int | None = None) -> Dataset:
-        """As :meth:`named`, added where it is missing."""
-        found = self.named(name, parent_id)
-        if found is None:
-            return self.add(Dataset(name, parent_id=parent_id))
-        if found.name != name:
-            self.add_alias(found.id, name)
-        return found
-
-    def parts(self, dataset_id: int) -> list[Dataset]:
-        """Parts of a data set."""
-        return self.select("WHERE parent_id = ? AND deleted IS NULL ORDER BY id", dataset_id)
+    def named(self, name: str, **apart: Any) -> Dataset | None:
+        """The data set of this name, in whatever case, under a ``parent_id`` (None: of its own)."""
+        return super().named(name, **{"parent_id": None, **apart})
 
     def path(self, dataset_id: int) -> tuple[str, ...]:
         """Names from the outermost data set down to this one."""
@@ -141,27 +106,15 @@ class Datasets(Table[Dataset]):
             limit,
         )
 
-    def of_paper(self, paper_id: int) -> list[Dataset]:
-        """Data sets that a paper introduced."""
-        return self.select("WHERE paper_id = ? AND deleted IS NULL ORDER BY id", paper_id)
-
     def _distinct(self, row: Dataset) -> str:
         return "" if row.parent_id is None else self.by_id(row.parent_id).name
 
 
-class Methods(Table[Method]):
+class Methods(NamedTable[Method]):
     """Methods."""
 
     name = "method"
     row = Method
-
-    def named(self, name: str) -> Method | None:
-        """The first method of this name, in whatever case."""
-        return self.find("fold", fold(name))
-
-    def ensure(self, name: str, full_name: str = "") -> Method:
-        """As :meth:`named`, added where it is missing."""
-        return self.named(name) or self.add(Method(name, full_name=full_name))
 
     def of_paper(self, paper_id: int) -> list[Method]:
         """Methods that a paper introduces or uses."""
@@ -177,10 +130,11 @@ class Protocols(Table[Protocol]):
 
     name = "protocol"
     row = Protocol
+    key = "name"
 
     def describe(self, name: str) -> Protocol:
         """The protocol of this name, or an empty one that says so."""
-        found = self.find("name", name)
+        found = self.find(name=name)
         if found is not None:
             return found
         missing = "how these numbers were measured is not known" if name == "unspecified" else ""
@@ -188,8 +142,72 @@ class Protocols(Table[Protocol]):
 
     def declare(self, protocol: Protocol) -> Protocol:
         """Add a protocol, or bring its description up to date."""
-        found = self.find("name", protocol.name)
+        found = self.find(name=protocol.name)
         if found is None:
             return self.add(protocol)
         self.update(found.id, title=protocol.title, description=protocol.description)
         return replace(protocol, id=found.id)
+
+
+class Boards(Table[Board]):
+    """Boards: task x data set x split x protocol; the fullest first."""
+
+    name = "board"
+    row = Board
+    label = "split"
+    order = (
+        "(SELECT count(*) FROM entry WHERE board_id = board.id AND entry.deleted IS NULL) DESC, id"
+    )
+
+    def ensure(
+        self, task_id: int, dataset_id: int, split: str = "unspecified",
+        protocol: str = "unspecified",
+    ) -> Board:  # fmt: skip
+        """The board of these four, added where it is missing."""
+        one = Board(task_id, dataset_id, split, protocol)
+        found = self.find(task_id=task_id, dataset_id=dataset_id, split=split, protocol=protocol)
+        return found or self.add(one)
+
+    def add(self, row: Board, *, why: str = "") -> Board:
+        """Add a board; its address is made of the names of its task and its data set."""
+        if not row.slug:
+            task, dataset = self.names(row)
+            row = replace(row, slug=self._free(f"{task} on {dataset}", row.split, row.protocol))
+        return super().add(row, why=why)
+
+    def names(self, board: Board) -> tuple[str, str]:
+        """Names of a board's task and data set.
+
+        Raises:
+            BoardError: There are no such.
+        """
+        named = self.db.one(
+            "SELECT task.name, dataset.name FROM task, dataset WHERE task.id = ? "
+            "AND dataset.id = ?",
+            board.task_id,
+            board.dataset_id,
+        )
+        if named is None:
+            raise BoardError("a board needs a task and a data set that exist")
+        return named[0], named[1]
+
+    def _free(self, name: str, split: str, protocol: str) -> str:
+        """The shortest address that is free: the name, with the split, with the protocol too."""
+        told = [w for w in (split, protocol) if w != "unspecified"]
+        longer = [" ".join([name, *told[:i]]) for i in range(len(told) + 1)]
+        free = (slugify(one) for one in longer if not self.has(slugify(one)))
+        return next(free, "") or self.db.free_slug("board", longer[-1])
+
+    def add_metrics(self, board_id: int, metrics: Iterable[str]) -> None:
+        """Put metrics behind those that a board has."""
+        have = self.by_id(board_id).metrics
+        new = [m for m in dict.fromkeys(metrics) if m not in have]
+        if new:
+            self.update(board_id, metrics=[*have, *new])
+
+    def sizes(self) -> dict[int, int]:
+        """Board id -> number of living entries."""
+        rows = self.db.all(
+            "SELECT board_id, count(*) AS n FROM entry WHERE deleted IS NULL GROUP BY board_id"
+        )
+        return {r["board_id"]: int(r["n"]) for r in rows}

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BoardError, NotOnBoard
-from .migrations import VERSION, migrate
+from .migrations import migrate
 from .text import now, slugify
 
 __all__ = ["Database"]
@@ -63,33 +63,17 @@ class Database:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA temp_store = MEMORY")
-            if self.read_only:
-                self._must_be_current(connection)
-            else:
-                migrate(connection, where="" if memory else self.path)
-        except sqlite3.Error as error:
+            migrate(connection, where="" if memory else self.path, write=not self.read_only)
+        except (sqlite3.Error, BoardError) as error:
             if connection is not None:
                 connection.close()
+            if isinstance(error, BoardError):
+                raise
             raise BoardError(
                 f"{self.path} cannot be opened as a board ({error})",
                 expected="an SQLite file that `surefoot board init` made, with FTS5",
             ) from error
-        except BoardError:
-            if connection is not None:
-                connection.close()
-            raise
         return connection
-
-    def _must_be_current(self, connection: sqlite3.Connection) -> None:
-        had = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        if had != VERSION:
-            raise BoardError(
-                f"{self.path} has schema {had}",
-                expected=f"schema {VERSION}",
-                fix="`surefoot board init` brings it up to date"
-                if had < VERSION
-                else "update surefoot",
-            )
 
     def close(self) -> None:
         """Give the file back."""
@@ -153,6 +137,17 @@ class Database:
         row = self.one(sql, *values)
         return int(row[0]) if row is not None and row[0] is not None else 0
 
+    def counts(
+        self, column: str, first: str, second: str, *values: Any
+    ) -> dict[int, tuple[int, int]]:
+        """A column's value -> rows of two tables that have it, each SQL from ``FROM`` on."""
+        rows = self.all(
+            f"SELECT {column}, sum(a), sum(b) FROM (SELECT {column}, 1 AS a, 0 AS b FROM {first} "
+            f"UNION ALL SELECT {column}, 0, 1 FROM {second}) GROUP BY {column}",
+            *values,
+        )
+        return {r[0]: (int(r[1]), int(r[2])) for r in rows}
+
     def columns(self, table: str) -> frozenset[str]:
         """Names of a table's columns."""
         if table not in self._columns:
@@ -194,7 +189,7 @@ class Database:
         done = self.connection.execute(self._inserts[key], tuple(values.values()))
         return int(done.lastrowid or 0)
 
-    def link(self, table: str, **values: int) -> None:
+    def link(self, table: str, **values: int | str) -> None:
         """Add a pair to a link table; nothing happens where it is there."""
         with self.transaction():
             self.put(table, values, verb="INSERT OR IGNORE")

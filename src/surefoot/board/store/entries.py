@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..errors import BoardError
-from .boards import Boards
-from .rows import Board, Brief, Curve, Entry, Kind, Result, write_source
+from .catalogue import Boards
+from .results import KINDS, Board, Brief, Curve, Entry, Kind, Result
+from .rows import Paper
 from .tables import Table
 from .text import digest, fold, now
 from .values import parse_value
 
-__all__ = ["Curves", "Entries", "PaperResult", "Results", "make_result", "write_source"]
+__all__ = ["Curves", "Entries", "PaperResult", "Results", "cited", "make_result"]
 
 
 class Results(Table[Result]):
@@ -23,16 +24,6 @@ class Results(Table[Result]):
     name = "result"
     row = Result
     label = "metric"
-
-    def of_entries(self, entry_ids: Sequence[int]) -> dict[int, tuple[Result, ...]]:
-        """Entry id -> its living results, in the order in which they were given."""
-        found: dict[int, list[Result]] = {i: [] for i in entry_ids}
-        for one in self.select(
-            "WHERE entry_id IN (SELECT value FROM json_each(?)) AND deleted IS NULL ORDER BY id",
-            json.dumps(list(entry_ids)),
-        ):
-            found[one.entry_id].append(one)
-        return {i: tuple(v) for i, v in found.items()}
 
     def of_row(self, row_key: str, metric: str) -> int | None:
         """The id of the result in this metric of the row with this key."""
@@ -43,6 +34,17 @@ class Results(Table[Result]):
             metric,
         )
         return None if row is None else int(row["id"])
+
+    def in_archive_order(self, board_id: int, metric: str) -> list[float]:
+        """Values of a board's rows that came from the archive, in the archive's order."""
+        rows = self.db.all(
+            "SELECT value FROM result JOIN entry ON entry.id = entry_id WHERE board_id = ? "
+            "AND metric = ? AND value IS NOT NULL AND json_extract(source, '$.kind') = 'archive' "
+            "ORDER BY entry.id",
+            board_id,
+            metric,
+        )
+        return [float(r["value"]) for r in rows]
 
     def reproductions(self, result_id: int) -> list[Result]:
         """Results that repeat a published one."""
@@ -59,20 +61,24 @@ def make_result(metric: str, raw: Any, **known: Any) -> Result:
     Args:
         metric: As the source spells it.
         raw: Kept as it is.
-        known: Further fields of :class:`~.rows.Result`; they win over what was parsed.
+        known: Further fields of :class:`~.results.Result`; they win over what was parsed.
     """
     text = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
     numeric = isinstance(raw, str) or (isinstance(raw, (int, float)) and not isinstance(raw, bool))
     parsed = parse_value(text) if numeric else parse_value("")
-    values = {
-        "value": parsed.value,
-        "decimals": parsed.decimals,
-        "percent": parsed.percent,
-        "bound": parsed.bound,
-        "plus_minus": parsed.plus_minus,
-        **known,
-    }
+    values = {name: getattr(parsed, name) for name in _PARSED} | known
     return Result(metric, text, "string" if isinstance(raw, str) else "json", **values)
+
+
+_PARSED = ("value", "decimals", "percent", "bound", "plus_minus")
+
+
+def cited(paper: Paper | None) -> dict[str, Any]:
+    """Columns of a row that cites a paper; {} without one."""
+    if paper is None:
+        return {}
+    told = {"paper_url": paper.url_abs or None, "paper_date": paper.date or None}
+    return {"paper_id": paper.id, "paper_title": paper.title, **told}
 
 
 @dataclass(frozen=True)
@@ -98,11 +104,12 @@ SELECT e.id, r.id, kind, model_name, backbone, setting, method_id, paper_id, pap
   CASE WHEN instr(source, '"run"') THEN coalesce(json_extract(source, '$.run'), '') ELSE '' END,
   CASE WHEN instr(source, '"recipe"') THEN coalesce(json_extract(source, '$.recipe'), '')
     ELSE '' END,
-  raw, value, bound, selection, alpha, stderr, low, high
+  raw, value, bound, selection, alpha, stderr, low, high,
+  CASE WHEN instr(source, '"printed_by"') THEN json_extract(source, '$.printed_by') ELSE '' END
 FROM entry AS e JOIN result AS r ON r.entry_id = e.id AND r.metric IN ({names})
 WHERE board_id = ? AND e.deleted IS NULL AND r.deleted IS NULL ORDER BY e.id, r.id
 """
-"""Columns in the order of :class:`~.rows.Brief`; JSON is read only where there is something."""
+"""Columns in the order of :class:`~.results.Brief`; JSON is read only where there is something."""
 
 
 class Entries(Table[Entry]):
@@ -111,6 +118,7 @@ class Entries(Table[Entry]):
     name = "entry"
     row = Entry
     label = "model_name"
+    key = "row_key"
 
     def add(self, row: Entry, *, why: str = "") -> Entry:
         """Add an entry with its results, and their metrics to the board's columns.
@@ -135,55 +143,30 @@ class Entries(Table[Entry]):
         number = self.db.put("result", values)
         return replace(one, entry_id=entry_id, id=number)
 
-    def has(self, row_key: str) -> bool:
-        """Whether a row with this key is there, deleted or not: a tombstone is not overrun."""
-        return self.db.one("SELECT 1 FROM entry WHERE row_key = ?", row_key) is not None
-
-    def of_board(self, board_id: int, kinds: Sequence[Kind] | None = None) -> list[Entry]:
-        """Living entries of a board with their results, in the order in which they came."""
-        return self._full("board_id = ?", board_id, kinds)
-
-    def of_paper(self, paper_id: int, kinds: Sequence[Kind] | None = None) -> list[Entry]:
-        """Living entries that cite a paper, with their results."""
-        return self._full("paper_id = ?", paper_id, kinds)
-
-    def of_method(self, method_id: int, kinds: Sequence[Kind] | None = None) -> list[Entry]:
-        """Living entries of a method, with their results."""
-        return self._full("method_id = ?", method_id, kinds)
+    def of(self, *, kinds: Sequence[Kind] = KINDS, **columns: Any) -> list[Entry]:
+        """Living entries with these values in their columns, with their results."""
+        found = self._whole(super().of(**columns))
+        return [e for e in found if e.kind in kinds]
 
     def full(self, entry_id: int) -> Entry:
         """One entry with its results, deleted or not."""
-        rest = "WHERE entry_id = ? AND deleted IS NULL ORDER BY id"
-        results = Results(self.db).select(rest, entry_id)
+        results = Results(self.db).of(entry_id=entry_id)
         return replace(self.by_id(entry_id), results=tuple(results))
-
-    def _full(self, condition: str, value: int, kinds: Sequence[Kind] | None) -> list[Entry]:
-        table = Results(self.db)
-        results: dict[int, list[Result]] = {}
-        for r in self.db.all(
-            "SELECT result.* FROM result JOIN entry ON entry.id = entry_id "
-            f"WHERE {condition} AND entry.deleted IS NULL AND result.deleted IS NULL "
-            "ORDER BY result.id",
-            value,
-        ):
-            results.setdefault(r["entry_id"], []).append(table.read(r))
-        rows = self.db.all(
-            f"SELECT * FROM entry WHERE {condition} AND deleted IS NULL ORDER BY id", value
-        )
-        return [
-            self.read(r, results=tuple(results.get(r["id"], ())))
-            for r in rows
-            if kinds is None or r["kind"] in kinds
-        ]
 
     def several(self, entry_ids: Sequence[int]) -> dict[int, Entry]:
         """Entries with their results by id, deleted or not."""
-        results = Results(self.db).of_entries(entry_ids)
-        rows = self.db.all(
-            "SELECT * FROM entry WHERE id IN (SELECT value FROM json_each(?))",
-            json.dumps(list(entry_ids)),
-        )
-        return {r["id"]: self.read(r, results=results[r["id"]]) for r in rows}
+        rest = "WHERE id IN (SELECT value FROM json_each(?))"
+        return {e.id: e for e in self._whole(self.select(rest, json.dumps(list(entry_ids))))}
+
+    def _whole(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Entries with their living results, in the order in which these were given."""
+        found: dict[int, list[Result]] = {e.id: [] for e in entries}
+        for one in Results(self.db).select(
+            "WHERE entry_id IN (SELECT value FROM json_each(?)) AND deleted IS NULL ORDER BY id",
+            json.dumps(list(found)),
+        ):
+            found[one.entry_id].append(one)
+        return [replace(e, results=tuple(found[e.id])) for e in entries]
 
     def briefs(self, board: Board, metric: str) -> list[Brief]:
         """The short form of a board's living entries that have a value of this metric."""
@@ -197,29 +180,16 @@ class Entries(Table[Entry]):
 
     def paper_table(self, paper_id: int, *, headline: bool = False) -> list[PaperResult]:
         """A paper's results table; with ``headline`` only the lines of its short form."""
-        found = []
-        boards: dict[int, tuple[Board, str, str]] = {}
-        for entry in self.of_paper(paper_id):
-            if entry.board_id not in boards:
-                boards[entry.board_id] = self._names(entry.board_id)
-            board, task, dataset = boards[entry.board_id]
-            found += [
-                PaperResult(task, dataset, r.metric, r.raw, entry.model_name, board, entry, r)
-                for r in entry.results
-                if r.headline or not headline
-            ]
-        return found
-
-    def _names(self, board_id: int) -> tuple[Board, str, str]:
-        board = Boards(self.db).by_id(board_id)
-        named = self.db.one(
-            "SELECT task.name AS task, dataset.name AS dataset FROM task, dataset "
-            "WHERE task.id = ? AND dataset.id = ?",
-            board.task_id,
-            board.dataset_id,
-        )
-        assert named is not None
-        return board, named["task"], named["dataset"]
+        table = Boards(self.db)
+        entries = self.of(paper_id=paper_id)
+        boards = {i: table.by_id(i) for i in {e.board_id for e in entries}}
+        names = {i: table.names(board) for i, board in boards.items()}
+        return [
+            PaperResult(*names[e.board_id], r.metric, r.raw, e.shown, boards[e.board_id], e, r)
+            for e in entries
+            for r in e.results
+            if r.headline or not headline
+        ]
 
 
 class Curves(Table[Curve]):
@@ -228,19 +198,8 @@ class Curves(Table[Curve]):
     name = "curve"
     row = Curve
     label = "title"
+    key = "curve_key"
 
     def add(self, row: Curve, *, why: str = "") -> Curve:
         """Add a curve."""
         return super().add(replace(row, created=row.created or now()), why=why)
-
-    def has(self, curve_key: str) -> bool:
-        """Whether a curve with this key is there, deleted or not."""
-        return self.db.one("SELECT 1 FROM curve WHERE curve_key = ?", curve_key) is not None
-
-    def of_method(self, method_id: int) -> list[Curve]:
-        """Curves of a method."""
-        return self.select("WHERE method_id = ? AND deleted IS NULL ORDER BY id", method_id)
-
-    def of_paper(self, paper_id: int) -> list[Curve]:
-        """Curves that a paper publishes."""
-        return self.select("WHERE paper_id = ? AND deleted IS NULL ORDER BY id", paper_id)

@@ -1,7 +1,8 @@
 """The board's schema, step by step. ``PRAGMA user_version`` says which steps a file has had.
 
 A step is SQL that runs in one transaction: a file is at the old version or at the new one, never
-between. Steps are never edited once released; a change is a new step at the end.
+between. A change is a new step at the end; what a released step made is taken over by the later
+ones as it is (the first one made search tables, of which none is left).
 """
 
 from __future__ import annotations
@@ -20,36 +21,12 @@ __all__ = ["APPLICATION_ID", "VERSION", "migrate", "steps"]
 APPLICATION_ID = 0x53464F54
 """In the header of every board file ("SFOT"), so that no other database is taken for one."""
 
-_SEARCHED = {
-    "task": ("name", "synonyms", "description"),
-    "paper": ("title", "authors", "abstract"),
-    "dataset": ("name", "full_name", "description"),
-    "method": ("name", "full_name", "description"),
-    "entry": ("model_name", "backbone", "setting"),
-}
-
 _KEPT = (
     "alias", "board", "code_link", "curve", "dataset", "dataset_task", "entry", "import", "method",
     "metric", "paper", "paper_method", "paper_task", "protocol", "quarantine", "result",
     "revision", "submission", "task", "task_parent",
 )  # fmt: skip
 """Tables from which nothing is ever deleted."""
-
-
-def _search_triggers(table: str, columns: tuple[str, ...]) -> str:
-    """Keep an external-content FTS index in step with its table (SQLite, FTS5, section 4.4.3)."""
-    names = ", ".join(columns)
-    new = ", ".join(f"new.{c}" for c in columns)
-    old = ", ".join(f"old.{c}" for c in columns)
-    remove = (
-        f"INSERT INTO {table}_fts ({table}_fts, rowid, {names}) VALUES ('delete', old.id, {old});"
-    )
-    add = f"INSERT INTO {table}_fts (rowid, {names}) VALUES (new.id, {new});"
-    return (
-        f"CREATE TRIGGER {table}_fts_insert AFTER INSERT ON {table} BEGIN {add} END;\n"
-        f"CREATE TRIGGER {table}_fts_update AFTER UPDATE OF {names} ON {table} "
-        f"BEGIN {remove} {add} END;\n"
-    )
 
 
 def _append_only() -> str:
@@ -67,15 +44,10 @@ def _append_only() -> str:
     )
 
 
-def _first() -> str:
-    schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
-    search = "".join(_search_triggers(t, c) for t, c in _SEARCHED.items())
-    return f"{schema}\n{search}\n{_append_only()}"
-
-
 def steps() -> list[str]:
     """The SQL of every step: ``steps()[0]`` makes version 1."""
-    return [_first(), _SHARED_MODELS, _WHOLE_ARCHIVE, search_index.schema()]
+    first = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+    return [first + _append_only(), _SHARED_MODELS, _WHOLE_ARCHIVE, search_index.schema(), _READER]
 
 
 _SHARED_MODELS = "CREATE INDEX entry_model ON entry (model_name, backbone);"
@@ -89,12 +61,19 @@ CREATE INDEX entry_submitted ON entry (board_id) WHERE kind = 'submitted' AND de
 """
 """Of half a million papers the newest are asked for on most pages; boards are counted on all."""
 
-VERSION = 4
+_READER = "ALTER TABLE import ADD COLUMN reader INTEGER NOT NULL DEFAULT 1;"
+"""What an earlier surefoot left aside, a later one may take in: a file is read again then."""
+
+VERSION = 5
 """What this surefoot writes."""
 
 
 def migrate(
-    connection: sqlite3.Connection, *, where: str = "", plan: Sequence[str] | None = None
+    connection: sqlite3.Connection,
+    *,
+    where: str = "",
+    plan: Sequence[str] | None = None,
+    write: bool = True,
 ) -> int:
     """Bring a database to the newest version.
 
@@ -104,16 +83,17 @@ def migrate(
         connection: Of the database, without an open transaction.
         where: Its path; "" for one in memory.
         plan: Steps other than :func:`steps`, for tests.
+        write: Otherwise it has to be of the newest version.
 
     Returns:
         The version it had.
 
     Raises:
-        BoardError: The file is no board, or is newer than this surefoot.
+        BoardError: The file is no board, is newer than this surefoot, or older and not written.
     """
     todo = steps() if plan is None else list(plan)
     had = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    _check(connection, had, len(todo), where)
+    _check(connection, had, len(todo), where, write)
     if had and had < len(todo) and where:
         _backup(connection, Path(f"{where}.v{had}.bak"))
     for number, sql in enumerate(todo[had:], had + 1):
@@ -136,20 +116,21 @@ def migrate(
     return had
 
 
-def _check(connection: sqlite3.Connection, had: int, newest: int, where: str) -> None:
+def _check(connection: sqlite3.Connection, had: int, newest: int, where: str, write: bool) -> None:
     application = int(connection.execute("PRAGMA application_id").fetchone()[0])
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    name = where or "the database"
     if application != APPLICATION_ID and tables:
         raise BoardError(
-            f"{where or 'the database'} is an SQLite file of another program",
+            f"{name} is an SQLite file of another program",
             expected="a file that `surefoot board init` made",
             fix="name another file",
         )
-    if had > newest:
+    if had > newest or (had < newest and not write):
         raise BoardError(
-            f"{where or 'the database'} has schema {had}",
-            expected=f"at most {newest}, which is what this surefoot knows",
-            fix="update surefoot",
+            f"{name} has schema {had}",
+            expected=f"schema {newest}, which is what this surefoot knows",
+            fix="update surefoot" if had > newest else "`surefoot board init` brings it up to date",
         )
 
 

@@ -40,9 +40,9 @@ class Papers(Table[Paper]):
         A title alone matches only where one living paper has it: two papers may share a title.
         """
         number = arxiv_id(arxiv)
-        found = self.find("arxiv_id", number) if number else None
+        found = self.find(arxiv_id=number) if number else None
         if found is None and archive_url:
-            found = self.find("archive_url", archive_url)
+            found = self.find(archive_url=archive_url)
         if found is None and title:
             some = self.select("WHERE fold = ? AND deleted IS NULL LIMIT 2", fold(title))
             found = some[0] if len(some) == 1 else None
@@ -142,17 +142,9 @@ class Papers(Table[Paper]):
 
 
 class CodeLinks(Table[CodeLink]):
-    """Code of papers."""
+    """Code of papers, official first."""
 
     name = "code_link"
     row = CodeLink
     label = "url"
-
-    def of_paper(self, paper_id: int) -> list[CodeLink]:
-        """A paper's code, official first."""
-        rest = "WHERE paper_id = ? AND deleted IS NULL ORDER BY official IS NOT 1, id"
-        return self.select(rest, paper_id)
-
-    def has(self, paper_id: int | None, url: str) -> bool:
-        """Whether a paper has this link already."""
-        return bool(self.select("WHERE paper_id IS ? AND url = ?", paper_id, url))
+    order = "official IS NOT 1, id"

@@ -5,25 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 from .metrics import Metric
-from .rows import Board, Brief, Entry, Result
+from .results import Board, Brief, Entry, Result
 from .text import fold
 
-__all__ = [
-    "ORACLE",
-    "Agreement",
-    "Ranked",
-    "SeriesPoint",
-    "Standing",
-    "agreement",
-    "best_so_far",
-    "in_time",
-    "rank",
-    "rank_pairs",
-    "standard_error",
-]
+__all__ = ["ORACLE", "Agreement", "Standing", "agreement", "in_time", "rank", "standard_error"]
 
 _Z = 1.959963984540054
 _FUZZ = 1e-9  # 72.15 - 72.1 is not 0.05 in binary
@@ -33,21 +21,16 @@ ORACLE = "α was chosen by the test score: an upper bound, ranked apart"
 MAX_STDERR = 0.5
 """Points: a reproduction that is less sure than this says nothing about a published number."""
 
-
 Scored = Result | Brief
 """What has a number: a whole result, or the short form of a row and its number."""
 
-E = TypeVar("E", Entry, Brief)
-R = TypeVar("R", Result, Brief)
-
 
 @dataclass(frozen=True, slots=True)
-class Ranked(Generic[E, R]):
-    """One line of a ranked board: of whole entries, or of the short form of both.
+class Standing:
+    """One line of a ranked board.
 
     Attributes:
-        entry: The row.
-        result: Its result in the metric that is ranked.
+        row: The row and its number in the metric that is ranked.
         rank: 1 is best; equal values share one and the next is skipped (1, 1, 3). None: not
             ranked.
         ties_best: Cannot be told from the best (95 %, unpaired); None where an interval is
@@ -56,16 +39,11 @@ class Ranked(Generic[E, R]):
         reason: Why it has no rank.
     """
 
-    entry: E
-    result: R
+    row: Brief
     rank: int | None
     ties_best: bool | None = None
     ties_above: bool | None = None
     reason: str = ""
-
-
-Standing = Ranked[Brief, Brief]
-"""A line of a board's page."""
 
 
 def standard_error(result: Scored) -> float | None:
@@ -77,15 +55,7 @@ def standard_error(result: Scored) -> float | None:
     return (result.high - result.low) / (2 * _Z)
 
 
-def rank(entries: Sequence[Entry], metric: Metric) -> list[Ranked[Entry, Result]]:
-    """Put the entries of one board in order of one metric; see :func:`rank_pairs`."""
-    name = fold(metric.name)
-    return rank_pairs(
-        [(e, r) for e in entries for r in e.results if fold(r.metric) == name], metric
-    )
-
-
-def rank_pairs(pairs: Sequence[tuple[E, R]], metric: Metric) -> list[Ranked[E, R]]:
+def rank(rows: Sequence[Brief], metric: Metric) -> list[Standing]:
     """Put rows of one board in order of one metric.
 
     Rows whose alpha was chosen on the test set (``oracle``) follow the ranked ones, in order, with
@@ -95,30 +65,30 @@ def rank_pairs(pairs: Sequence[tuple[E, R]], metric: Metric) -> list[Ranked[E, R
     holds 0: the same images make that test cautious.
 
     Args:
-        pairs: A row and its number in the metric.
+        rows: With their numbers in the metric.
         metric: One of the board's metrics.
     """
     sign = -1.0 if metric.direction == "higher" else 1.0
-    good: list[tuple[E, R]] = []
-    apart: list[tuple[E, R]] = []
-    rest: list[Ranked[E, R]] = []
-    for entry, result in pairs:
-        why = _unranked(result, metric)
+    good: list[Brief] = []
+    apart: list[Brief] = []
+    rest: list[Standing] = []
+    for row in rows:
+        why = _unranked(row, metric)
         if why:
-            rest.append(Ranked(entry, result, None, reason=why))
+            rest.append(Standing(row, None, reason=why))
         else:
-            (apart if result.selection == "oracle" else good).append((entry, result))
+            (apart if row.selection == "oracle" else good).append(row)
     for some in (good, apart):
-        some.sort(key=lambda p: (sign * (p[1].value or 0.0), p[0].dated, p[0].id))
-    ranked: list[Ranked[E, R]] = []
-    for place, (entry, result) in enumerate(good, 1):
+        some.sort(key=lambda r: (sign * (r.value or 0.0), r.dated, r.id))
+    ranked: list[Standing] = []
+    for place, row in enumerate(good, 1):
         if not ranked:
-            ranked.append(Ranked(entry, result, place))
+            ranked.append(Standing(row, place))
             continue
-        best, above = ranked[0].result, ranked[-1].result
-        number = ranked[-1].rank if above.value == result.value else place
-        ranked.append(Ranked(entry, result, number, _tie(best, result), _tie(above, result)))
-    return ranked + [Ranked(e, r, None, reason=ORACLE) for e, r in apart] + rest
+        best, above = ranked[0].row, ranked[-1].row
+        number = ranked[-1].rank if above.value == row.value else place
+        ranked.append(Standing(row, number, _tie(best, row), _tie(above, row)))
+    return ranked + [Standing(r, None, reason=ORACLE) for r in apart] + rest
 
 
 def _unranked(result: Scored, metric: Metric) -> str:
@@ -141,42 +111,23 @@ def _tie(a: Scored, b: Scored) -> bool | None:
     return abs(a.value - b.value) <= _Z * math.hypot(first, second) + _FUZZ
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesPoint(Generic[E]):
-    """One dated result; ``best``: it was the best when it came."""
-
-    date: str
-    value: float
-    entry: E
-    best: bool
-
-
-def best_so_far(ranked: Sequence[Ranked[E, R]], metric: Metric) -> list[SeriesPoint[E]]:
+def in_time(ranked: Sequence[Standing], metric: Metric) -> Iterator[tuple[Standing, bool]]:
     """The state of the art over time.
 
     Args:
-        ranked: From :func:`rank` or :func:`rank_pairs`.
+        ranked: From :func:`rank`.
         metric: The same.
 
     Returns:
-        Every ranked result with a date, oldest first. Of several on one day only the best can be
-        the best of its time.
+        Every ranked row with a date, oldest first, and whether it was the best when it came. Of
+        several on one day only the best can be the best of its time.
     """
-    return [
-        SeriesPoint(one.entry.dated, one.result.value, one.entry, best)
-        for one, best in in_time(ranked, metric)
-        if one.result.value is not None
-    ]
-
-
-def in_time(ranked: Sequence[Ranked[E, R]], metric: Metric) -> Iterator[tuple[Ranked[E, R], bool]]:
-    """As :func:`best_so_far`: each line, and whether it was the best when it came."""
     sign = -1.0 if metric.direction == "higher" else 1.0
-    dated = [r for r in ranked if r.rank is not None and r.entry.dated]
-    dated.sort(key=lambda r: r.entry.dated)  # stable: of one day the better ones stay first
+    dated = [r for r in ranked if r.rank is not None and r.row.dated]
+    dated.sort(key=lambda r: r.row.dated)  # stable: of one day the better ones stay first
     best = math.inf
     for one in dated:
-        cost = sign * (one.result.value or 0.0)
+        cost = sign * (one.row.value or 0.0)
         yield one, cost < best
         best = min(best, cost)
 
@@ -228,7 +179,10 @@ def agreement(
     difference, tolerance = mine.value - theirs.value, max(rounding, noise)
     if abs(difference) <= tolerance + _FUZZ:
         return Agreement(
-            "matches", difference, tolerance, f"within {tolerance:.2f} points of the published one"
+            "matches",
+            difference,
+            tolerance,
+            f"within {tolerance:.2f} points of the {published[1].kind} one",
         )
     return Agreement("differs", difference, tolerance, f"differs by {difference:+.2f} points")
 

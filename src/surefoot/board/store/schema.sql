@@ -305,15 +305,3 @@ CREATE TABLE submission (
   deleted TEXT
 );
 CREATE INDEX submission_status ON submission (status);
-
--- Full-text search: external content, so that no text is stored twice.
-CREATE VIRTUAL TABLE task_fts USING fts5 (name, synonyms, description,
-  content='task', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
-CREATE VIRTUAL TABLE paper_fts USING fts5 (title, authors, abstract,
-  content='paper', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
-CREATE VIRTUAL TABLE dataset_fts USING fts5 (name, full_name, description,
-  content='dataset', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
-CREATE VIRTUAL TABLE method_fts USING fts5 (name, full_name, description,
-  content='method', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
-CREATE VIRTUAL TABLE entry_fts USING fts5 (model_name, backbone, setting,
-  content='entry', content_rowid='id', tokenize='unicode61 remove_diacritics 2');

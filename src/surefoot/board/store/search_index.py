@@ -52,7 +52,8 @@ _CHANGES = {
 def schema() -> str:
     """SQL that puts the index in place of the tables of schema 1, and fills it."""
     old = "".join(
-        f"DROP TRIGGER {t}_fts_insert; DROP TRIGGER {t}_fts_update; DROP TABLE {t}_fts;\n"
+        f"DROP TRIGGER IF EXISTS {t}_fts_insert; DROP TRIGGER IF EXISTS {t}_fts_update; "
+        f"DROP TABLE IF EXISTS {t}_fts;\n"
         for t in ("task", "paper", "dataset", "method", "entry")
     )
     views = "".join(f"CREATE VIEW searched_{k} AS SELECT {v};\n" for k, v in _VIEWS.items())

@@ -5,7 +5,7 @@
     with Store.open("board.db", who="ada") as store:
         paper = store.papers.get("robust-fine-tuning-of-zero-shot-models")
         store.tasks.of_paper(paper.id)             # task tags
-        store.code.of_paper(paper.id)              # links to code, official first
+        store.code.of(paper_id=paper.id)              # links to code, official first
         store.entries.paper_table(paper.id)        # Task | Dataset | Metric | Value | Model
         store.papers.related(paper.id)
         board = store.boards.get("image-classification-on-objectnet")
@@ -22,21 +22,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 
-from .boards import Boards
-from .catalogue import Datasets, Methods, Protocols, Tasks
+from .catalogue import Boards, Datasets, Methods, Protocols, Tasks
 from .database import Database
 from .entries import Curves, Entries, Results
-from .imports import Imports
-from .metrics import Metrics
+from .intake import Imports, Submissions
+from .metrics import Metric, Metrics
 from .papers import CodeLinks, Papers
-from .ranking import Agreement, Ranked, SeriesPoint, agreement, best_so_far, rank
-from .rows import Board, Entry, Hit, Kind, Result, Revision
+from .ranking import Agreement, Standing, agreement, rank
+from .results import Board, Entry, Kind
+from .rows import Hit, Revision
 from .search import KINDS, search
-from .submissions import Submissions
-from .tables import revisions
+from .tables import Revisions
 
 __all__ = ["Store"]
 
@@ -104,12 +104,7 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -124,7 +119,7 @@ class Store:
         self, entity: str | None = None, row_id: int | None = None, *, limit: int = 1000
     ) -> list[Revision]:
         """History of a row (oldest first), or the newest lines of all."""
-        return revisions(self.db, entity, row_id, limit)
+        return Revisions(self.db).lines(entity, row_id, limit)
 
     def ranking(
         self,
@@ -133,7 +128,7 @@ class Store:
         *,
         kinds: Sequence[Kind] = RANKED_KINDS,
         toy: bool = True,
-    ) -> list[Ranked[Entry, Result]]:
+    ) -> list[Standing]:
         """The rows of a board in order of a metric.
 
         Args:
@@ -146,26 +141,25 @@ class Store:
             Ranked rows; [] for a board without metrics.
         """
         metric = metric or next(iter(board.metrics), "")
-        entries = [e for e in self.entries.of_board(board.id, kinds) if toy or not e.toy]
-        return rank(entries, self.metrics.get(metric))
+        rows = self.entries.briefs(board, metric)
+        some = [r for r in rows if r.kind in kinds and (toy or not r.toy)]
+        return rank(some, self.metric(board, metric))
 
-    def series(
-        self,
-        board: Board,
-        metric: str | None = None,
-        *,
-        ranked: Sequence[Ranked[Entry, Result]] | None = None,
-    ) -> list[SeriesPoint[Entry]]:
-        """The state of the art over time of a board.
+    def metric(self, board: Board, name: str) -> Metric:
+        """A metric as a board is ranked by it.
 
-        Args:
-            board: Which.
-            metric: One of its metrics; the first by default.
-            ranked: Its ranking, if it is at hand.
+        Where neither its name nor anybody says which way is better, the order does in which the
+        archive gave the board's rows, best first by the board's first metric.
         """
-        metric = metric or next(iter(board.metrics), "")
-        rows = self.ranking(board, metric) if ranked is None else ranked
-        return best_so_far(rows, self.metrics.get(metric))
+        known = self.metrics.get(name)
+        if known.ranked or self.metrics.declared(name) or name != next(iter(board.metrics), ""):
+            return known
+        values = self.results.in_archive_order(board.id, name)
+        steps = [after - before for before, after in pairwise(values)]
+        for way, sign in (("higher", -1), ("lower", 1)):
+            if len(values) > 2 and any(steps) and all(sign * step >= 0 for step in steps):
+                return replace(known, direction=way, known_from="archive order")
+        return known
 
     def agreements(self, entry: Entry) -> list[tuple[Entry, Agreement]]:
         """What an entry's numbers are compared with: their reproductions, or what they reproduce.

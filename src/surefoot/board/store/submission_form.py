@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from .rows import ExtraData
+from .results import ExtraData
 from .values import parse_value
 
 __all__ = ["SubmissionForm", "template"]
@@ -28,7 +28,9 @@ class SubmissionForm(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     task: Name = Field(description="A task of the board, such as Image Classification")
-    dataset: Name = Field(description="A data set of the board, such as ObjectNet")
+    dataset: Name = Field(
+        title="Data set", description="A data set of the board, such as ObjectNet"
+    )
     split: Line = Field("test", description="Which part of the data set")
     protocol: Line = Field(
         "unspecified",
@@ -41,24 +43,36 @@ class SubmissionForm(BaseModel):
     method: Line = Field("", description="A method of the board, if one fits")
     setting: Line = Field("", description="What else tells it apart, such as end to end")
     paper_title: Line = ""
-    paper_url: Address = ""
+    paper_url: Address = Field("", title="Paper address")
     paper_date: Line = Field("", description="YYYY-MM-DD")
-    code_url: Address = ""
-    extra_data: ExtraData = Field("unknown", description="yes, no or unknown")
-    n: int | None = Field(None, ge=1, lt=2**62, description="Images that it was computed on")
+    code_url: Address = Field("", title="Code address")
+    extra_data: ExtraData = Field(
+        "unknown", title="Extra training data", description="yes, no or unknown"
+    )
+    n: int | None = Field(
+        None, ge=1, lt=2**62, title="Images", description="Images that it was computed on"
+    )
     low: float | None = Field(
-        None, allow_inf_nan=False, description="Lower end of the 95 % interval"
+        None, allow_inf_nan=False, title="Lower end", description="Of the 95 % interval"
     )
     high: float | None = Field(
-        None, allow_inf_nan=False, description="Upper end of the 95 % interval"
+        None, allow_inf_nan=False, title="Upper end", description="Of the 95 % interval"
     )
     recipe: str = Field("", max_length=20_000, description="A surefoot recipe that repeats it")
-    run_method: Line = Field("", description="Which of the recipe's scores: its method")
+    run_method: Line = Field(
+        "",
+        title="Method of the score",
+        description="Which of the recipe's scores: its method",
+    )
     run_split: Line = Field(
-        "", description="Which of the recipe's scores: its split; empty: the split above"
+        "",
+        title="Split of the score",
+        description="Which of the recipe's scores: its split; empty: the split above",
     )
     run_selection: Line = Field(
-        "end", description="How alpha was chosen: end (the tuned model itself), fixed, id_val, ..."
+        "end",
+        title="Choice of α of the score",
+        description="How alpha was chosen: end (the tuned model itself), fixed, id_val, ...",
     )
     note: str = Field("", max_length=5_000)
 

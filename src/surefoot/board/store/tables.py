@@ -6,28 +6,27 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
-from operator import itemgetter
 from types import NoneType
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
 
 from ..errors import NotOnBoard
 from .database import Database
-from .rows import CurvePoint, Revision, Source, read_source, write_source
+from .results import CurvePoint, Source, read_source, write_source
+from .rows import Revision
 from .text import fold, now, slugify
 
-__all__ = ["Table", "revisions"]
+__all__ = ["NamedTable", "Revisions", "Table"]
 
 T = TypeVar("T")
 _Convert = Callable[[Any], Any]
-_Reader = tuple[list[str], Callable[[sqlite3.Row], tuple[Any, ...]], list[tuple[str, _Convert]]]
 
 
 class Table(Generic[T]):
     """One kind of row.
 
     How a column is stored follows from the type of its field (:func:`_columns`); a table sets only
-    ``name`` of the SQL table, ``row`` (its dataclass) and ``label`` (the column that names a row to
-    people).
+    ``name`` of the SQL table, ``row`` (its dataclass), ``label`` (the column that names a row to
+    people), ``key`` (the column that a row is known by across imports) and ``order`` (SQL).
 
     Args:
         db: The open file.
@@ -36,40 +35,25 @@ class Table(Generic[T]):
     name: ClassVar[str]
     row: ClassVar[type[Any]]
     label: ClassVar[str] = "name"
+    key: ClassVar[str] = "slug"
+    order: ClassVar[str] = "id"
     stored: ClassVar[dict[str, tuple[_Convert, _Convert]]]
 
     def __init_subclass__(cls) -> None:
-        cls.stored = _columns(cls.row)
+        if "row" in vars(cls):
+            cls.stored = _columns(cls.row)
 
     def __init__(self, db: Database) -> None:
         self.db = db
-        self._readers: dict[tuple[str, ...], _Reader] = {}
 
     # from and to SQL
 
     def read(self, row: sqlite3.Row, **more: Any) -> T:
         """A row as the dataclass; ``more`` are values of fields that are no columns."""
-        columns = tuple(row.keys())
-        names, pick, convert = self._readers.get(columns) or self._reader(columns)
-        values = dict(zip(names, pick(row), strict=True))
-        for name, function in convert:
-            values[name] = function(values[name])
+        stored = self.stored
+        values = {k: stored[k][0](v) if k in stored else v for k, v in dict(row).items()}
         one: T = self.row(**values, **more)
         return one
-
-    def _reader(self, columns: tuple[str, ...]) -> _Reader:
-        """Which columns are fields, where they stand, and which are converted.
-
-        Worked out once per query: 10,000 rows may be read while somebody waits.
-        """
-        names = [f.name for f in fields(self.row) if f.name in columns]
-        made: _Reader = (
-            names,
-            itemgetter(*(columns.index(n) for n in names)),
-            [(n, read) for n, (read, _) in self.stored.items() if n in names],
-        )
-        self._readers[columns] = made
-        return made
 
     def write(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values of fields as their columns hold them."""
@@ -114,16 +98,28 @@ class Table(Generic[T]):
         Raises:
             NotOnBoard: There is none.
         """
-        fits = -(2**63) <= row_id < 2**63
-        row = self.db.one(f"SELECT * FROM {self.name} WHERE id = ?", row_id) if fits else None
-        if row is None:
+        found = self.find(id=row_id) if -(2**63) <= row_id < 2**63 else None
+        if found is None:
             raise NotOnBoard(f"there is no {self.name} number {row_id} on this board")
-        return self.read(row)
+        return found
 
-    def find(self, column: str, value: Any) -> T | None:
-        """The first row with this value in a column, deleted or not; None without one."""
-        self.db._check_columns(self.name, [column])
-        return next(iter(self.select(f"WHERE {column} IS ? ORDER BY id LIMIT 1", value)), None)
+    def find(self, **columns: Any) -> T | None:
+        """The first row with these values in its columns, deleted or not; None without one."""
+        rest = f"WHERE {self._equal(columns)} ORDER BY {self.name}.id LIMIT 1"
+        return next(iter(self.select(rest, *columns.values())), None)
+
+    def of(self, **columns: Any) -> list[T]:
+        """Living rows with these values in their columns, in the table's order."""
+        rest = f"WHERE {self._equal(columns)} AND deleted IS NULL ORDER BY {self.order}"
+        return self.select(rest, *columns.values())
+
+    def has(self, key: str) -> bool:
+        """Whether a row with this key is there, deleted or not: a tombstone is not overrun."""
+        return self.db.one(f"SELECT 1 FROM {self.name} WHERE {self.key} = ?", key) is not None
+
+    def _equal(self, columns: Mapping[str, Any]) -> str:
+        self.db._check_columns(self.name, list(columns))
+        return " AND ".join(f"{self.name}.{c} IS ?" for c in columns)
 
     def get(self, slug: str) -> T:
         """The row with this slug, or, for people's sake, this name; deleted or not.
@@ -132,9 +128,9 @@ class Table(Generic[T]):
             NotOnBoard: There is none; slugs that begin alike are named.
         """
         slug = slug.encode("utf-8", "replace").decode("utf-8")  # an address may hold anything
-        found = self.find("slug", slug)
+        found = self.find(slug=slug)
         if found is None and "fold" in self.db.columns(self.name):
-            found = self.find("fold", fold(slug))
+            found = self.find(fold=fold(slug))
         if found is None:
             near = self.db.all(
                 f"SELECT slug FROM {self.name} WHERE slug >= ? AND deleted IS NULL "
@@ -188,7 +184,25 @@ class Table(Generic[T]):
 
     def history(self, row_id: int) -> list[Revision]:
         """Every change of a row, oldest first."""
-        return revisions(self.db, self.name, row_id)
+        return Revisions(self.db).lines(self.name, row_id)
+
+
+class NamedTable(Table[T]):
+    """Rows that are known by their names, in whatever case."""
+
+    def named(self, name: str, **apart: Any) -> T | None:
+        """The first row of this name, of those with these values in further columns."""
+        return self.find(fold=fold(name), **apart)
+
+    def ensure(self, name: str, *, licence: str = "", **apart: Any) -> T:
+        """As :meth:`named`, added, under a licence, where it is missing."""
+        found: Any = self.named(name, **apart)
+        if found is None:
+            return self.add(self.row(name, licence=licence, **apart))
+        if found.name != name:
+            self.add_alias(found.id, name)
+        kept: T = found
+        return kept
 
     def aliases(self, row_id: int) -> list[str]:
         """Other spellings under which the sources name it."""
@@ -197,29 +211,7 @@ class Table(Generic[T]):
 
     def add_alias(self, row_id: int, name: str) -> None:
         """Keep another spelling."""
-        values = {"entity": self.name, "entity_id": row_id, "name": name}
-        with self.db.transaction():
-            self.db.put("alias", values, verb="INSERT OR IGNORE")
-
-
-def revisions(
-    db: Database, entity: str | None = None, row_id: int | None = None, limit: int = 1000
-) -> list[Revision]:
-    """History: of one row oldest first, or the newest ``limit`` lines of everything."""
-    if entity is not None:
-        rows = db.all(
-            "SELECT * FROM revision WHERE entity = ? AND entity_id IS coalesce(?, entity_id) "
-            "ORDER BY id LIMIT ?",
-            entity,
-            row_id,
-            limit,
-        )
-    else:
-        rows = db.all("SELECT * FROM revision ORDER BY id DESC LIMIT ?", limit)
-    return [
-        Revision(**{**dict(r), **{k: json.loads(r[k]) if r[k] else None for k in ("old", "new")}})
-        for r in rows
-    ]
+        self.db.link("alias", entity=self.name, entity_id=row_id, name=name)
 
 
 def _columns(row: type[Any]) -> dict[str, tuple[_Convert, _Convert]]:
@@ -256,9 +248,25 @@ def _flag(value: int | None) -> bool | None:
     return None if value is None else bool(value)
 
 
-def _json(text: str) -> Any:
+def _json(text: str | None) -> Any:
     """JSON with its lists, at the top, as tuples: dataclasses hold no lists."""
-    if text == "[]":
-        return ()
+    if text is None or text == "[]":
+        return None if text is None else ()
     data = json.loads(text)
     return tuple(data) if isinstance(data, list) else data
+
+
+class Revisions(Table[Revision]):
+    """History."""
+
+    name = "revision"
+    row = Revision
+
+    def lines(
+        self, entity: str | None = None, row_id: int | None = None, limit: int = 1000
+    ) -> list[Revision]:
+        """Of one row oldest first, or the newest ``limit`` lines of everything."""
+        if entity is None:
+            return self.select("ORDER BY id DESC LIMIT ?", limit)
+        one = "WHERE entity = ? AND entity_id IS coalesce(?, entity_id) ORDER BY id LIMIT ?"
+        return self.select(one, entity, row_id, limit)

@@ -14,12 +14,12 @@ from starlette.exceptions import HTTPException
 
 from ... import __version__
 from ..errors import BoardError, NotOnBoard, SubmissionError
-from ..pages.render import POLICY, prepare, render
+from ..pages.render import POLICY, Plain, prepare, render
 from ..store.store import Store
 from ..store.submit import CheckRecipe
 from . import api, pages
 from .limits import Guard, Limits, problem
-from .state import AppState, Plain
+from .state import AppState, state
 
 __all__ = ["LOOPBACK", "create_app"]
 
@@ -81,11 +81,8 @@ def create_app(
     app.state.board = AppState(Path(path), read_only, secure, check_recipe)
     app.include_router(api.router)
     app.include_router(pages.router)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(BoardError, _board)
-    app.add_exception_handler(OverflowError, _overflow)
-    app.add_exception_handler(Exception, _ours)
+    for kind in (RequestValidationError, HTTPException, BoardError, OverflowError, Exception):
+        app.add_exception_handler(kind, _failed)
     app.openapi = _described(app.openapi)  # type: ignore[method-assign]
     app.add_middleware(Guard, limits=limits or Limits(), hosts=hosts, headers=_HEADERS)
     return app
@@ -107,51 +104,41 @@ def _described(make: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any
     return described
 
 
-def _answer(
-    request: Request, status: int, detail: str, headers: Any = None, **more: Any
-) -> Response:
+def _failed(request: Request, error: Exception) -> Response:
     """A problem for the API, a page for people."""
+    status, detail, more = _told(request, error)
     title = _TITLES.get(status, "This did not work")
+    headers = error.headers if isinstance(error, HTTPException) else None
     if request.url.path.startswith("/api"):
         body = problem(status, title, detail, **{k: v for k, v in more.items() if v})
         return Response(body, status, headers, media_type="application/problem+json")
-    state: AppState = request.app.state.board
     data = {"heading": title, "wrong": detail, "expected": more.get("expected", "")}
-    html = render(Plain(not state.read_only), "error", data, title=title, robots=False)
+    html = render(Plain(not state(request).read_only), "error", data, title=title, robots=False)
     return HTMLResponse(html, status, headers)
 
 
-def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+def _told(request: Request, error: Exception) -> tuple[int, str, dict[str, Any]]:
+    """Status, what went wrong, and what else a problem says."""
+    if isinstance(error, HTTPException):
+        return error.status_code, str(error.detail), {}
+    if isinstance(error, OverflowError):
+        return 422, "a number is too large to be kept", {}
+    if isinstance(error, (RequestValidationError, SubmissionError)):
+        found = error.problems if isinstance(error, SubmissionError) else _invalid(error)
+        return 422, "; ".join(f"{k}: {v}" for k, v in found.items()), {"problems": found}
+    if isinstance(error, BoardError):
+        status = 404 if isinstance(error, NotOnBoard) else 409 if request.method == "POST" else 503
+        fix = "" if status == 404 else error.fix
+        return status, error.wrong, {"expected": error.expected, "fix": fix}
+    # Nothing of the error goes out; it is in the server's log.
+    _log.error("%s %s", request.method, request.url.path, exc_info=error)
+    return 500, "something went wrong here; the server's log says what", {}
+
+
+def _invalid(error: RequestValidationError) -> dict[str, str]:
+    """Field -> what is wrong with it."""
     problems = {}
     for one in error.errors():
         where = ".".join(str(p) for p in one["loc"][1:]) or str(one["loc"][0])
         problems[where] = str(one["msg"]).removeprefix("Value error, ")
-    listed = "; ".join(f"{k}: {v}" for k, v in problems.items())
-    return _answer(request, 422, listed, problems=problems)
-
-
-def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _answer(request, error.status_code, str(error.detail), error.headers)
-
-
-def _board(request: Request, error: Exception) -> Response:
-    assert isinstance(error, BoardError)
-    if isinstance(error, SubmissionError):
-        detail = "; ".join(f"{k}: {v}" for k, v in error.problems.items())
-        return _answer(request, 422, detail, problems=error.problems)
-    if isinstance(error, NotOnBoard):
-        return _answer(request, 404, error.wrong, expected=error.expected)
-    status = 409 if request.method == "POST" else 503
-    return _answer(request, status, error.wrong, expected=error.expected, fix=error.fix)
-
-
-def _overflow(request: Request, error: Exception) -> Response:
-    return _answer(request, 422, "a number is too large to be kept")
-
-
-def _ours(request: Request, error: Exception) -> Response:
-    """Nothing of the error goes out; it is in the server's log."""
-    _log.error("%s %s", request.method, request.url.path, exc_info=error)
-    return _answer(request, 500, "something went wrong here; the server's log says what")
+    return problems

@@ -109,17 +109,40 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        left, started = self.limits.body, False
+
+        async def counted() -> Message:
+            """Receive a body up to the limit."""
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise _TooLarge
+            return message
+
+        async def answer(message: Message) -> None:
+            """Send with our headers; what is said to a body that was cut off is left out."""
+            nonlocal started
+            if left < 0 and not started:
+                return
+            if message["type"] == "http.response.start":
+                started = True
+                message = self._with_headers(message)
+            await send(message)
+
         refused = self._refused(scope)
-        answer = _Answer(send, self.headers)
+        if refused is None:
+            with suppress(_TooLarge):
+                await self.app(scope, counted, answer)
+            if left < 0 and not started:
+                refused, left = self._too_large(), 0
         if refused is not None:
             await _reply(answer, *refused)
-            return
-        counted = _Counted(receive, self.limits.body)
-        answer.over = lambda: counted.over
-        with suppress(_TooLarge):
-            await self.app(scope, counted, answer)
-        if counted.over and not answer.started:
-            await _reply(_Answer(send, self.headers), *self._too_large())
+
+    def _with_headers(self, message: Message) -> Message:
+        have = {k for k, _ in message.get("headers", [])}
+        extra = [(k, v) for k, v in self.headers if k not in have]
+        return {**message, "headers": [*message.get("headers", []), *extra]}
 
     def _refused(self, scope: Scope) -> tuple[int, str, str, float] | None:
         headers = dict(scope["headers"])
@@ -140,44 +163,6 @@ class Guard:
 
     def _too_large(self) -> tuple[int, str, str, float]:
         return 413, "Too large", f"at most {self.limits.body} bytes", 0
-
-
-class _Counted:
-    """Receives a body up to a limit."""
-
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self._left = receive, limit
-
-    @property
-    def over(self) -> bool:
-        """Whether there was more."""
-        return self._left < 0
-
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self._left -= len(message.get("body", b""))
-        if self.over:
-            raise _TooLarge
-        return message
-
-
-class _Answer:
-    """Sends an answer with our headers; what is said to a body that was cut off is left out."""
-
-    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
-        self._send, self._headers = send, headers
-        self.over: Callable[[], bool] = lambda: False
-        self.started = False
-
-    async def __call__(self, message: Message) -> None:
-        if not self.started and self.over():
-            return
-        if message["type"] == "http.response.start":
-            self.started = True
-            have = {k for k, _ in message.get("headers", [])}
-            extra = [(k, v) for k, v in self._headers if k not in have]
-            message = {**message, "headers": [*message.get("headers", []), *extra]}
-        await self._send(message)
 
 
 def _host_of(header: str) -> str:

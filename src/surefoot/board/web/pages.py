@@ -18,8 +18,7 @@ from ..pages.table import SORTS
 from ..pages.table import Query as TableQuery
 from ..pages.views import LISTS, board_html, compare_html, entity_html, list_html, row_html
 from ..store.submit import SubmissionForm, submit
-from .state import AppState
-from .tokens import COOKIE, foreign
+from .state import COOKIE, state, writable
 
 __all__ = ["router"]
 
@@ -28,12 +27,6 @@ GET = ["GET", "HEAD"]
 
 Page = Annotated[int, Query(ge=1, le=1_000_000)]
 Words = Annotated[str, Query(max_length=300)]
-
-
-def state(request: Request) -> AppState:
-    """The served board."""
-    found: AppState = request.app.state.board
-    return found
 
 
 def _html(request: Request, make: Callable[[PageContext], str]) -> HTMLResponse:
@@ -123,12 +116,7 @@ def _form(request: Request, status: int = 200, **more: Any) -> Response:
 @router.post("/submit")
 async def send(request: Request) -> Response:
     """Take a form."""
-    at = state(request)
-    if at.read_only:
-        raise HTTPException(403, "this board is read-only")
-    told = request.headers
-    if foreign(told.get("origin"), told.get("sec-fetch-site"), told.get("host")):
-        raise HTTPException(403, "this form was sent from another site")
+    at = writable(request)
     sent = await request.form(max_files=0, max_fields=60, max_part_size=128 * 1024)
     token = sent.get("csrf")
     if not isinstance(token, str) or not at.tokens.good(request.cookies.get(COOKIE), token):

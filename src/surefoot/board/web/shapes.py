@@ -1,32 +1,22 @@
-"""What the API answers with, as pydantic models; the OpenAPI description is made of them."""
+"""What the API answers with, as pydantic models; the OpenAPI description is made of them.
+
+A shape names the columns that it shows of a row of the store; their types are the row's own.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Generic, TypeVar, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from ..store.metrics import Direction, KnownFrom
-from ..store.rows import ExtraData, Kind
+from ..store.results import Board, Entry, Result
+from ..store.rows import Dataset, Hit, Method, Paper, Revision, Submission, Task
 
-__all__ = [
-    "BoardOut",
-    "BoardRowsOut",
-    "DatasetOut",
-    "HitOut",
-    "MethodOut",
-    "PaperOut",
-    "PartOut",
-    "Problem",
-    "ResultOut",
-    "RevisionOut",
-    "RowOut",
-    "SubmissionOut",
-    "TaskOut",
-]
-
+__all__ = ["BoardOut", "BoardRowsOut", "DatasetOut", "HitOut", "MethodOut", "PaperOut", "PartOut",
+           "Problem", "ResultOut", "RevisionOut", "RowOut", "SubmissionOut", "TaskOut"]  # fmt: skip
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Shape")
@@ -42,8 +32,11 @@ def _texts(values: Iterable[Any]) -> list[str]:
     return [str(v) for v in values]
 
 
-Number = Annotated[float | None, BeforeValidator(_finite)]
-Texts = Annotated[list[str], BeforeValidator(_texts)]
+_JSON: dict[Any, Any] = {
+    float | None: Annotated[float | None, BeforeValidator(_finite)],
+    tuple[str, ...]: Annotated[list[str], BeforeValidator(_texts)],
+}
+"""Types of columns that are others in JSON."""
 
 
 class Shape(BaseModel):
@@ -58,6 +51,19 @@ class Shape(BaseModel):
         return cls(**same, **more)
 
 
+def shape(row: type[Any], columns: str) -> Callable[[type[S]], type[S]]:
+    """Put columns of a row before a shape's own fields."""
+    types = get_type_hints(row)
+    shown: dict[str, Any] = {n: (_JSON.get(types[n], types[n]), ...) for n in columns.split()}
+
+    def made(own: type[S]) -> Any:
+        fields = {name: (field.annotation, field) for name, field in own.model_fields.items()}
+        all_of_it: Any = {**shown, **fields}
+        return create_model(own.__name__, __base__=Shape, __doc__=own.__doc__, **all_of_it)
+
+    return made
+
+
 class Problem(BaseModel):
     """What went wrong (RFC 9457)."""
 
@@ -70,69 +76,41 @@ class Problem(BaseModel):
     problems: dict[str, str] | None = Field(None, description="Field -> what is wrong with it")
 
 
+@shape(Task, "slug name description licence")
 class TaskOut(Shape):
     """A task."""
 
-    slug: str
-    name: str
-    description: str
     parents: list[str]
     boards: int
     papers: int
-    licence: str
 
 
+@shape(Board, "slug split protocol metrics notable licence")
 class BoardOut(Shape):
     """A board."""
 
-    slug: str
     task: str
     dataset: str
-    split: str
-    protocol: str
-    metrics: list[str]
     rows: int
-    notable: bool
-    licence: str
 
 
+@shape(Result, "metric raw value n low high interval stderr alpha selection")
 class ResultOut(Shape):
     """One number of a row."""
 
-    metric: str
-    raw: str
-    value: Number
-    n: int | None
-    low: Number
-    high: Number
-    interval: str
-    stderr: Number
-    alpha: Number
-    selection: str
 
-
+@shape(Entry, "id kind backbone setting extra_data toy paper_title paper_url paper_date licence "
+       "row_key deleted")  # fmt: skip
 class RowOut(Shape):
     """A row of a board."""
 
-    id: int
     board: str
-    kind: Kind
     rank: int | None = Field(description="By the metric that was asked for; null: not ranked")
     unranked: str = Field(description="Why it has no rank; empty where it has one")
     tied_with_best: bool | None = Field(description="At 95 %, unpaired; null: cannot be told")
     model: str
-    backbone: str
-    setting: str
-    extra_data: ExtraData
-    toy: bool
-    paper_title: str | None
-    paper_url: str | None
-    paper_date: str | None
     results: list[ResultOut]
     source: dict[str, Any]
-    licence: str
-    row_key: str
-    deleted: str | None
 
 
 class BoardRowsOut(Shape):
@@ -147,81 +125,44 @@ class BoardRowsOut(Shape):
     rows: list[RowOut]
 
 
+@shape(Dataset, "slug name full_name description homepage licence_name modalities splits toy "
+       "licence")  # fmt: skip
 class DatasetOut(Shape):
     """A data set."""
 
-    slug: str
-    name: str
-    full_name: str
-    description: str
-    homepage: str
-    licence_name: str
-    modalities: Texts
-    splits: list[dict[str, Any]]
     boards: list[str]
-    toy: bool
-    licence: str
 
 
+@shape(Method, "slug name full_name description introduced licence")
 class MethodOut(Shape):
     """A method."""
 
-    slug: str
-    name: str
-    full_name: str
-    description: str
-    introduced: int | None
     surefoot: str = Field(description="Its name in surefoot; empty: none")
-    licence: str
 
 
+@shape(Paper, "slug title authors date venue arxiv_id abstract url_abs url_pdf licence")
 class PaperOut(Shape):
     """A paper."""
 
-    slug: str
-    title: str
-    authors: Texts
-    date: str
-    venue: str
-    arxiv_id: str | None
-    abstract: str
-    url_abs: str
-    url_pdf: str
     tasks: list[str]
     code: list[str]
-    licence: str
 
 
+@shape(Hit, "kind slug title excerpt")
 class HitOut(Shape):
-    """A search result."""
-
-    kind: str = Field(description="task, dataset, method, paper or model")
-    slug: str = Field(description="Of a model: of its board")
-    title: str
-    excerpt: str
+    """A search result: a task, data set, method, paper, model (its slug is its board's), board."""
 
 
+@shape(Revision, "at who action entity entity_id old new note")
 class RevisionOut(Shape):
     """A line of history."""
 
-    at: str
-    who: str
-    action: str
-    entity: str
-    entity_id: int
-    old: dict[str, Any] | None
-    new: dict[str, Any] | None
-    note: str
 
-
+@shape(Submission, "id status created note")
 class SubmissionOut(Shape):
     """A submission in the queue."""
 
-    id: int
-    status: Literal["queued", "verified", "differs", "rejected"]
-    created: str
     row: int | None = Field(description="The row that shows it")
-    note: str
 
 
 class PartOut(Shape, Generic[T]):

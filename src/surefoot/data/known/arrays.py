@@ -14,6 +14,7 @@ from ...errors import DataError
 from ...registry import import_optional
 from ..images import to_rgb
 from ..sequence import pixel_content
+from .files import reading
 
 __all__ = ["ArrayImages", "H5Images", "require_images"]
 
@@ -76,18 +77,9 @@ class H5Images:
     def _rows(self) -> Any:
         if self._opened is None or self._process != os.getpid():
             h5py = import_optional("h5py", needed_for=f"reading {self._file.name}")
-            try:
+            with reading(self._file, f"HDF5 file with an array {self._key!r}"):
                 self._opened = h5py.File(self._file, "r")
                 rows = self._opened[self._key]
-            except FileNotFoundError as error:
-                raise DataError(
-                    f"there is no {self._file} (looked at {self._file.absolute()})"
-                ) from error
-            except (OSError, KeyError) as error:
-                raise DataError(
-                    f"{self._file} is cut off or holds no array {self._key!r} ({error})",
-                    fix="download or unpack it again",
-                ) from error
             self._process = os.getpid()
             return rows
         return self._opened[self._key]

@@ -1,73 +1,46 @@
-"""What surefoot knows about a published data set: layout, counts, classes, metric, licence.
+"""What every published data set can do: be found, read, checked, and made in miniature.
 
-One module per family builds :class:`KnownDataset` values; ``registry.DATASETS`` maps names to
-them. Places and specs ("imagenet-r", "imagenet:val", "objectnet@DIR") are resolved in
-:mod:`surefoot.data.known.find`, common checks of folders are in :mod:`surefoot.data.known.layout`.
+Its facts are in ``sets/NAME.yaml``; one module per family says how the files become splits.
+``registry.DATASETS`` maps names to data sets. Places and specs ("imagenet-r", "imagenet:val",
+"objectnet@DIR") are resolved in :mod:`surefoot.data.known.find`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import os
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ...errors import DataError
-from ...records import write_atomic
-from ..dataset import ClassMap, Domain, Split, Use
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = [
-    "MARK",
-    "Expected",
-    "KnownDataset",
-    "Problem",
-    "expected_here",
-    "mark_miniature",
-    "miniature_mark",
-]
+from ...errors import BadImages, DataError
+from ..dataset import ClassMap, Domain, Images, Split, Use
+from ..folder import from_folder
+from ..images import FileImages
+from .checks import (
+    AGAIN,
+    Problem,
+    bad_image_problems,
+    count_problems,
+    empty_problems,
+    leftover_archives,
+    missing_problems,
+)
+from .facts import Expected, mark_miniature, miniature_mark
 
-MARK = "surefoot-miniature.json"
-"""The one file that a miniature has beside the real layout: it states the miniature's counts."""
+__all__ = ["Counts", "KnownDataset"]
 
-
-@dataclass(frozen=True)
-class Expected:
-    """Counts of one split as published; None where the publisher gives none.
-
-    Attributes:
-        images: Of the whole split.
-        classes: Distinct labels (folders) in it.
-        scored: Images that are scored, where that is fewer (ObjectNet: 18,574 of 50,273).
-        source: Where these counts are published; "not confirmed: ..." where no source was found.
-    """
-
-    images: int | None = None
-    classes: int | None = None
-    scored: int | None = None
-    source: str = ""
+Counts = Mapping[str, tuple[int | None, ...]]
+"""Of a miniature: split -> images, classes, scored; as many of them as there are."""
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with a local copy, in plain words, and what to do.
-
-    Attributes:
-        what: What is wrong.
-        fix: What to do; "" where nothing can be done but to get it again.
-        split: The split that it concerns; "" for the whole data set.
-    """
-
-    what: str
-    fix: str = ""
-    split: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.what} ({self.fix})" if self.fix else self.what
-
-
-@dataclass(frozen=True)
-class KnownDataset:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class KnownDataset(ABC):
     """A published data set in the layout that it ships with.
 
     Attributes:
@@ -80,29 +53,28 @@ class KnownDataset:
         layout: Lines that draw the folder, for errors and `surefoot show`.
         folders: Names under a data root at which it is looked for, first match wins; the root
             itself is tried as well.
+        contains: Files and folders ("images/") that every copy has, by which it is known under a
+            root; none: it cannot be told, and every folder of ``folders`` that exists is taken.
         splits: Name -> published counts.
+        optional: Splits that a copy need not have, and what there is of them where it has them
+            (patterns of files and folders).
+        ood: Splits that are shifted, where others of the data set are not.
         default: The split that the bare name means.
         metric: Of surefoot.metrics: "top1", "per_class", "macro_f1", "worst_group:region", "pm10".
+        metrics: Metrics of single splits that differ from ``metric``.
         domain: What it is beside its family's training set.
         control: The matched ID control as a spec ("imagenet:val" in the same classes), or None.
-        read: (folder, split) -> Split; raises DataError that names the path looked at.
-        inspect: (folder, full) -> every problem of a local copy; ``full`` opens every image.
-        miniature: (folder, seed) -> writes a tiny copy in exactly this layout, and its mark.
         needs: Files or packages it needs beside the images, and what for.
         class_source: Where its class names and maps come from.
         kind: What a split of it holds.
         aliases: Other names that users type.
-        present: Is this folder such a data set, as far as a glance tells? Used to find it under a
-            root; None: every folder of ``folders`` that exists is.
         roles: Which split the bare name means in which role, where that is not ``default``:
             {"train": "train", "val": "id_val", "test": "id_test"}. With ``--train NAME`` and
             nothing else, validation and test come from here.
         shifts: Splits of its own that are its shifts with ``--train NAME`` and no --shift.
-        class_map: (folder, split, task classes) -> how its classes become the task's, for a
-            :class:`~surefoot.data.dataset.Shift`; None (or a result of None): by equal names.
-        prompt_names: Class -> how prompts call it; None: the class itself, underscores as spaces.
+        prompts: Class -> how prompts call it, where that is a fact and not computed.
         templates: The prompt set that papers use with it ("openai_imagenet"), or None.
-        metrics: Metrics of single splits that differ from ``metric``.
+        version: Of the data, as splits state it.
         notes: Facts a user should know, one sentence each; "not confirmed: ..." among them.
     """
 
@@ -114,75 +86,227 @@ class KnownDataset:
     licence: str
     layout: tuple[str, ...]
     folders: tuple[str, ...]
+    contains: tuple[str, ...] = ()
     splits: Mapping[str, Expected]
+    optional: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    ood: tuple[str, ...] = ()
     default: str
     metric: str
+    metrics: Mapping[str, str] = field(default_factory=dict)
     domain: Domain
-    read: Callable[[Path, str], Split]
-    inspect: Callable[[Path, bool], Sequence[Problem]]
-    miniature: Callable[[Path, int], None]
     control: str | None = None
     needs: tuple[str, ...] = ()
-    class_source: str = ""
+    class_source: str
     kind: Literal["images", "captions", "frames"] = "images"
-    aliases: tuple[str, ...] = field(default=())
-    present: Callable[[Path], bool] | None = None
+    aliases: tuple[str, ...] = ()
     roles: Mapping[Use, str] = field(default_factory=dict)
     shifts: tuple[str, ...] = ()
-    class_map: Callable[[Path, Split, Sequence[str]], ClassMap | None] | None = None
-    prompt_names: Callable[[], Mapping[str, str]] | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
     templates: str | None = None
-    metrics: Mapping[str, str] = field(default_factory=dict)
+    version: str = "unversioned"
     notes: tuple[str, ...] = ()
 
     def metric_of(self, split: str) -> str:
         """The metric of one of its splits."""
         return self.metrics.get(split, self.metric)
 
+    def domain_of(self, split: str) -> Domain:
+        """Whether one of its splits is in the training distribution of its family."""
+        return "OOD" if split in self.ood else self.domain
 
-def mark_miniature(folder: Path, name: str, splits: Mapping[str, Expected], seed: int) -> None:
-    """Write the mark of a miniature: its own counts, against which it is checked.
+    def use_of(self, split: str) -> Use:
+        """What one of its splits may be used for: its role, else what its name says."""
+        for use, name in self.roles.items():
+            if name == split:
+                return use
+        if "train" in split and "test" not in split:
+            return "train"
+        return "val" if "val" in split else "test"
 
-    Call it at the end of :attr:`KnownDataset.miniature`.
-    """
-    counts = {split: asdict(expected) for split, expected in splits.items()}
-    mark = dict(miniature_mark(folder) or {})  # fmow and fmow-continents share a folder
-    mark[name] = {"seed": seed, "splits": counts}
-    write_atomic(folder / MARK, json.dumps(mark, indent=1, sort_keys=True) + "\n")
+    def prompt_names(self) -> Mapping[str, str]:
+        """Class -> how prompts call it; of classes that are left out: themselves."""
+        return self.prompts
 
-
-def miniature_mark(folder: Path) -> Mapping[str, Any] | None:
-    """The mark of a miniature: data set -> its seed and counts; None for a real copy.
-
-    Raises:
-        DataError: There is one and it cannot be read.
-    """
-    file = folder / MARK
-    if not file.is_file():
+    def class_map(self, folder: Path, split: Split, task: Sequence[str]) -> ClassMap | None:
+        """How the classes of a split become a task's, for a Shift; None: by equal names."""
         return None
-    try:
-        mark = json.loads(file.read_text(encoding="utf-8"))
-        if not all("splits" in entry for entry in mark.values()):
-            raise ValueError("an entry has no counts")
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise DataError(
-            f"{file} is no mark of a miniature ({error})", fix="make the miniature again"
-        ) from error
-    return dict(mark)
 
-
-def expected_here(known: KnownDataset, folder: Path) -> Mapping[str, Expected]:
-    """The counts that this copy should have: the published ones, or a miniature's own.
-
-    Raises:
-        DataError: The folder is a miniature of another data set, or its mark cannot be read.
-    """
-    mark = miniature_mark(folder)
-    if mark is None:
-        return known.splits
-    if known.name not in mark:
-        raise DataError(
-            f"{folder} is a miniature of {', '.join(mark)}, not of {known.name}",
-            fix=f"make one with `surefoot data miniature {known.name} DIR`",
+    def present(self, folder: Path) -> bool | None:
+        """Is this folder such a data set, as far as a glance tells? None where none can."""
+        if not self.contains:
+            return None
+        return all(
+            (folder / name).is_dir() if name.endswith("/") else (folder / name).is_file()
+            for name in self.contains
         )
-    return {split: Expected(**counts) for split, counts in mark[known.name]["splits"].items()}
+
+    def expected(self, folder: Path) -> Mapping[str, Expected]:
+        """The counts that this copy should have: the published ones, or a miniature's own.
+
+        Raises:
+            DataError: The folder is a miniature of another data set, or its mark is unreadable.
+        """
+        mark = miniature_mark(folder)
+        if mark is None:
+            return self.splits
+        if self.name not in mark:
+            raise DataError(
+                f"{folder} is a miniature of {', '.join(mark)}, not of {self.name}",
+                fix=f"make one with `surefoot data miniature {self.name} DIR`",
+            )
+        return {split: Expected(**counts) for split, counts in mark[self.name]["splits"].items()}
+
+    def read(self, folder: Path, split: str) -> Split:
+        """One of its splits, in its own classes.
+
+        Raises:
+            DataError: There is no such split, or its files are missing or damaged; the message
+                names the path looked at.
+        """
+        if split not in self.splits:
+            raise DataError(
+                f"{self.name} has no split {split!r}",
+                expected=f"one of {', '.join(self.splits)}",
+                fix=f"write {self.name}:SPLIT",
+            )
+        if not folder.is_dir():
+            raise self.not_there([folder])
+        return self._read(folder, split)
+
+    @abstractmethod
+    def _read(self, folder: Path, split: str) -> Split:
+        """The same, of a split that there is in a folder that exists."""
+
+    def inspect(self, folder: Path, full: bool) -> Sequence[Problem]:
+        """Every problem of a local copy; ``full`` opens every image."""
+        if not folder.is_dir():
+            return [Problem(f"there is no folder {folder}", f"{self.title}: {self.homepage}")]
+        return self._problems(folder, full)
+
+    def _problems(self, folder: Path, full: bool) -> list[Problem]:
+        """Split by split, as they are read; families whose layout says more look closer."""
+        found = []
+        for name, counts in self.expected(folder).items():
+            patterns = self.optional.get(name)
+            if patterns is None or any(any(folder.glob(pattern)) for pattern in patterns):
+                found += self._split_problems(folder, name, counts, full)
+        return [*found, *leftover_archives(folder)] if found else found
+
+    def _split_problems(
+        self, folder: Path, name: str, expected: Expected, full: bool
+    ) -> list[Problem]:
+        try:
+            split = self.read(folder, name)
+        except BadImages as error:
+            return missing_problems(name, error, expected)
+        except DataError as error:
+            return [Problem.of(name, error.wrong, error.fix or AGAIN)]
+        if split.labels is None:
+            expected, classes = replace(expected, classes=None), 0
+        else:
+            classes = len(np.unique(split.labels))
+        found = count_problems(name, expected, len(split), classes)
+        return found + (bad_image_problems if full else empty_problems)(split, name)
+
+    def miniature(self, folder: Path, seed: int) -> None:
+        """Write a tiny copy in exactly this layout, and its mark."""
+        folder.mkdir(parents=True, exist_ok=True)
+        counts = self._miniature(folder, seed)
+        expected = {name: _written(*held) for name, held in counts.items()}
+        mark_miniature(folder, self.name, expected, seed)
+
+    @abstractmethod
+    def _miniature(self, folder: Path, seed: int) -> Counts:
+        """Write the files; what is written is returned, so that readers are held against it."""
+
+    def made(
+        self,
+        split: str,
+        images: Images,
+        labels: NDArray[np.int64] | None,
+        class_names: Sequence[str],
+        source: Path,
+        **more: Any,
+    ) -> Split:
+        """A split with what is a fact of the data set: name, domain, use, version, licence.
+
+        Args:
+            split: Its name.
+            images: n images.
+            labels: (n,), or None.
+            class_names: In label order.
+            source: The folder that the images are from.
+            more: Other fields of :class:`~surefoot.data.dataset.Split`, or other values of these.
+        """
+        return Split(**{
+            "name": f"{self.name}:{split}", "images": images, "labels": labels,
+            "class_names": tuple(class_names), "domain": self.domain_of(split),
+            "use": self.use_of(split), "version": self.version, "licence": self.licence,
+            "source": str(source), **more,
+        })  # fmt: skip
+
+    def listed(
+        self,
+        folder: Path,
+        split: str,
+        paths: Sequence[str],
+        labels: NDArray[np.int64] | None,
+        class_names: Sequence[str],
+        **more: Any,
+    ) -> Split:
+        """A split of files that a publisher's list names, relative to the folder; each must exist.
+
+        Raises:
+            BadImages: Listed files are missing; the first ten are named.
+        """
+        images = FileImages(folder, paths)
+        if missing := _missing(folder, images.paths):
+            bad = [(path, "the file is missing") for path in missing]
+            raise BadImages(bad, where=f"{folder} ({self.name}:{split})")
+        return self.made(split, images, labels, class_names, folder, **more)
+
+    def sorted_by_class(
+        self, root: Path, split: str, class_names: Sequence[str] | None = None
+    ) -> Split:
+        """A split of class folders; see :func:`~surefoot.data.folder.from_folder`."""
+        read = from_folder(
+            root, name=f"{self.name}:{split}", domain=self.domain_of(split), use=self.use_of(split),
+            class_names=class_names,
+        )  # fmt: skip
+        return replace(read, version=self.version, licence=self.licence)
+
+    def not_there(self, looked: Sequence[Path], what: str = "") -> DataError:
+        """The error for a data set that was not found: paths looked at, layout, where it's from.
+
+        Args:
+            looked: Folders or files that were tried, in order.
+            what: What is missing, where it is not the whole data set ("the split 'train'").
+        """
+        tried = "".join(f"\n      {path.absolute()}" for path in looked)
+        called = f"{self.name!r} ({self.title})"
+        return DataError(
+            (f"{what} of {called} is not there" if what else f"{called} was not found")
+            + f"; looked at{tried}",
+            expected="this layout\n      " + "\n      ".join(self.layout),
+            fix=f"get it from {self.homepage}; give its folder as {self.name}@DIR, or the folder "
+            "that holds it as --data-root DIR or in the environment variable SUREFOOT_DATA",
+        )
+
+
+def _written(images: int | None, classes: int | None = None, scored: int | None = None) -> Expected:
+    return Expected(images, classes, scored, source="miniature")
+
+
+def _missing(folder: Path, paths: Sequence[str]) -> list[str]:
+    """Files that are not there, by one look into every folder and not one per file."""
+    by_folder: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        by_folder[os.path.dirname(path)].append(path)
+    gone: list[str] = []
+    for inside, wanted in by_folder.items():
+        try:
+            there = set(os.listdir(folder / inside))
+        except OSError:
+            there = set()
+        gone += [p for p in wanted if os.path.basename(p) not in there]
+    return gone

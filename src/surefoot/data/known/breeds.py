@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass
-from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,13 @@ import numpy as np
 from ..dataset import Split
 from ..folder import image_extensions
 from ..images import FileImages
-from ..strings import Strings
-from .base import Expected, KnownDataset, Problem, expected_here, miniature_mark
-from .breeds_miniature import miniature
-from .hierarchy import FILES, Superclass, read_hierarchy, superclasses
+from .base import Counts, KnownDataset
+from .checks import Problem, few
+from .facts import facts, miniature_mark
+from .hierarchy import FILES, ROOT, Superclass, read_hierarchy, superclasses
 from .imagenet import IMAGENET, val_folder
-from .layout import bad_image_problems, count_problems, few, not_there
-from .parts import unknown_split
+from .pictures import class_folders, salted, write_lines
+from .wordnet import imagenet_index, imagenet_wnids, synset_lemmas
 
 __all__ = ["ENTITY_30", "LIVING_17"]
 
@@ -40,38 +40,36 @@ _PUBLISHED = {
 
 
 def _hierarchy_place(folder: Path) -> Path | None:
-    return next(
-        (p for p in (folder / n for n in _PLACES) if all((p / f).is_file() for f in FILES)), None
-    )
+    places = (folder / name for name in _PLACES)
+    return next((p for p in places if all((p / f).is_file() for f in FILES)), None)
 
 
 def _imagenet_place(folder: Path) -> Path | None:
     """ImageNet inside the folder, the folder itself, or beside it."""
     names = IMAGENET.folders
     places = [folder / n for n in names] + [folder] + [folder.parent / n for n in names]
-    present = IMAGENET.present
-    assert present is not None
-    return next((p for p in places if p.is_dir() and present(p)), None)
+    return next((p for p in places if p.is_dir() and IMAGENET.present(p)), None)
 
 
-def _present(folder: Path) -> bool:
-    return _hierarchy_place(folder) is not None and _imagenet_place(folder) is not None
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Breeds(KnownDataset):
+    """One of the two.
 
+    Attributes:
+        level: Of the superclasses in the hierarchy.
+        ancestor: Below which they lie; None: the root.
+        subclasses: That each must have; half of them are drawn for each side.
+    """
 
-@dataclass(frozen=True)
-class _Task:
-    """One of the two."""
-
-    name: str
     level: int
     ancestor: str | None
     subclasses: int
 
-    @property
-    def known(self) -> KnownDataset:
-        return LIVING_17 if self.name == "living-17" else ENTITY_30
+    def present(self, folder: Path) -> bool:
+        """Are the hierarchy files here, and ImageNet here or beside?"""
+        return _hierarchy_place(folder) is not None and _imagenet_place(folder) is not None
 
-    def classes(self, folder: Path) -> list[Superclass]:
+    def _classes(self, folder: Path) -> list[Superclass]:
         """The superclasses from the hierarchy files of this copy.
 
         Raises:
@@ -79,47 +77,13 @@ class _Task:
         """
         place = _hierarchy_place(folder)
         if place is None:
-            looked = [(folder / p / FILES[1]).absolute() for p in _PLACES[:3]]
-            raise not_there(self.known, looked, "the hierarchy")
+            raise self.not_there([folder / p / FILES[1] for p in _PLACES[:3]], "the hierarchy")
         return superclasses(
             read_hierarchy(place), level=self.level, ancestor=self.ancestor,
             subclasses=self.subclasses,
         )  # fmt: skip
 
-    def read(self, folder: Path, split: str) -> Split:
-        """Images of the subclasses of one side ("source-train", ...), labelled by superclass."""
-        if split not in self.known.splits:
-            raise unknown_split(self.name, split, self.known.splits)
-        side, part = split.split("-")
-        classes = self.classes(folder)
-        root = self.images(folder, part)
-        paths: list[str] = []
-        labels: list[int] = []
-        wnids: list[str] = []
-        for label, one in enumerate(classes):
-            for wnid in one.source if side == "source" else one.target:
-                if not (root / wnid).is_dir():
-                    raise not_there(
-                        self.known, [(root / wnid).absolute()], f"the class {wnid} of {split}"
-                    )
-                names = _files(root / wnid)
-                paths += [f"{wnid}/{n}" for n in names]
-                labels += [label] * len(names)
-                wnids += [wnid] * len(names)
-        return Split(
-            name=self.name,
-            images=FileImages(root, Strings(paths)),
-            labels=np.array(labels, dtype=np.int64),
-            class_names=tuple(one.name for one in classes),
-            domain=self.known.domain,
-            use="train" if part == "train" else "test",
-            metadata={"subclass": np.array(wnids, dtype=np.str_)},
-            licence=self.known.licence,
-            source=str(root),
-            notes=(f"{self.name}: subclasses drawn as the authors' package does (rand, seed 2)",),
-        )
-
-    def images(self, folder: Path, part: str) -> Path:
+    def _images(self, folder: Path, part: str) -> Path:
         """ImageNet's train or val.
 
         Raises:
@@ -128,49 +92,108 @@ class _Task:
         place = _imagenet_place(folder)
         root = None if place is None else place / "train" if part == "train" else val_folder(place)
         if root is None or not root.is_dir():
-            looked = [root or folder / "imagenet" / part]
-            raise not_there(self.known, [p.absolute() for p in looked], f"ImageNet's {part}")
+            raise self.not_there([root or folder / "imagenet" / part], f"ImageNet's {part}")
         return root
 
-    def inspect(self, folder: Path, full: bool) -> Sequence[Problem]:
+    def _read(self, folder: Path, split: str) -> Split:
+        """Images of the subclasses of one side ("source-train", ...), labelled by superclass."""
+        side, part = split.split("-")
+        classes, root = self._classes(folder), self._images(folder, part)
+        paths: list[str] = []
+        labels: list[int] = []
+        for label, one in enumerate(classes):
+            for wnid in one.side(side):
+                if not (root / wnid).is_dir():
+                    raise self.not_there([root / wnid], f"the class {wnid} of {split}")
+                found = _files(root / wnid)
+                paths += [f"{wnid}/{name}" for name in found]
+                labels += [label] * len(found)
+        return self.made(
+            split, FileImages(root, paths), np.array(labels, dtype=np.int64),
+            [one.name for one in classes], root,
+            metadata={"subclass": np.array([p.split("/")[0] for p in paths], dtype=np.str_)},
+            notes=(f"{self.name}: subclasses drawn as the authors' package does (rand, seed 2)",),
+        )  # fmt: skip
+
+    def _problems(self, folder: Path, full: bool) -> list[Problem]:
         place = _hierarchy_place(folder)
         if place is None:
             return [Problem(f"the hierarchy files {', '.join(FILES)} are not in {folder}",
                             "clone github.com/MadryLab/BREEDS-Benchmarks into it")]  # fmt: skip
         found = [] if miniature_mark(folder) else _changed(place)
-        classes = self.classes(folder)
-        for split, expected in expected_here(self.known, folder).items():
-            found += self._split_problems(folder, split, expected, classes, full)
+        classes = self._classes(folder)
+        for split, expected in self.expected(folder).items():
+            side, part = split.split("-")
+            wanted = [wnid for one in classes for wnid in one.side(side)]
+            own = _subclass_problems(folder, split, part, wanted)
+            found += own or self._split_problems(folder, split, expected, full)
         return found
 
-    def _split_problems(
-        self,
-        folder: Path,
-        split: str,
-        expected: Expected,
-        classes: Sequence[Superclass],
-        full: bool,
-    ) -> list[Problem]:
-        side, part = split.split("-")
-        place = _imagenet_place(folder)
-        if place is None:
-            return [Problem(f"{split}: ImageNet is not in {folder} or beside it",
-                            "put or link it there as imagenet", split)]  # fmt: skip
-        root = place / "train" if part == "train" else val_folder(place)
-        wanted = [w for c in classes for w in (c.source if side == "source" else c.target)]
-        missing = [w for w in wanted if not (root / w).is_dir()]
-        if missing:
-            return [Problem(
-                f"{split}: {len(missing)} of {len(wanted)} subclasses have no folder in {root} "
-                f"({few(missing)})",
-                "ImageNet's folders must be sorted by class; `surefoot data check imagenet` says "
-                "more", split,
-            )]  # fmt: skip
-        images = sum(len(_files(root / w)) for w in wanted)
-        found = count_problems(split, expected, images, len(classes))
-        if full:
-            found += bad_image_problems(self.read(folder, split), split)
-        return found
+    def _miniature(self, folder: Path, seed: int) -> Counts:
+        """Three superclasses with enough subclasses, and one with too few, over a small tree."""
+        leaves = self._write_tree(folder / _PLACES[0])
+        index = imagenet_index()
+        used = [(w, index[w]) for w in sorted(leaves)]
+        train = [(w, label, [f"{w}_{i}.JPEG" for i in range(3)]) for w, label in used]
+        val = [
+            (w, label, [f"ILSVRC2012_val_{90_000_000 + 10 * label + i}.JPEG" for i in range(2)])
+            for w, label in used
+        ]
+        class_folders(folder / "imagenet/train", train, seed=salted("train", seed))
+        class_folders(folder / "imagenet/val", val, seed=salted("val", seed))
+        half = _SUPERCLASSES * self.subclasses // 2
+        return {
+            f"{side}-{part}": (half * each, _SUPERCLASSES)
+            for side in ("source", "target")
+            for part, each in (("train", 3), ("val", 2))
+        }
+
+    def _write_tree(self, place: Path) -> list[str]:
+        """The three files; returns the classes that are used."""
+        wnids, names = imagenet_wnids(), synset_lemmas()
+        chain = [ROOT, *([self.ancestor] if self.ancestor else [])]
+        chain += [f"step{i:02d}" for i in range(len(chain), self.level)]
+        edges = list(pairwise(chain))
+        called = {ROOT: "entity"} | {node: f"level {i}" for i, node in enumerate(chain) if i}
+        used: list[str] = []
+        for at in range(_SUPERCLASSES + 1):
+            node, middle = f"super{at:02d}", f"middle{at:02d}"
+            called |= {node: f"kind {at}", middle: f"some of kind {at}"}
+            count = self.subclasses + 1 if at < _SUPERCLASSES else self.subclasses - 1
+            mine = wnids[20 * at : 20 * at + count]
+            edges += [(chain[-1], node), (node, middle)]  # half of the classes lie one step deeper
+            edges += [(middle if i % 2 else node, w) for i, w in enumerate(mine)]
+            used += mine
+        if self.ancestor:  # an equally deep branch that is not below the ancestor
+            others = [ROOT, *(f"other{i:02d}" for i in range(self.level))]
+            edges += list(pairwise(others))
+            edges += [(others[-1], w) for w in wnids[200 : 200 + self.subclasses]]
+        write_lines(place / FILES[1], (f"{a} {b}" for a, b in edges))
+        write_lines(place / FILES[2], (f"{node}\t{text}" for node, text in called.items()))
+        info = [[i, w, names[w]] for i, w in enumerate(wnids)]
+        (place / FILES[0]).write_text(json.dumps(info))
+        return used
+
+
+_SUPERCLASSES = 3
+"""Of the miniature."""
+
+
+def _subclass_problems(folder: Path, split: str, part: str, wanted: list[str]) -> list[Problem]:
+    """ImageNet, or folders of subclasses, that are not there."""
+    place = _imagenet_place(folder)
+    if place is None:
+        what = f"ImageNet is not in {folder} or beside it"
+        return [Problem.of(split, what, "put or link it there as imagenet")]
+    root = place / "train" if part == "train" else val_folder(place)
+    missing = [w for w in wanted if not (root / w).is_dir()]
+    if not missing:
+        return []
+    return [Problem.of(
+        split,
+        f"{len(missing)} of {len(wanted)} subclasses have no folder in {root} ({few(missing)})",
+        "ImageNet's folders must be sorted by class; `surefoot data check imagenet` says more",
+    )]  # fmt: skip
 
 
 def _files(folder: Path) -> list[str]:
@@ -193,47 +216,5 @@ def _changed(place: Path) -> list[Problem]:
     )]  # fmt: skip
 
 
-def _known(task: _Task, title: str, what: str, count: int) -> KnownDataset:
-    images = count * task.subclasses // 2 * 50
-    counts = f"{count} superclasses x {task.subclasses // 2} subclasses x ImageNet's 50"
-    val = Expected(images, count, source=counts)
-    train = Expected(None, count, source="ImageNet's images of the subclasses drawn")
-    return KnownDataset(
-        name=task.name,
-        title=f"BREEDS {title}",
-        summary=f"{what}; trained on half of the subclasses of each, tested on the others: does "
-        "a class carry over to kinds that were never seen?",
-        homepage="https://github.com/MadryLab/BREEDS-Benchmarks",
-        citation="Santurkar et al., BREEDS: Benchmarks for Subpopulation Shift, ICLR 2021, "
-        "arXiv 2008.04859",
-        licence="the images are ImageNet's, under its terms; the hierarchy: not stated",
-        layout=(
-            "imagenet/train/n*/, imagenet/val/n*/ (sorted by class)",
-            *(f"{_PLACES[0]}/{name}" for name in FILES),
-        ),
-        folders=(task.name, "breeds", *IMAGENET.folders),
-        splits={"source-train": train, "source-val": val, "target-train": train, "target-val": val},
-        default="target-val",
-        metric="top1",
-        domain="OOD",
-        read=task.read,
-        inspect=task.inspect,
-        miniature=partial(miniature, task.name, task.level, task.ancestor, task.subclasses),
-        needs=("ImageNet, sorted by class", f"the hierarchy files {', '.join(FILES)}"),
-        class_source="drawn from the hierarchy files of the copy as the authors' package does "
-        "(split rand, seed 2), as LP-FT uses it",
-        aliases=(task.name.replace("-", ""),),
-        present=_present,
-        roles={"train": "source-train", "test": "source-val"},
-        shifts=("target-val",),
-    )
-
-
-LIVING_17 = _known(
-    _Task("living-17", 5, "n00004258", 4), "Living-17",
-    "17 kinds of animals (salamander, wolf, ...) of ImageNet", 17,
-)  # fmt: skip
-ENTITY_30 = _known(
-    _Task("entity-30", 4, None, 8), "Entity-30",
-    "30 kinds of things and animals of ImageNet", 30,
-)  # fmt: skip
+LIVING_17 = _Breeds(**facts("living-17"))
+ENTITY_30 = _Breeds(**facts("entity-30"))

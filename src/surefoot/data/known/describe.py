@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from .base import Expected, KnownDataset
+from .base import KnownDataset
+from .facts import Expected
 from .find import CONTROL, known_dataset, known_names
 
 __all__ = ["describe", "table"]
@@ -17,8 +16,7 @@ def describe(known: KnownDataset) -> str:
     """Everything that surefoot knows of one data set, line by line."""
     lines = [f"{known.name}: {known.title}", "", known.summary, "", "layout:"]
     lines += [f"  {row}" for row in known.layout]
-    folders = [f for f in known.folders if f != "."]
-    lines += ["", f"looked for below --data-root as: {', '.join(folders) or 'the root itself'}"]
+    lines += ["", f"looked for below --data-root as: {', '.join(known.folders)}"]
     lines += ["", "splits:"]
     for name, expected in known.splits.items():
         first = " (what the bare name means)" if name == known.default else ""
@@ -31,9 +29,8 @@ def describe(known: KnownDataset) -> str:
     lines += [f"{role} of a task: {split}" for role, split in known.roles.items()]
     if known.shifts:
         lines.append(f"shifts of a task: {', '.join(known.shifts)}")
-    lines += [""] + [f"needs: {need}" for need in known.needs]
-    if known.class_source:
-        lines.append(f"classes: {known.class_source}")
+    lines += ["", *(f"needs: {need}" for need in known.needs)]
+    lines.append(f"classes: {known.class_source}")
     if known.templates:
         lines.append(f"prompt templates: {known.templates}")
     lines += [f"note: {note}" for note in known.notes]
@@ -42,7 +39,7 @@ def describe(known: KnownDataset) -> str:
         f"from: {known.homepage}",
         f"cite: {known.citation}",
     ]
-    return "\n".join(_no_double_blanks(lines))
+    return "\n".join(lines)
 
 
 def counts(expected: Expected) -> str:
@@ -57,14 +54,6 @@ def counts(expected: Expected) -> str:
         if number is not None
     ]
     return ", ".join(parts) or "counts not published"
-
-
-def _no_double_blanks(lines: Iterable[str]) -> list[str]:
-    out: list[str] = []
-    for line in lines:
-        if line or (out and out[-1]):
-            out.append(line)
-    return out
 
 
 def table() -> str:

@@ -7,21 +7,20 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...errors import DataError
-from ...registry import nearest
+from ...errors import DataError, UnknownName
+from ...registry import DATASETS, nearest
 from ..dataset import Split, Use
-from .base import KnownDataset, miniature_mark
-from .layout import not_there
-from .names import ALIASES, known_dataset, known_names
+from .base import KnownDataset
+from .facts import aliases, miniature_mark
 
 __all__ = [
-    "ALIASES",
     "CONTROL",
     "ROOT_VARIABLE",
     "KnownSpec",
     "as_known",
     "data_root",
     "folder_of",
+    "full_name",
     "known_dataset",
     "known_names",
     "locate",
@@ -36,7 +35,34 @@ ROOT_VARIABLE = "SUREFOOT_DATA"
 CONTROL = "control"
 """Behind a name ("imagenet-r:control"): its matched ID control instead of itself."""
 
+_NOT_KNOWN = frozenset({"pictograms"})
+
 _SPEC = re.compile(r"^(?P<name>[A-Za-z][\w.+-]*)(?::(?P<split>[\w.+-]+))?(?:@(?P<place>.+))?$")
+
+
+def known_names() -> list[str]:
+    """The names of all published data sets, sorted; nothing is imported."""
+    return [name for name in DATASETS.names() if name not in _NOT_KNOWN]
+
+
+def full_name(text: str) -> str | None:
+    """The name of a data set from what a user types, which may be another name of it, or None."""
+    plain = text.lower().replace("_", "-")
+    return plain if plain in known_names() else aliases().get(plain)
+
+
+def known_dataset(name: str) -> KnownDataset:
+    """A published data set by its name or another name of it.
+
+    Raises:
+        UnknownName: There is none; the nearest names are given.
+    """
+    full = full_name(name)
+    found = DATASETS.get(full) if full else None
+    if isinstance(found, KnownDataset):
+        return found
+    names = known_names()
+    raise UnknownName("dataset", name, names, nearest(name, names))
 
 
 @dataclass(frozen=True)
@@ -81,10 +107,10 @@ def parse_known(text: str) -> KnownSpec | None:
     found = _SPEC.match(text)
     if found is None:
         return None
-    plain = found["name"].lower().replace("_", "-")
-    if plain not in known_names() and plain not in ALIASES:
+    name = full_name(found["name"])
+    if name is None:
         return None
-    known = known_dataset(plain)
+    known = known_dataset(name)
     place = Path(found["place"]).expanduser() if found["place"] else None
     split = found["split"]
     splits = [*known.splits, *([CONTROL] if known.control else [])]
@@ -106,7 +132,7 @@ def data_root(root: str | os.PathLike[str] | None) -> Path | None:
 
 def look(known: KnownDataset, root: Path) -> list[Path]:
     """The places at which a data set is looked for under a folder, in order."""
-    return [root / folder for folder in known.folders if folder != "."] + [root]
+    return [root / folder for folder in known.folders] + [root]
 
 
 def locate(known: KnownDataset, root: Path, *, itself: bool = False) -> Path | None:
@@ -122,11 +148,10 @@ def locate(known: KnownDataset, root: Path, *, itself: bool = False) -> Path | N
     if itself:
         places = [root, *places[:-1]]
     for place in places:
-        if place == root and known.present is None:
-            continue  # any folder would do; it is the last resort below
-        if place.is_dir() and (known.present is None or known.present(place)):
-            return place
-    return root if itself and known.present is None and root.is_dir() else None
+        present = known.present(place) if place.is_dir() else False
+        if present or (present is None and place != root):
+            return place  # where nothing can be told, the root is the last resort
+    return root if itself and root.is_dir() and known.present(root) is None else None
 
 
 def folder_of(spec: KnownSpec, root: str | os.PathLike[str] | None) -> Path:
@@ -138,7 +163,7 @@ def folder_of(spec: KnownSpec, root: str | os.PathLike[str] | None) -> Path:
     base = spec.place or data_root(root) or Path.cwd()
     folder = locate(spec.known, base, itself=spec.place is not None)
     if folder is None:
-        raise not_there(spec.known, [p.absolute() for p in look(spec.known, base)])
+        raise spec.known.not_there(look(spec.known, base))
     return folder
 
 
@@ -189,6 +214,4 @@ def read_known(
     if miniature_mark(folder) is not None:
         version = f"miniature of {version}"
         notes = (*notes, f"{spec.known.name} is a generated miniature, not the data set")
-    licence = read.licence if read.licence != "unknown" else spec.known.licence
-    return replace(read, version=version, licence=licence, notes=notes, use=use,
-                   domain=spec.known.domain)  # fmt: skip
+    return replace(read, version=version, notes=notes, use=use, domain=spec.known.domain)

@@ -8,16 +8,17 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..dataset import Split
 from ..images import FileImages
-from .base import Expected, KnownDataset, Problem, expected_here
-from .layout import Tree, archive_problems, bad_image_problems, count_problems
+from .base import KnownDataset
+from .checks import Problem, Tree, archive_problems, bad_image_problems, count_problems
+from .facts import Expected
+from .files import reading
 from .wordnet import imagenet_wnids
 
-__all__ = ["devkit_wnids", "flat_files", "inspect_flat_val", "read_flat_val"]
+__all__ = ["flat_files", "flat_val_problems", "read_flat_val"]
 
 _FILE = re.compile(r"^ILSVRC2012_val_(\d{8})\.JPEG$", re.I)
 _DEVKITS = ("ILSVRC2012_devkit_t12", "devkit", "ILSVRC2012_devkit_t12.tar.gz")
@@ -31,7 +32,7 @@ def flat_files(place: Path) -> list[str]:
     return sorted(p.name for p in place.iterdir() if _FILE.match(p.name))
 
 
-def devkit_wnids(folder: Path) -> list[str]:
+def _devkit_wnids(folder: Path) -> list[str]:
     """The class of every validation image, in the order of their numbers, from the devkit.
 
     Reads ``data/ILSVRC2012_validation_ground_truth.txt`` (a number from 1 to 1000 a line) and
@@ -43,15 +44,13 @@ def devkit_wnids(folder: Path) -> list[str]:
     for name in _DEVKITS:
         place = folder / name
         if place.exists():
-            try:
-                truth, meta = _devkit_bytes(place)
-                return _labels(truth, meta)
-            except (OSError, KeyError, ValueError, IndexError, tarfile.TarError) as error:
-                raise DataError(
-                    f"the devkit {place} cannot be read ({error})",
-                    expected=f"{_TRUTH} and {_META} in it, as published",
-                    fix="get ILSVRC2012_devkit_t12.tar.gz again",
-                ) from error
+            with reading(
+                place,
+                "devkit",
+                expected=f"{_TRUTH} and {_META} in it, as published",
+                fix="get ILSVRC2012_devkit_t12.tar.gz again",
+            ):
+                return _labels(*_devkit_bytes(place))
     raise DataError(
         f"the validation images in {folder} lie in one flat folder, and their labels are not there "
         f"(looked for {', '.join(str((folder / n).absolute()) for n in _DEVKITS)})",
@@ -75,18 +74,14 @@ def _devkit_bytes(place: Path) -> tuple[bytes, bytes]:
 
 def _labels(truth: bytes, meta: bytes) -> list[str]:
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
-    try:
-        synsets = loadmat(io.BytesIO(meta), squeeze_me=True)["synsets"]
-    except (MatReadError, NotImplementedError, TypeError) as error:
-        raise ValueError(f"{_META}: {error}") from error
+    synsets = loadmat(io.BytesIO(meta), squeeze_me=True)["synsets"]
     wnid_of = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in np.atleast_1d(synsets)}
     return [wnid_of[int(line)] for line in truth.split()]
 
 
-def _numbers(files: list[str]) -> NDArray[np.int64]:
-    return np.array([int(_FILE.match(f)[1]) for f in files], dtype=np.int64)  # type: ignore[index]
+def _numbers(files: list[str]) -> list[int]:
+    return [int(_FILE.match(f)[1]) for f in files]  # type: ignore[index]
 
 
 def read_flat_val(known: KnownDataset, folder: Path, place: Path) -> Split:
@@ -95,19 +90,17 @@ def read_flat_val(known: KnownDataset, folder: Path, place: Path) -> Split:
     Raises:
         DataError: The devkit is missing, or speaks of other images.
     """
-    files = flat_files(place)
-    wnids = devkit_wnids(folder)
-    numbers = _numbers(files)
-    if len(numbers) and numbers.max() > len(wnids):
+    files, wnids = flat_files(place), _devkit_wnids(folder)
+    last = max(_numbers(files))
+    if last > len(wnids):
         raise DataError(
-            f"{place} holds an image with the number {numbers.max()}, the devkit has "
-            f"{len(wnids)} labels",
+            f"{place} holds an image with the number {last}, the devkit has {len(wnids)} labels",
             expected="one label per image",
         )
-    used = [wnids[n - 1] for n in numbers.tolist()]
-    expected = expected_here(known, folder)["val"]
+    used = [wnids[n - 1] for n in _numbers(files)]
+    expected = known.expected(folder)["val"]
     order = [w for w in imagenet_wnids() if w in set(used)]
-    if expected.classes is not None and len(order) != expected.classes:
+    if expected.classes not in (None, len(order)):
         raise DataError(
             f"the images in {place} have {len(order)} classes",
             expected=f"{expected.classes}",
@@ -115,23 +108,19 @@ def read_flat_val(known: KnownDataset, folder: Path, place: Path) -> Split:
         )
     position = {w: i for i, w in enumerate(order)}
     labels = np.array([position[w] for w in used], dtype=np.int64)
-    return Split(
-        name=known.name, images=FileImages(place, files), labels=labels, class_names=tuple(order),
-        domain=known.domain, use="test", licence=known.licence, source=str(place),
-    )  # fmt: skip
+    return known.made("val", FileImages(place, files), labels, order, place)
 
 
-def inspect_flat_val(expected: Expected, folder: Path, place: Path, full: bool) -> list[Problem]:
+def flat_val_problems(expected: Expected, folder: Path, place: Path, full: bool) -> list[Problem]:
     """Every problem of a flat validation folder."""
     files = flat_files(place)
     empty = [f for f in files if (place / f).stat().st_size == 0]
-    found = archive_problems(Tree(place, empty=empty), "val")
+    found = archive_problems(Tree(empty=empty), "val")
     try:
-        wnids = devkit_wnids(folder)
+        wnids = _devkit_wnids(folder)
     except DataError as error:
-        fix = error.fix
-        return [*found, Problem(f"val: {error.wrong}", fix, "val")]
-    numbers = [n for n in _numbers(files).tolist() if n <= len(wnids)]
+        return [*found, Problem.of("val", error.wrong, error.fix)]
+    numbers = [n for n in _numbers(files) if n <= len(wnids)]
     found += count_problems("val", expected, len(files), len({wnids[n - 1] for n in numbers}))
     if full:
         split = Split("val", FileImages(place, files), None, (), "ID", "test", source=str(place))

@@ -10,20 +10,24 @@ is installed.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import DataError
+from .files import read_json, read_text, reading
 
 __all__ = ["FILES", "Hierarchy", "Superclass", "read_hierarchy", "superclasses"]
 
 FILES = ("dataset_class_info.json", "class_hierarchy.txt", "node_names.txt")
 ROOT = "n00001740"
 SEED = 2
+_CLONE = (
+    "clone github.com/MadryLab/BREEDS-Benchmarks; the files are in "
+    "imagenet_class_hierarchy/modified"
+)
 
 
 @dataclass(frozen=True)
@@ -44,25 +48,17 @@ class Hierarchy:
 
     def below(self, node: str) -> set[str]:
         """Classes of the data set at or below a node; not looked for below a class."""
-        found = {node} & self.leaves
-        todo = list(self.children.get(node, ()))
-        while todo:
-            at = todo.pop()
-            if at in self.leaves:
-                found.add(at)
-            else:
-                todo.extend(self.children.get(at, ()))
-        return found
+        return self.reached(node, barred=self.leaves) & self.leaves
 
-    def reached(self, node: str) -> set[str]:
-        """The node and every node below it."""
-        seen: set[str] = set()
-        todo = [node]
+    def reached(self, node: str, *, barred: Collection[str] = ()) -> set[str]:
+        """The node and every node below it; no way leads through ``barred``."""
+        seen = {node}
+        todo = list(self.children.get(node, ()))
         while todo:
             at = todo.pop()
             if at not in seen:
                 seen.add(at)
-                todo.extend(self.children.get(at, ()))
+                todo.extend(() if at in barred else self.children.get(at, ()))
         return seen
 
 
@@ -82,6 +78,10 @@ class Superclass:
     source: tuple[str, ...]
     target: tuple[str, ...]
 
+    def side(self, name: str) -> tuple[str, ...]:
+        """The subclasses of "source" or "target"."""
+        return self.source if name == "source" else self.target
+
 
 def read_hierarchy(place: Path) -> Hierarchy:
     """Read the three files of ``imagenet_class_hierarchy/modified``.
@@ -89,22 +89,13 @@ def read_hierarchy(place: Path) -> Hierarchy:
     Raises:
         DataError: A file is missing or cannot be read.
     """
-    try:
-        info = json.loads((place / FILES[0]).read_text(encoding="utf-8"))
-        leaves = frozenset(str(row[1]) for row in info)
-        edges = [line.split() for line in (place / FILES[1]).read_text().splitlines() if line]
-        lines = (place / FILES[2]).read_text(encoding="utf-8").splitlines()
-        names = dict(line.split("\t")[:2] for line in lines if line)
-        parents: dict[str, list[str]] = {}
+    parents: dict[str, list[str]] = {}
+    with reading(place, "BREEDS hierarchy", expected=", ".join(FILES), fix=_CLONE):
+        leaves = frozenset(str(row[1]) for row in read_json(place / FILES[0], list))
+        edges = [line.split() for line in read_text(place / FILES[1])]
+        names = dict(line.split("\t")[:2] for line in read_text(place / FILES[2]))
         for parent, child in edges:
             parents.setdefault(child, []).append(parent)
-    except (OSError, ValueError, IndexError, TypeError) as error:
-        raise DataError(
-            f"the BREEDS hierarchy in {place} cannot be read ({error})",
-            expected=", ".join(FILES),
-            fix="clone github.com/MadryLab/BREEDS-Benchmarks; the files are in "
-            "imagenet_class_hierarchy/modified",
-        ) from error
     above: set[str] = set()
     todo = [leaf for leaf in leaves if leaf in parents]
     while todo:
@@ -129,7 +120,7 @@ def _levels(children: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
     while todo:
         node, depth = todo.pop()
         if depth > len(children) + 1:
-            raise DataError(f"the BREEDS hierarchy has a cycle at {node}", fix="get it again")
+            raise DataError(f"the BREEDS hierarchy has a cycle at {node}", fix=_CLONE)
         if depth > level.get(node, -1):
             level[node] = depth
             todo.extend((child, depth + 1) for child in children.get(node, ()))
@@ -170,7 +161,7 @@ def superclasses(
         raise DataError(
             f"the BREEDS hierarchy has no superclass of {subclasses} classes at level {level}",
             expected="the files of imagenet_class_hierarchy/modified",
-            fix="clone github.com/MadryLab/BREEDS-Benchmarks again",
+            fix=_CLONE,
         )
     return found
 

@@ -1,23 +1,33 @@
-"""ImageNet (ILSVRC2012): the training distribution of the whole family."""
+"""ImageNet (ILSVRC2012), and ImageNet-R, -A and -Sketch, which ask in its classes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..dataset import Split
-from .base import Expected, KnownDataset, Problem, expected_here, mark_miniature
-from .flat_val import flat_files, inspect_flat_val, read_flat_val
+from .base import Counts
+from .checks import Problem
+from .facts import facts
+from .flat_val import flat_files, flat_val_problems, read_flat_val
 from .order import samples
 from .pictures import class_folders, salted
-from .wnid_folders import inspect_wnid_folders, read_wnid_folders
-from .wordnet import imagenet_index, imagenet_names, imagenet_wnids, subset_wnids
+from .wnid_folders import WordNetFolders, wnids_in
+from .wordnet import imagenet_index, imagenet_wnids, subset_wnids
 
-__all__ = ["IMAGENET", "miniature_wnids", "val_folder"]
+__all__ = [
+    "IMAGENET",
+    "IMAGENET_A",
+    "IMAGENET_R",
+    "IMAGENET_SKETCH",
+    "miniature_wnids",
+    "val_folder",
+]
 
-_SOURCE = "Russakovsky et al. 2015, arXiv 1409.0575, table 2"
 _VAL_FOLDERS = ("val", "val_in_folder", "validation")
+_ORDER = "imagenet:val"
 
 
 def val_folder(folder: Path) -> Path:
@@ -27,40 +37,10 @@ def val_folder(folder: Path) -> Path:
     return next(iter([*sorted_ones, *places]), folder / "val")
 
 
-def _present(folder: Path) -> bool:
-    """Is there a train or val folder that holds something of ImageNet?"""
-    index = imagenet_index()
-
-    def ours(entry: os.DirEntry[str]) -> bool:
-        return entry.name[:9] in index or entry.name.startswith("ILSVRC2012_val_")
-
-    return any(_holds(p, ours) for p in (folder / "train", val_folder(folder)) if p.is_dir())
-
-
 def _holds(place: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> bool:
     """Does a folder hold such an entry? It is read no further than that."""
     with os.scandir(place) as entries:
         return any(map(wanted, entries))
-
-
-def _read(folder: Path, split: str) -> Split:
-    if split == "train":
-        return read_wnid_folders(IMAGENET, folder, folder / "train", split, "train")
-    place = val_folder(folder)
-    if split == "val" and flat_files(place):
-        return read_flat_val(IMAGENET, folder, place)
-    return read_wnid_folders(IMAGENET, folder, place, split, "test", order="imagenet:val")
-
-
-def _inspect(folder: Path, full: bool) -> Sequence[Problem]:
-    wnids = imagenet_wnids()
-    found = inspect_wnid_folders(IMAGENET, folder, folder / "train", "train", full, wanted=wnids)
-    place = val_folder(folder)
-    if flat_files(place):
-        return found + inspect_flat_val(expected_here(IMAGENET, folder)["val"], folder, place, full)
-    return found + inspect_wnid_folders(
-        IMAGENET, folder, place, "val", full, wanted=wnids, even=True, order="imagenet:val"
-    )
 
 
 def miniature_wnids() -> tuple[str, ...]:
@@ -78,55 +58,96 @@ def miniature_wnids() -> tuple[str, ...]:
     return tuple(sorted(chosen))
 
 
-def _miniature(folder: Path, seed: int) -> None:
-    index, wnids = imagenet_index(), miniature_wnids()
-    train = [(w, index[w], [f"{w}_{i}.JPEG" for i in range(6)]) for w in wnids]
-    val = [
-        (w, index[w], [f"ILSVRC2012_val_{s}.JPEG" for s in samples("imagenet:val", index[w])])
-        for w in wnids
-    ]
-    n_train = class_folders(folder / "train", train, seed=salted("imagenet:train", seed))
-    n_val = class_folders(folder / "val", val, seed=salted("imagenet:val", seed))
-    counts = {"train": Expected(n_train, len(wnids)), "val": Expected(n_val, len(wnids))}
-    mark_miniature(folder, "imagenet", counts, seed)
+class _ImageNet(WordNetFolders):
+    """``train/`` in class folders; ``val/`` in class folders, or flat with the devkit beside it."""
+
+    def present(self, folder: Path) -> bool:
+        """Is there a train or val folder that holds something of ImageNet?"""
+        index = imagenet_index()
+
+        def ours(entry: os.DirEntry[str]) -> bool:
+            return entry.name[:9] in index or entry.name.startswith("ILSVRC2012_val_")
+
+        return any(_holds(p, ours) for p in (folder / "train", val_folder(folder)) if p.is_dir())
+
+    def _read(self, folder: Path, split: str) -> Split:
+        if split == "train":
+            return self.wnid_split(folder, folder / "train", split)
+        place = val_folder(folder)
+        if flat_files(place):
+            return read_flat_val(self, folder, place)
+        return self.wnid_split(folder, place, split, _ORDER)
+
+    def _problems(self, folder: Path, full: bool) -> list[Problem]:
+        wnids = imagenet_wnids()
+        found = self.wnid_problems(folder, folder / "train", "train", full, wanted=wnids)
+        place = val_folder(folder)
+        if flat_files(place):
+            return found + flat_val_problems(self.expected(folder)["val"], folder, place, full)
+        return found + self.wnid_problems(folder, place, "val", full, wanted=wnids, order=_ORDER)
+
+    def _miniature(self, folder: Path, seed: int) -> Counts:
+        index, wnids = imagenet_index(), miniature_wnids()
+        train = [(w, index[w], [f"{w}_{i}.JPEG" for i in range(6)]) for w in wnids]
+        val = [
+            (w, index[w], [f"ILSVRC2012_val_{s}.JPEG" for s in samples(_ORDER, index[w])])
+            for w in wnids
+        ]
+        n_train = class_folders(folder / "train", train, seed=salted("imagenet:train", seed))
+        n_val = class_folders(folder / "val", val, seed=salted(_ORDER, seed))
+        return {"train": (n_train, len(wnids)), "val": (n_val, len(wnids))}
 
 
-IMAGENET = KnownDataset(
-    name="imagenet",
-    title="ImageNet (ILSVRC2012)",
-    summary="Photographs of 1,000 classes; the papers fine-tune on its training set and call its "
-    "validation set the ID test.",
-    homepage="https://image-net.org/challenges/LSVRC/2012/2012-downloads.php",
-    citation="Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 2015, "
-    "arXiv 1409.0575",
-    licence="non-commercial research and education, by ImageNet's terms of access",
-    layout=(
-        "imagenet/train/n01440764/n01440764_10026.JPEG, ... (1,000 folders)",
-        "imagenet/val/n01440764/ILSVRC2012_val_00000293.JPEG, ... (1,000 folders)",
-        "  or, as the archive unpacks: imagenet/val/ILSVRC2012_val_00000001.JPEG, ... with the",
-        "  labels beside it: imagenet/ILSVRC2012_devkit_t12/ or ILSVRC2012_devkit_t12.tar.gz",
-    ),
-    folders=("imagenet", "ImageNet", "ILSVRC2012", "imagenet1k", "ILSVRC/Data/CLS-LOC"),
-    splits={
-        "train": Expected(1_281_167, 1000, source=_SOURCE),
-        "val": Expected(50_000, 1000, source=_SOURCE),
-    },
-    default="val",
-    metric="top1",
-    domain="ID",
-    read=_read,
-    inspect=_inspect,
-    miniature=_miniature,
-    class_source="WordNet ids in label order from timm's ImageNetInfo; names for prompts from "
-    "open_clip's IMAGENET_CLASSNAMES",
-    aliases=("imagenet-1k", "imagenet1k", "ilsvrc2012"),
-    present=_present,
-    roles={"train": "train", "test": "val"},
-    prompt_names=imagenet_names,
-    templates="openai_imagenet",
-    notes=(
-        "With --train imagenet, val is the test and a stratified cut of train the validation.",
-        "check compares the file names of val with the published list: a validation set that was "
-        "sorted into the wrong folders is noticed.",
-    ),
-)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Shifted(WordNetFolders):
+    """Class folders alone.
+
+    Attributes:
+        inner: The folder in which they lie, where a copy has it; then all classes are asked.
+        example: A file's name; {n} is its number.
+    """
+
+    inner: str = ""
+    example: str
+
+    def _root(self, folder: Path) -> Path:
+        return folder / self.inner if (folder / self.inner).is_dir() else folder
+
+    def _wanted(self) -> tuple[str, ...] | None:
+        """The classes of the publisher: all, or the subset that timm lists; None: unknown."""
+        return imagenet_wnids() if self.inner else subset_wnids(self.name)
+
+    def present(self, folder: Path) -> bool:
+        """Is the first class folder one of ImageNet?"""
+        return any(name in imagenet_index() for name in wnids_in(self._root(folder))[:1])
+
+    def _read(self, folder: Path, split: str) -> Split:
+        return self.wnid_split(folder, self._root(folder), split)
+
+    def _problems(self, folder: Path, full: bool) -> list[Problem]:
+        root, wanted = self._root(folder), self._wanted()
+        found = self.wnid_problems(folder, root, "test", full, wanted=wanted)
+        foreign = [n for n in wnids_in(root) if n not in imagenet_index()]
+        if wanted is None and foreign:
+            found.append(Problem.of("test", f"{foreign[0]} is no class of ImageNet"))
+        return found
+
+    def _miniature(self, folder: Path, seed: int) -> Counts:
+        index, wanted = imagenet_index(), self._wanted()
+        wnids = [w for w in miniature_wnids() if wanted is None or w in wanted]
+        if wanted is None:
+            wnids = wnids[:5]
+        files = [
+            (w, index[w], [self.example.format(n=i) for i in range(2 + at % 2)])
+            for at, w in enumerate(wnids)
+        ]
+        count = class_folders(folder / self.inner, files, seed=salted(self.name, seed))
+        if not self.inner:
+            (folder / "README.txt").write_text("A miniature that surefoot made.\n")
+        return {"test": (count, len(wnids))}
+
+
+IMAGENET = _ImageNet(**facts("imagenet"))
+IMAGENET_R = _Shifted(**facts("imagenet-r"))
+IMAGENET_A = _Shifted(**facts("imagenet-a"))
+IMAGENET_SKETCH = _Shifted(**facts("imagenet-sketch"))

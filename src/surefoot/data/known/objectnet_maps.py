@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...errors import DataError
+from .files import read_json, read_text
 from .wordnet import imagenet_wnids
 
 __all__ = ["MAPPINGS", "ObjectNetMap", "read_maps"]
@@ -19,6 +18,7 @@ MAPPINGS = (
     "pytorch_to_imagenet_2012_id.json",
     "imagenet_to_label_2012_v2",
 )
+_FIX = "take the folder mappings from objectnet-1.0.zip"
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ class ObjectNetMap:
 
     labels: Mapping[str, str]
     wnids: Mapping[str, tuple[str, ...]]
+
+    def is_scored(self, folder: str) -> bool:
+        """Is the class of a folder one of ImageNet's?"""
+        return self.labels.get(folder) in self.wnids
 
 
 def read_maps(folder: Path) -> ObjectNetMap:
@@ -51,43 +55,31 @@ def read_maps(folder: Path) -> ObjectNetMap:
         raise DataError(
             f"ObjectNet's mapping files are not all in {place}: {', '.join(missing)} missing",
             expected="mappings/" + ", mappings/".join(MAPPINGS),
-            fix="take the folder mappings from objectnet-1.0.zip",
+            fix=_FIX,
         )
-    folders = _json(place / MAPPINGS[0])
-    joined = _json(place / MAPPINGS[1])
-    number_of = {int(number): int(label) for label, number in _json(place / MAPPINGS[2]).items()}
-    lines = (place / MAPPINGS[3]).read_text(encoding="utf-8").splitlines()
+    folders, joined, numbers = (read_json(place / name, fix=_FIX) for name in MAPPINGS[:3])
+    number_of = {int(number): int(label) for label, number in numbers.items()}
+    lines = read_text(place / MAPPINGS[3])
     if len(number_of) != 1000 or set(number_of.values()) != set(range(1000)):
         raise DataError(
             f"{place / MAPPINGS[2]} does not give each of 1,000 labels one number",
             expected='{"0": 355, ...}: label -> number of the 2012 challenge, from 0',
-            fix="take the folder mappings from objectnet-1.0.zip",
+            fix=_FIX,
         )
-    label_of = {line.strip(): number_of[i] for i, line in enumerate(lines) if line.strip()}
+    label_of = dict(zip(lines, (number_of[i] for i in range(1000)), strict=False))
     wnids = imagenet_wnids()
     found: dict[str, tuple[str, ...]] = {}
     for name, theirs in joined.items():
-        lost = [t for t in str(theirs).split("; ") if t not in label_of]
+        called = str(theirs).split("; ")
+        lost = [one for one in called if one not in label_of]
         if lost or name not in folders.values():
+            wrong = f"{name!r}, which is no class of {MAPPINGS[0]}"
+            if lost:
+                wrong = f"{lost[0]!r}, which is no line of {MAPPINGS[3]}"
             raise DataError(
-                f"{place / MAPPINGS[1]} names "
-                + (f"{lost[0]!r}, which is no line of {MAPPINGS[3]}" if lost
-                   else f"{name!r}, which is no class of {MAPPINGS[0]}"),
+                f"{place / MAPPINGS[1]} names {wrong}",
                 expected="files that belong together",
-                fix="take the folder mappings from objectnet-1.0.zip",
-            )  # fmt: skip
-        labels = sorted({label_of[t] for t in str(theirs).split("; ")})
-        found[name] = tuple(wnids[i] for i in labels)
+                fix=_FIX,
+            )
+        found[name] = tuple(wnids[i] for i in sorted({label_of[one] for one in called}))
     return ObjectNetMap(dict(folders), found)
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{file} cannot be read ({error})", expected="the JSON published"
-        ) from error
-    if not isinstance(data, dict):
-        raise DataError(f"{file} holds a {type(data).__name__}", expected="a JSON object")
-    return data

@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from importlib import resources
 
 from ...errors import DataError
 from ..dataset import Split
-from .base import Problem
-from .layout import few
+from .checks import Problem, few
+from .facts import packaged
 from .wordnet import imagenet_wnids
 
 __all__ = ["misplaced", "order_problems", "require_order", "samples"]
@@ -23,8 +22,7 @@ __all__ = ["misplaced", "order_problems", "require_order", "samples"]
 
 @lru_cache(maxsize=1)
 def _tables() -> Mapping[str, list[str]]:
-    file = resources.files("surefoot.data.known") / "tables" / "class_samples.json"
-    stored = json.loads(file.read_text(encoding="utf-8"))["samples"]
+    stored = json.loads(packaged("tables/class_samples.json"))["samples"]
     return {name: row.split() for name, row in stored.items()}
 
 
@@ -77,8 +75,8 @@ def order_problems(
 
     Args:
         name: As for :func:`misplaced`.
-        stems: Likewise.
-        labels: Likewise.
+        stems: As for it.
+        labels: As for it.
         label: The split, as the message begins.
     """
     wrong = misplaced(name, stems, labels)
@@ -90,10 +88,11 @@ def order_problems(
     if all(as_text[labels[folder]] == held for folder, held in wrong.items()):
         order = ": the folders were numbered in the order of text (0, 1, 10, 100, ...)"
     shown = few((f"{folder} holds {wnids[held]}" for folder, held in wrong.items()), 3)
-    return [Problem(
-        f"{label}: {len(wrong):,} of {len(labels):,} class folders hold the images of another "
-        f"class ({shown}){order}; every score would be wrong",
-        "extract the archive again and leave its folders as they are", label,
+    return [Problem.of(
+        label,
+        f"{len(wrong):,} of {len(labels):,} class folders hold the images of another class "
+        f"({shown}){order}; every score would be wrong",
+        "extract the archive again and leave its folders as they are",
     )]  # fmt: skip
 
 
@@ -103,7 +102,7 @@ def require_order(split: Split, name: str, labels: Mapping[str, int]) -> Split:
     Args:
         split: Of class folders; ids are FOLDER/FILE.
         name: As for :func:`misplaced`.
-        labels: Likewise.
+        labels: As for it.
 
     Raises:
         DataError: Folders are in the wrong order.

@@ -14,19 +14,19 @@ torchvision's order, seeded by the trial and the domain's number. It sweeps seve
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import DataError
-from .layout import few
-from .parts import AGAIN, read_text
+from .checks import AGAIN, few
+from .files import one_of, read_text
 
 __all__ = [
     "CLASSES",
     "DOMAINS",
-    "LISTED",
     "domainbed_part",
     "fingerprint",
     "images_folder",
@@ -37,18 +37,6 @@ __all__ = [
 CLASSES = ("dog", "elephant", "giraffe", "guitar", "horse", "house", "person")
 DOMAINS = ("art_painting", "cartoon", "photo", "sketch")
 """In alphabetical order, which is how DomainBed numbers them."""
-
-LISTED = {
-    "art_painting_train": (1_840, "0509d07e018cca36"),
-    "art_painting_crossval": (208, "bb3a0e402ef5c8d6"),
-    "cartoon_train": (2_107, "c862df5bbf3f161e"),
-    "cartoon_crossval": (237, "fe7ab031e6413d04"),
-    "photo_train": (1_499, "372d01ce7d2a292d"),
-    "photo_crossval": (171, "87e156be6337306d"),
-    "sketch_train": (3_531, "8fad5005dfb77201"),
-    "sketch_crossval": (398, "184c2450e4070341"),
-}
-"""The authors' lists -> lines, and :func:`fingerprint` of them."""
 
 _LISTS = ("splits", ".", "correct_txt_lists", "pacs_label")
 """Where public code keeps the lists: Dassl.pytorch, beside the domains, RSC, several others."""
@@ -73,8 +61,7 @@ def images_folder(folder: Path) -> Path:
 
 def list_file(folder: Path, name: str) -> Path | None:
     """The file of one of the authors' lists ("photo_train"), or None where there is none."""
-    places = (folder / place / f"{name}_kfold.txt" for place in _LISTS)
-    return next((file for file in places if file.is_file()), None)
+    return one_of([folder / place / f"{name}_kfold.txt" for place in _LISTS])
 
 
 def listed_files(folder: Path, name: str) -> list[str]:
@@ -98,9 +85,11 @@ def listed_files(folder: Path, name: str) -> list[str]:
     domain = name.rpartition("_")[0]
     paths = [_path_of(line, domain, f"line {n} of {file}")
              for n, line in enumerate(read_text(file), 1)]  # fmt: skip
-    twice = sorted({p for p in paths if paths.count(p) > 1}) if len(set(paths)) < len(paths) else []
+    twice = sorted(path for path, n in Counter(paths).items() if n > 1)
     if twice:
-        raise DataError(f"{file} names {few(twice, 3)} twice", fix=_fresh(name))
+        raise DataError(
+            f"{file} names {few(twice, 3)} twice", fix=f"get {file.name} again from {_SOURCE}"
+        )
     return paths
 
 
@@ -120,10 +109,6 @@ def _path_of(line: str, domain: str, where: str) -> str:
             f"lines is in circulation, a sound one is at {_SOURCE}",
         )
     return path
-
-
-def _fresh(name: str) -> str:
-    return f"get {name}_kfold.txt again from {_SOURCE}"
 
 
 def domainbed_part(files: Sequence[str], domain: str, *, larger: bool) -> list[str]:

@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["class_folders", "encoded", "pixels", "salted", "write_picture"]
+from ...atomic import write_atomic
+
+__all__ = ["class_folders", "encoded", "pixels", "salted", "stack", "write_lines", "write_picture"]
 
 SIDE = 24
 
@@ -50,6 +53,21 @@ def write_picture(path: Path, label: int, number: int, *, seed: int,
     """One picture as a file, with the folders that lead to it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encoded(pixels(label, number, seed=seed, size=size), path.name))
+
+
+def stack(labels: Iterable[int], *, seed: int, side: int) -> NDArray[np.uint8]:
+    """One picture per label as an array, (n, side, side, 3); no two are the same."""
+    rows = [
+        np.asarray(pixels(int(label), number, seed=seed, size=(side, side)))
+        for number, label in enumerate(labels)
+    ]
+    return np.array(rows, dtype=np.uint8)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """A text file, with the folders that lead to it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, "".join(f"{line}\n" for line in lines))
 
 
 def class_folders(root: Path, files: Iterable[tuple[str, int, list[str]]], *, seed: int) -> int:

@@ -6,16 +6,24 @@ lists are checked against facts that an edited or truncated list would break.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import DataError
 from ...registry import import_optional
+from ..class_map import ClassMap
 
-__all__ = ["imagenet_index", "imagenet_names", "imagenet_wnids", "lemmas",
-           "subset_wnids", "synset_lemmas"]  # fmt: skip
+__all__ = [
+    "covering",
+    "imagenet_index",
+    "imagenet_names",
+    "imagenet_wnids",
+    "lemmas",
+    "subset_wnids",
+    "synset_lemmas",
+]
 
 
 def _timm_lines(name: str) -> list[str] | None:
@@ -120,3 +128,12 @@ def subset_wnids(name: str) -> tuple[str, ...] | None:
     """
     wnids = tuple(sorted(_timm_list(f"{name.replace('-', '_')}_synsets.txt") or ()))
     return wnids if len(wnids) == 200 and set(wnids) <= set(imagenet_wnids()) else None
+
+
+def covering(
+    wnids: Mapping[str, Sequence[str]], classes: Sequence[str], task_classes: Sequence[str]
+) -> ClassMap:
+    """Class -> all of its ImageNet classes that the task has; the others are left out."""
+    here = set(task_classes)
+    kept = {name: tuple(w for w in wnids.get(name, ()) if w in here) for name in classes}
+    return ClassMap({n: (ids[0] if len(ids) == 1 else ids) for n, ids in kept.items() if ids})

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
-from ..dataset import ClassMap, Split
-from .base import Expected, KnownDataset, Problem
-from .frames import Frame, frames_map, frames_problems, frames_split
-from .layout import no_folder, not_there
-from .parts import unknown_split
-from .wordnet import imagenet_wnids
-from .ytbb_miniature import miniature
+from .base import Counts
+from .facts import facts
+from .files import one_of, read_json, read_text
+from .frames import Frame, Frames
+from .imagenet import miniature_wnids
+from .pictures import salted, write_picture
+from .wordnet import imagenet_index, imagenet_wnids
 
 __all__ = ["NEAR", "YTBB_ROBUST"]
 
@@ -39,46 +39,112 @@ _SWAPPED = {"22": 23, "23": 22}
 """The table of anchors numbers car and none the other way round."""
 
 
-def _present(folder: Path) -> bool:
-    return (folder / "ytbb_videos").is_dir()
+class _YtbbRobust(Frames):
+    """Frames, and reviewers' words on anchors and on pairs of an anchor and a frame."""
 
+    def metadata(self, folder: Path) -> Path:
+        """Where the five files lie: beside the videos, or as the authors' code keeps them."""
+        names = ("metadata", "misc", "ytbb-robust_metadata", ".", "../ytbb-robust_metadata")
+        places = [(folder / name) for name in names]
+        first = one_of([place / _FILES[0] for place in places])
+        if first is None:
+            raise DataError(
+                f"the metadata of ytbb-robust are not there; looked for {_FILES[0]} in "
+                + ", ".join(str(p.absolute()) for p in places),
+                expected="metadata/" + ", metadata/".join(_FILES),
+                fix="copy them from src/eval_settings/ytbb-robust_metadata of "
+                "github.com/modestyachts/imagenet-testbed, or from "
+                "src/datasets/ytbb-robust_metadata of github.com/mlfoundations/wise-ft",
+            )
+        missing = [first.parent / f for f in _FILES if not (first.parent / f).is_file()]
+        if missing:
+            raise self.not_there(missing, "metadata")
+        return first.parent
 
-def _metadata(folder: Path) -> Path:
-    """Where the five files lie: beside the videos, or as the authors' code keeps them.
+    def classes(self, place: Path) -> Sequence[str]:
+        """From ytbb_class_index.json."""
+        index = read_json(place / _FILES[2])
+        return [str(index[str(i)]) for i in range(len(index))]
 
-    Raises:
-        DataError: Nowhere; the message says where to get them.
-    """
-    names = ("metadata", "misc", "ytbb-robust_metadata", ".")
-    places = [folder / n for n in names] + [folder.parent / "ytbb-robust_metadata"]
-    for place in places:
-        if (place / _FILES[0]).is_file():
-            missing = [f for f in _FILES if not (place / f).is_file()]
-            if missing:
-                raise not_there(YTBB_ROBUST, [place / f for f in missing], "metadata")
-            return place
-    raise DataError(
-        f"the metadata of ytbb-robust are not there; looked for {_FILES[0]} in "
-        + ", ".join(str(p.absolute()) for p in places),
-        expected="metadata/" + ", metadata/".join(_FILES),
-        fix="copy them from src/eval_settings/ytbb-robust_metadata of "
-        "github.com/modestyachts/imagenet-testbed, or from src/datasets/ytbb-robust_metadata of "
-        "github.com/mlfoundations/wise-ft",
-    )
+    def wnids(self, place: Path) -> Mapping[str, tuple[str, ...]]:
+        """From rev_class_idx_map.json, whose values are labels of ImageNet."""
+        names, wnids = self.classes(place), imagenet_wnids()
+        reverse = read_json(place / _FILES[3])
+        return {names[int(i)]: tuple(wnids[label] for label in ids) for i, ids in reverse.items()}
 
+    def frames(self, place: Path) -> list[Frame]:
+        """Anchors that reviewers found good, and the frames near them that they found similar."""
+        names = self.classes(place)
+        anchors = {_short(k): said for k, said in _words(place / _FILES[0]).items()}
+        pairs = _words(place / _FILES[1])
+        spoilt = {_short(k.split(",")[0]) for k, said in pairs.items() if "bad-anchor" in said}
+        like = _similar(pairs)
+        first, covered = _first_labels(place, names), self.wnids(place)
+        frames = []
+        for anchor, said in anchors.items():
+            if "good" not in said or said & {"bad", "unsure"} or anchor in spoilt:
+                continue
+            video = anchor.split("/")[0]
+            if video not in first:
+                raise DataError(
+                    f"{place / _FILES[4]} has no class for the anchor {anchor}",
+                    fix="get the metadata again: the files belong together",
+                )
+            accepted = _ordered({first[video], *(said & set(names))}, first[video], covered)
+            frames.append(Frame(anchor, anchor, 0, accepted))
+            for frame in sorted(set(like.get(anchor, ())), key=_number):
+                offset = _number(frame) - _number(anchor)
+                if frame.split("/")[0] == video and 0 < abs(offset) <= NEAR:
+                    frames.append(Frame(frame, anchor, offset, accepted))
+        return frames
 
-def _json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} is no JSON ({error})", fix="get the file again") from error
+    def _miniature(self, folder: Path, seed: int) -> Counts:
+        """Videos, reviewers' words, and the quirks of the real tables."""
+        wnids, index = miniature_wnids(), imagenet_index()
+        covered = {"person": wnids[0:2], "bird": wnids[3:4], "car": wnids[6:8]}
+        anchors, pairs, rows = [], [], [("ytid", "time_ms", "label")]
+        kept = 0
+        for at, (video, ms, name, said, like) in enumerate(_VIDEOS):
+            place, middle = f"{video}_{ms}", 50 + at
+            label = index[covered[name][0]] if name in covered else 3_000
+            for offset in range(-3, 4):
+                path = folder / "ytbb_videos" / place / f"frame-{middle + offset}.jpg"
+                write_picture(path, label, 10 * at + offset + 3, seed=salted("ytbb", seed))
+            anchor = f"{place}/frame-{middle}.jpg"
+            words = [_ANCHOR_WORDS.index(w) for w in said]
+            anchors.append({"key": anchor, "notes": "", "labels": words})
+            for offset in (-3, -2, -1, 1, 2, 3):
+                word = "similar" if offset in like else "dissimilar"
+                word = "bad-anchor" if video == "fVid" else word
+                key = f"videos/{anchor},videos/{place}/frame-{middle + offset}.jpg"
+                pairs.append({"key": key, "notes": "", "labels": [_PAIR_WORDS.index(word)]})
+            rows.append((video, str(ms), str(_CLASSES.index(name))))
+            kept += 1 + len(like) if "good" in said and video != "fVid" else 0
+        _write_tables(folder / "metadata", rows, {
+            _FILES[0]: {"annotations": anchors, "labels": _ANCHOR_WORDS},
+            _FILES[1]: {"annotations": pairs, "labels": _PAIR_WORDS},
+            _FILES[2]: {str(i): name for i, name in enumerate(_CLASSES)},
+            _FILES[3]: {str(_CLASSES.index(n)): [index[w] for w in ids]
+                        for n, ids in covered.items()},
+        })  # fmt: skip
+        return {"test": (kept, len(_CLASSES), 4)}
 
 
 def _words(file: Path) -> dict[str, set[str]]:
     """Key -> what the reviewers said of it; the last word on a key counts."""
-    stored = _json(file)
+    stored = read_json(file)
     said = stored["labels"]
     return {row["key"]: {said[i] for i in row["labels"]} for row in stored["annotations"]}
+
+
+def _similar(pairs: Mapping[str, set[str]]) -> dict[str, list[str]]:
+    """Anchor -> frames that reviewers found like it and nothing else."""
+    like: dict[str, list[str]] = {}
+    for key, said in pairs.items():
+        if "similar" in said and not said & _UNLIKE:
+            anchor, _, frame = key.partition(",")
+            like.setdefault(_short(anchor), []).append(_short(frame))
+    return like
 
 
 def _short(path: str) -> str:
@@ -86,55 +152,12 @@ def _short(path: str) -> str:
     return "/".join(path.split("/")[-2:])
 
 
-def _classes(place: Path) -> list[str]:
-    index = _json(place / _FILES[2])
-    return [str(index[str(i)]) for i in range(len(index))]
-
-
-def _wnids(place: Path) -> Mapping[str, tuple[str, ...]]:
-    names, wnids = _classes(place), imagenet_wnids()
-    reverse = _json(place / _FILES[3])
-    return {names[int(i)]: tuple(wnids[label] for label in ids) for i, ids in reverse.items()}
-
-
 def _first_labels(place: Path, names: Sequence[str]) -> dict[str, str]:
     """VIDEO_MS -> the class that YouTube-BB gives the anchor."""
-    with open(place / _FILES[4], newline="", encoding="utf-8") as file:
-        return {
-            f"{row['ytid']}_{row['time_ms']}": names[_SWAPPED.get(row["label"], int(row["label"]))]
-            for row in csv.DictReader(file)
-        }
-
-
-def _frames(place: Path) -> list[Frame]:
-    """Anchors that reviewers found good, and the frames near them that they found similar."""
-    names = _classes(place)
-    anchors = {_short(k): said for k, said in _words(place / _FILES[0]).items()}
-    pairs = _words(place / _FILES[1])
-    spoilt = {_short(k.split(",")[0]) for k, said in pairs.items() if "bad-anchor" in said}
-    like: dict[str, list[str]] = {}
-    for key, said in pairs.items():
-        if "similar" in said and not said & _UNLIKE:
-            anchor, _, frame = key.partition(",")
-            like.setdefault(_short(anchor), []).append(_short(frame))
-    first, covered = _first_labels(place, names), _wnids(place)
-    frames = []
-    for anchor, said in anchors.items():
-        if "good" not in said or said & {"bad", "unsure"} or anchor in spoilt:
-            continue
-        video = anchor.split("/")[0]
-        if video not in first:
-            raise DataError(
-                f"{place / _FILES[4]} has no class for the anchor {anchor}",
-                fix="get the metadata again: the files belong together",
-            )
-        accepted = _ordered({first[video], *(said & set(names))}, first[video], covered)
-        frames.append(Frame(anchor, anchor, 0, accepted))
-        for frame in sorted(set(like.get(anchor, ())), key=_number):
-            offset = _number(frame) - _number(anchor)
-            if frame.split("/")[0] == video and 0 < abs(offset) <= NEAR:
-                frames.append(Frame(frame, anchor, offset, accepted))
-    return frames
+    return {
+        f"{row['ytid']}_{row['time_ms']}": names[_SWAPPED.get(row["label"], int(row["label"]))]
+        for row in csv.DictReader(read_text(place / _FILES[4]))
+    }
 
 
 def _number(path: str) -> int:
@@ -146,70 +169,30 @@ def _ordered(names: Iterable[str], first: str, covered: Mapping[str, Any]) -> tu
     return tuple(sorted(names, key=lambda n: (n not in covered, n != first, n)))
 
 
-def _read(folder: Path, split: str) -> Split:
-    if split not in YTBB_ROBUST.splits:
-        raise unknown_split("ytbb-robust", split, YTBB_ROBUST.splits)
-    place = _metadata(folder)
-    return frames_split(YTBB_ROBUST, folder / "ytbb_videos", _frames(place), _classes(place))
+_CLASSES = ("person", "bird", "cow", "car", "none")
+_ANCHOR_WORDS = ("good", "unsure", "bad", *_CLASSES)
+_PAIR_WORDS = ("similar", "dissimilar", "correct", "bad-anchor")
 
-
-def _class_map(folder: Path, split: Split, task_classes: Sequence[str]) -> ClassMap:
-    return frames_map(_wnids(_metadata(folder)), split, task_classes)
-
-
-def _inspect(folder: Path, full: bool) -> Sequence[Problem]:
-    if missing := no_folder(folder, YTBB_ROBUST):
-        return missing
-    try:
-        place = _metadata(folder)
-        frames, classes = _frames(place), _classes(place)
-    except DataError as error:
-        return [Problem(error.wrong, error.fix)]
-    return frames_problems(YTBB_ROBUST, folder, folder / "ytbb_videos", frames, classes, full)
-
-
-YTBB_ROBUST = KnownDataset(
-    name="ytbb-robust",
-    title="YTBB-Robust",
-    summary="Frames of YouTube-BB videos within 10 frames of an anchor that look the same to "
-    "people; 24 classes, 19 of which are among ImageNet's.",
-    homepage="https://modestyachts.github.io/natural-perturbations-website/",
-    citation="Shankar et al., Do Image Classifiers Generalize Across Time?, ICCV 2021, "
-    "arXiv 1906.02168",
-    licence="not stated; the frames are YouTube videos'",
-    layout=(
-        "imagenet_vid_ytbb_robust/ytbb-robust/ytbb_videos/VIDEO_MS/frame-N.jpg, ...",
-        *(f"imagenet_vid_ytbb_robust/ytbb-robust/metadata/{name}" for name in _FILES),
-    ),
-    folders=("imagenet_vid_ytbb_robust/ytbb-robust", "ytbb-robust"),
-    splits={
-        "test": Expected(
-            35_719,
-            24,
-            2_030,
-            source="57,897 images in 3,139 sets (abstract of "
-            "arXiv 1906.02168) less ImageNet-Vid-Robust's 22,178 in 1,109; not "
-            "confirmed on the archive (anchor_labels.json has 2,169 good anchors, of which "
-            "pmk_labels.json takes away those that it calls bad)",
-        )
-    },
-    default="test",
-    metric="pm10",
-    domain="OOD",
-    read=_read,
-    inspect=_inspect,
-    miniature=miniature,
-    control="imagenet:val",
-    needs=("five metadata files of the authors' imagenet-testbed: labels and similar frames",),
-    class_source="ytbb_class_index.json and rev_class_idx_map.json of the metadata",
-    kind="frames",
-    present=_present,
-    class_map=_class_map,
-    notes=(
-        "The code of the authors and of WiSE-FT carries the metadata itself; whether the archive "
-        "does too is not confirmed.",
-        "cow, giraffe, skateboard, toilet and none are no classes of ImageNet: frames that show "
-        "nothing else are left out. WiSE-FT's code keeps them: with ImageNet's logits they have 0, "
-        "so that they count as wrong, while its zero-shot head of 24 classes can name them.",
-    ),
+_VIDEOS = (
+    # id, milliseconds, class of the table, reviewers' words on the anchor, frames that are like it
+    ("aVid_one-Q", 1000, "person", ("good",), (-2, -1, 1, 2)),
+    ("bVid", 26000, "bird", ("good", "person"), (-1, 1)),
+    ("cVid", 400, "car", ("good",), (1,)),
+    ("dVid", 77, "cow", ("good",), (-1, 1)),  # no class of ImageNet: left out
+    ("eVid", 5, "bird", ("bad",), (1,)),  # a bad anchor
+    ("fVid", 6, "person", ("good",), ()),  # spoilt by a word on a pair
 )
+"""Of the miniature."""
+
+
+def _write_tables(
+    place: Path, rows: Iterable[Sequence[str]], files: Mapping[str, Mapping[str, object]]
+) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (place / name).write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with open(place / _FILES[4], "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+YTBB_ROBUST = _YtbbRobust(**facts("ytbb-robust"))

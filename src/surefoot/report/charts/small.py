@@ -20,7 +20,6 @@ def interval_bar(
     high: float,
     domain: tuple[float, float],
     *,
-    outer: tuple[float, float] | None = None,
     hollow: bool = False,
     width: float = 56,
 ) -> Node:
@@ -31,7 +30,6 @@ def interval_bar(
         low: Lower end.
         high: Upper end.
         domain: Ends of the column's axis; a value outside is drawn as an arrow at its end.
-        outer: A second, wider interval (clusters), drawn thinner.
         hollow: Chosen on the test set.
         width: Pixels.
     """
@@ -41,17 +39,9 @@ def interval_bar(
         x = 2.0 if off < 0 else width - 2
         tip = [(x, middle), (x - 6 * off, middle - 4), (x - 6 * off, middle + 4)]
         return _bar(width, [el("path", class_="off", d=path(tip, close=True))])
-    low, high = max(low, domain[0]), min(high, domain[1])
-    if outer:
-        outer = max(outer[0], domain[0]), min(outer[1], domain[1])
-    parts: list[Node] = []
-    if outer:
-        spots = [(scale(outer[0]), middle), (scale(outer[1]), middle)]
-        parts.append(el("path", class_="reach outer", d=path(spots)))
-    spots = [(scale(low), middle), (scale(high), middle)]
-    parts.append(el("path", class_="reach", d=path(spots)))
-    parts.append(point(scale(value), middle, r=3, hollow=hollow))
-    return _bar(width, parts)
+    spots = [(scale(max(low, domain[0])), middle), (scale(min(high, domain[1])), middle)]
+    reach = el("path", class_="reach", d=path(spots))
+    return _bar(width, [reach, point(scale(value), middle, r=3, hollow=hollow)])
 
 
 def _bar(width: float, parts: Sequence[Node]) -> Node:
@@ -73,7 +63,6 @@ def difference_bar(
     high: float,
     domain: tuple[float, float],
     *,
-    outer: tuple[float, float] | None = None,
     hollow: bool = False,
     width: float = 260,
 ) -> Node:
@@ -84,17 +73,15 @@ def difference_bar(
         low: Lower end.
         high: Upper end.
         domain: Ends of the axis, zero inside.
-        outer: A second interval (clusters), drawn thinner.
         hollow: The interval holds zero.
         width: Pixels.
     """
     scale, middle = Linear(*domain, 6, width - 6), 10.0
-    parts = [el("path", class_="zero", d=path([(scale(0), 0), (scale(0), 20)]))]
-    for ends, style in ((outer, "reach outer"), ((low, high), "reach")):
-        if ends:
-            spots = [(scale(ends[0]), middle), (scale(ends[1]), middle)]
-            parts.append(el("path", class_=style, d=path(spots)))
-    parts.append(point(scale(value), middle, r=4.5, hollow=hollow))
+    parts = [
+        el("path", class_="zero", d=path([(scale(0), 0), (scale(0), 20)])),
+        el("path", class_="reach", d=path([(scale(low), middle), (scale(high), middle)])),
+        point(scale(value), middle, r=4.5, hollow=hollow),
+    ]
     return el(
         "svg",
         parts,
