@@ -43,6 +43,7 @@ class Predictions:
             is taken as independent.
         version: Of the data set.
         synthetic: Made by a program.
+        votes: The logits are votes of neighbours: they order classes and are no probabilities.
     """
 
     split: str
@@ -59,6 +60,7 @@ class Predictions:
     synthetic: bool = False
     groups: tuple[tuple[int, ...], ...] | None = None
     identities: NDArray[np.uint8] | None = None
+    votes: bool = False
 
     def __repr__(self) -> str:
         n, classes = self.logits.shape
@@ -130,6 +132,7 @@ class Predictions:
             "unit": self.unit,
             "version": self.version,
             "synthetic": self.synthetic,
+            "votes": self.votes,
             "schema": 1,
         }
         arrays: dict[str, NDArray[Any]] = {

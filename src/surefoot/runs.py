@@ -5,7 +5,8 @@
     RUN/
       recipe.yaml        what was asked, complete: `surefoot fit recipe.yaml` does it again
       env.json           versions, machine, seed, command
-      run.json           status ("running", "finished", "trial", "interrupted"), method, seed, task
+      run.json           status ("running", "finished", "trial", "interrupted"), method, seed, task,
+                         the inventory of what went in
       log.jsonl          one line per logged step, and per epoch: with accuracy on ID validation
       scores.jsonl       one Score per line: every alpha, and the selected ones
       selections.jsonl   one Selection per line
@@ -17,7 +18,8 @@
       report.html
 
     STUDY/               several runs on one task, side by side
-      study.json         title, task facts (class names, split sizes, notes), members in order
+      study.json         title, task facts (class names, split sizes, notes), the inventory, members
+                         in order, and which of them failed
       examples.json      images on which the models disagree
       decision.json      which run and alpha to ship, by ID validation, and why not to trust it
       <member>/          one run each, named METHOD or METHOD-s<seed>

@@ -8,15 +8,8 @@ from typing import Any
 
 import click
 
-from .common import (
-    data_options,
-    device_options,
-    run_options,
-    say,
-    task_of_options,
-    told,
-    val_is_test,
-)
+from .common import data_options, device_options, run_options, say
+from .scored import task_of_options, told, val_is_test
 
 __all__ = ["eval_command"]
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from .build import Parts
 from .heads import Head
 from .model import Model, ModelSpec
-from .parts import Parts
 
 __all__ = ["EnsembleEncoder", "build", "ensemble"]
 

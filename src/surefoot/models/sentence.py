@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..errors import CheckpointError, ModelError
 from ..weights.fingerprint import fingerprint
 from .foreign import TEXT, hf_pretrained, hf_tokenizer
-from .text_encoders import Embeddings, TextEncoder
+from .texts import Device, Embeddings, TextEncoder
 from .tokenizer_files import read_files
 
 __all__ = ["SentenceText", "pool"]
@@ -79,11 +79,7 @@ class SentenceText(TextEncoder):
         self._id = self._identity(place, inner)
 
     def encode(
-        self,
-        texts: Sequence[str],
-        *,
-        batch_size: int = 256,
-        device: torch.device | str | None = None,
+        self, texts: Sequence[str], *, batch_size: int = 256, device: Device = None
     ) -> Embeddings:
         """Texts -> (n, dim). Long texts are encoded together, so that little is padded."""
         out = np.zeros((len(texts), self.dim), dtype=np.float32)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from .build import Parts
 from .model import Model
-from .parts import Parts
 
 __all__ = ["SideEncoder", "SideKind", "beside", "build"]
 

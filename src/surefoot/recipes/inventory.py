@@ -172,8 +172,20 @@ def _facts(split: Split, name: str = "", shift: Shift | None = None) -> SplitFac
         (int(counts.min(initial=kept)), int(counts.max(initial=0))),
         "" if shift is None else _counted(shift),
         seen,
-        (*notes, *_strange(split, name, seen)),
+        (*notes, *_strange(split, name, seen), *(_absent(split) if name == "train" else ())),
     )
+
+
+def _absent(split: Split) -> Iterator[Note]:
+    """Classes of which there is nothing to learn from, and whether a limit is the cause."""
+    there = set(split.require_labels().tolist()) if split.labels is not None else None
+    gone = [c for i, c in enumerate(split.class_names) if there is not None and i not in there]
+    if gone:
+        what = "class has" if len(gone) == 1 else "classes have"
+        limits = [n.say for n in map(Note.of, split.notes) if n.short == "limit"]
+        first = ", ".join(gone[:6]) + ", ..." * (len(gone) > 6)
+        said = "; ".join([f"train: {len(gone)} {what} no image: {first}", *limits])
+        yield Note(said, "warning")
 
 
 def _counted(shift: Shift) -> str:

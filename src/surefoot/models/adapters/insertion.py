@@ -17,7 +17,6 @@ from .token_replay import TokenReplayAdapter
 __all__ = [
     "adapter_names",
     "adapter_of",
-    "adapter_size",
     "as_initialised",
     "attach",
     "fold",
@@ -115,12 +114,6 @@ def adapter_names(model: Model) -> tuple[str, ...]:
     """The names of the adapter's parameters in ``model.state_dict()``, each once."""
     own = {id(p) for part in _modules(model.encoder) for p in part.parameters()}
     return tuple(name for name, p in model.named_parameters() if id(p) in own)
-
-
-def adapter_size(model: Model) -> int:
-    """How many parameters the adapter has."""
-    named = dict(model.named_parameters())
-    return sum(named[name].numel() for name in adapter_names(model))
 
 
 def _modules(encoder: nn.Module) -> list[nn.Module]:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from ...errors import DownloadUnavailable, ModelError
 from ...transforms import ResizeMode, TransformSpec
+from ..build import Parts
 from ..foreign import clip_model, clip_tokenizer
 from ..model import Model, TextTower
-from ..parts import Parts, Shared
 from ..tokenizer_files import pack_tokenizer
 
 __all__ = [
@@ -41,13 +41,11 @@ class OpenClipText(TextTower):
     def __init__(
         self, model: nn.Module, text_cfg: Mapping[str, Any], files: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(files)
         model.visual = None  # type: ignore[assignment]
         model.logit_scale = None  # type: ignore[assignment]
         self.model = model
         self.text_cfg = dict(text_cfg)
-        self._files = dict(files or {})
-        self._shared = Shared()
 
     @property
     def files(self) -> dict[str, str]:
@@ -59,16 +57,9 @@ class OpenClipText(TextTower):
                 return {}
         return self._files
 
-    @property
-    def tokenizer(self) -> Any:
-        """open_clip's tokenizer for this architecture, made on first use.
-
-        Raises:
-            DownloadUnavailable: It lives on the hub, is not cached, and there is no network.
-        """
-        if self._shared.value is None:
-            self._shared.value = clip_tokenizer(self.text_cfg, self._files)
-        return self._shared.value
+    def make_tokenizer(self) -> Any:
+        """open_clip's tokenizer for this architecture."""
+        return clip_tokenizer(self.text_cfg, self._files)
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Texts -> token ids (n, context), int64, on the CPU."""
@@ -116,13 +107,13 @@ def split(model: Any, builder: Mapping[str, Any], files: Mapping[str, str] | Non
 
 
 def to_open_clip_state(model: Model) -> dict[str, Tensor]:
-    """The state dict in open_clip's own keys, for ``create_model(arch, pretrained=FILE)``.
+    """An open_clip model's state dict in its own keys, for ``create_model(arch, pretrained=FILE)``.
 
     Raises:
-        ModelError: The model did not come from open_clip.
+        ModelError: Its text tower is gone.
     """
     text = model.text
-    if model.spec.builder.get("kind") != "open_clip" or not isinstance(text, OpenClipText):
+    if not isinstance(text, OpenClipText):
         raise ModelError(
             f"{model.spec.name} is not an open_clip model",
             expected="a model that was loaded as open_clip:...",
