@@ -145,7 +145,7 @@ def left_out(split: Split) -> int:
 
 
 def refusal(words: str, act: Callable[[], Any]) -> SurefootError:
-    """The error of an act that is refused in these words (a part of what it says, or of the fix)."""
+    """The error of an act that is refused in these words (in what it says or in the fix)."""
     with pytest.raises(SurefootError) as caught:
         act()
     error = caught.value
