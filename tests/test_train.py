@@ -25,10 +25,11 @@ from surefoot.gradient_cache import WholeBatch, cached_backward, slices
 from surefoot.losses import contrastive
 from surefoot.methods.base import Classify
 from surefoot.models.heads import random_head, zeros_head
+from surefoot.testing.samples import small_vit
 from surefoot.train import Schedule, learning_rate, train
 from surefoot.train.distributed import distribute
 from surefoot.train.epoch_log import time_left
-from surefoot.train.schedule import epoch_order
+from surefoot.train.schedule import epoch_order, make_optimizer
 
 from .conftest import CLASSES, toy_model
 from .launch import together
@@ -654,3 +655,31 @@ def test_channels_last_is_a_layout_not_a_result(task: Task) -> None:
     for a, b in zip(*(m.state_dict().values() for m in models), strict=True):
         assert b.is_contiguous()
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "adam_spd", "sgd_spd"])
+@pytest.mark.parametrize("layer_decay", [1.0, 0.5])
+def test_decay_of_matrices_leaves_norms_and_biases(optimizer: Any, layer_decay: float) -> None:
+    schedule = Schedule(optimizer=optimizer, weight_decay=0.3, decayed="matrices",
+                        layer_decay=layer_decay)  # fmt: skip
+    model = small_vit() if layer_decay < 1 else toy_model()
+    made = make_optimizer(model, schedule)
+    pull = "projection" if optimizer.endswith("spd") else "weight_decay"
+    seen = [p for g in made.param_groups for p in g["params"]]
+    assert len(seen) == len(set(map(id, seen))) == len(list(model.parameters()))
+    for group in made.param_groups:
+        assert {p.ndim > 1 for p in group["params"]} == {group[pull] == 0.3}
+        assert group[pull] in (0.0, 0.3)
+    every = make_optimizer(model, replace(schedule, decayed="all"))
+    assert {group[pull] for group in every.param_groups} == {0.3}
+
+
+def test_a_bias_without_gradient_stays_where_it_is() -> None:
+    layer = torch.nn.Linear(3, 2)
+    before = {n: p.detach().clone() for n, p in layer.named_parameters()}
+    made = make_optimizer(layer, Schedule(lr=0.1, weight_decay=0.5, decayed="matrices"))
+    for parameter in layer.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    made.step()
+    torch.testing.assert_close(layer.weight, before["weight"] * (1 - 0.1 * 0.5))
+    assert torch.equal(layer.bias, before["bias"])

@@ -26,9 +26,8 @@ def drawing(kind: str, seed: int, *, pencil: bool = False) -> Image.Image:
     size = int(rng.choice([96, 128, 200]))
     sheet = Image.new("RGB", (size, size), (255, 255, 255))
     pen = ImageDraw.Draw(sheet)
-    x, y, r = (
-        int(v) for v in (*rng.integers(size // 3, size // 2, 2), rng.integers(12, size // 4))
-    )
+    x, y = (int(v) for v in rng.integers(size // 3, size // 2, 2))
+    r = int(rng.integers(12, size // 4))
     line = (90, 90, 90) if pencil else (0, 0, 0)
     fill = None if pencil else tuple(int(v) for v in rng.integers(40, 220, 3))
     if kind == "circle":

@@ -264,7 +264,7 @@ class InParts:
             try:
                 if self.size is None or self.size >= len(images):
                     return self.function(images)
-                return self.join([self.function(part) for part in images.split(self.size)])
+                return self.join([self.function(part) for part in torch.split(images, self.size)])
             except RuntimeError as error:
                 self.size = halved(error, min(self.size or len(images), len(images)))
             # Outside the handler, so that the failed pass's tensors are free to go.

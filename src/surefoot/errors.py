@@ -15,6 +15,7 @@
     ├── WeightsError (ValueError)      arithmetic on weights that do not fit together
     ├── AlphaError (ValueError)        a mixing coefficient outside [0, 1]
     ├── RecipeError (ValueError)       a recipe that does not validate; carries every problem
+    ├── Refused                        several of these at once, before anything is begun
     ├── RunError                       a run folder that exists, is missing, or is unfinished
     └── TrainingError                  training that cannot go on (loss not finite, no memory)
 

@@ -245,9 +245,8 @@ class Inventory:
 
 def _split(data: Mapping[str, Any]) -> SplitFacts:
     seen = data["pictures"]
-    pictures = None if seen is None else Pictures(
-        **{k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in seen.items()}
-    )  # fmt: skip
+    ends = {} if seen is None else {k: tuple(seen[k]) for k in ("width", "height", "range")}
+    pictures = None if seen is None else Pictures(**{**seen, **ends})
     notes = tuple(Note.from_json(n) for n in data["notes"])
     return SplitFacts(**{**data, "balance": tuple(data["balance"]), "pictures": pictures,
                          "notes": notes})  # fmt: skip

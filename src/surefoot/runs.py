@@ -5,7 +5,8 @@
     RUN/
       recipe.yaml        what was asked, complete: `surefoot fit recipe.yaml` does it again
       env.json           versions, machine, seed, command
-      run.json           status ("running", "finished", "trial", "interrupted"), method, seed, task
+      run.json           status ("running", "finished", "trial", "interrupted"), method, seed, task,
+                         the inventory of what went in
       log.jsonl          one line per logged step, and per epoch: with accuracy on ID validation
       scores.jsonl       one Score per line: every alpha, and the selected ones
       selections.jsonl   one Selection per line
@@ -17,7 +18,8 @@
       report.html
 
     STUDY/               several runs on one task, side by side
-      study.json         title, task facts (class names, split sizes, notes), members in order
+      study.json         title, task facts (class names, split sizes, notes), the inventory, members
+                         in order, and which of them failed
       examples.json      images on which the models disagree
       decision.json      which run and alpha to ship, by ID validation, and why not to trust it
       <member>/          one run each, named METHOD or METHOD-s<seed>
@@ -38,7 +40,7 @@ import numpy as np
 
 from .display import Table, data_frame, shown
 from .errors import RunError
-from .predictions import Predictions
+from .predictions import Predictions, file_stem
 from .records import Curve, Score, read_jsonl, write_atomic, write_jsonl
 from .select import Selection
 
@@ -51,8 +53,7 @@ Status = Literal["running", "finished", "trial", "interrupted"]
 def prediction_file(split: str, alpha: float | None, evaluator: str = "head") -> str:
     """File name of the predictions of one split at one alpha."""
     prefix = "" if evaluator == "head" else f"{evaluator}/"
-    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in split)
-    return f"{prefix}{safe}@{'end' if alpha is None else format(alpha, '.4g')}.npz"
+    return f"{prefix}{file_stem(split)}@{'end' if alpha is None else format(alpha, '.4g')}.npz"
 
 
 @dataclass
@@ -146,6 +147,11 @@ class Run:
         """run.json: status, method, seed, task, model and more."""
         facts: dict[str, Any] = json.loads((self.path / "run.json").read_text())
         return facts
+
+    @property
+    def splits(self) -> dict[str, dict[str, Any]]:
+        """Name of a split -> what run.json says about it; {} where it says nothing."""
+        return _splits(self.facts)
 
     @property
     def status(self) -> Status:

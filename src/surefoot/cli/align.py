@@ -15,11 +15,10 @@ from .common import (
     say,
     seeds_of,
     show,
-    task_of_options,
-    told,
     typed,
     typed_here,
 )
+from .scored import task_of_options, told
 
 __all__ = ["align_command"]
 

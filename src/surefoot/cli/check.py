@@ -41,7 +41,7 @@ def check_command(targets: tuple[str, ...], recipes: bool, **options: Any) -> No
             if target.endswith(".py"):
                 yield Checked(target, tuple(_method_problems(target)))
             else:
-                yield from look_at(target, options["unit"])
+                yield from look_at(target, options["unit"], root=options["data_root"])
 
     checked = [_told(one) for one in every()]
     bad = sum(not good for good in checked)

@@ -8,16 +8,8 @@ from typing import Any
 
 import click
 
-from .common import (
-    alphas_option,
-    data_options,
-    device_options,
-    say,
-    task_of_options,
-    told,
-    typed,
-    val_is_test,
-)
+from .common import alphas_option, data_options, device_options, say, typed
+from .scored import task_of_options, told, val_is_test
 
 __all__ = ["sweep_command"]
 

@@ -157,6 +157,16 @@ class TextTower(nn.Module, ABC):
                 parts.append(nn.functional.normalize(self(tokens).float(), dim=-1))
         return torch.cat(parts)
 
+    @property
+    def logit_offset(self) -> nn.Parameter | None:
+        """The learnt bias of a sigmoid loss (SigLIP's b), a parameter of this tower.
+
+        None where the tower was pretrained by another loss. open_clip and transformers both call
+        it ``logit_bias``; no ranking of classes needs it.
+        """
+        named = self.named_parameters()
+        return next((p for n, p in named if n.rpartition(".")[2] == "logit_bias"), None)
+
 
 class Model(nn.Module):
     """An image classifier in three parts, each of which may be missing but the first.

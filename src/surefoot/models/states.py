@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
+from ..inventory import Note
 from ..weights.prefixes import prefixes, unwrapped
 from ..weights.roles import chosen, same_tensors
 from .activation import OPENAI_KEYS
@@ -95,7 +96,10 @@ def chosen_prefix(
     equal = isinstance(state, Mapping) and same_tensors(state, alike)
     prefix, why = chosen(names, equal=equal)
     others = ", ".join(repr(p) for p in alike if p != prefix)
-    return prefix, (f"the weights under {prefix!r}, not {others}: {why}",) if why else ()
+    if not why:
+        return prefix, ()
+    said = f"the weights under {prefix!r}, not {others}: {why}"
+    return prefix, (Note(said, "guessed", say="by a file with those weights alone"),)
 
 
 _ALIKE = 0.9

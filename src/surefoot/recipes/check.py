@@ -60,28 +60,32 @@ def check_target(target: str | Path, unit: str | None = None) -> Iterator[tuple[
     yield from ((one.name, list(one.problems)) for one in look_at(target, unit))
 
 
-def look_at(target: str | Path, unit: str | None = None) -> Iterator[Checked]:
+def look_at(
+    target: str | Path, unit: str | None = None, *, root: str | None = None
+) -> Iterator[Checked]:
     """What is wrong with a recipe, with every recipe in a folder, or with a data folder or table.
 
     A folder that holds YAML files, at any depth, is taken for recipes; any other for data, of
-    which ``unit`` is to say what hangs together (recipes name their own).
+    which ``unit`` is to say what hangs together (recipes name their own). ``root`` holds the
+    published data sets that a recipe names.
     """
     path = Path(target)
     if path.suffix in (".yaml", ".yml"):
-        yield _checked_recipe(path)
+        yield _checked_recipe(path, root)
         return
     recipes = _recipes_in(path)
-    yield from map(_checked_recipe, recipes)
+    yield from (_checked_recipe(recipe, root) for recipe in recipes)
     if not recipes:
         yield _checked_data(target, unit)
 
 
-def _checked_recipe(path: Path) -> Checked:
+def _checked_recipe(path: Path, root: str | None) -> Checked:
     """A recipe; one of the user's is looked at as ``fit`` would, with its data and its model."""
     problems = tuple(check_recipe(path))
     if problems or path.resolve().is_relative_to(_SHIPPED):
         return Checked(str(path), problems)
-    return check_parts_of(load_recipe(path), {"model", "train", "methods"}, name=str(path))
+    recipe = load_recipe(path).at(root)
+    return check_parts_of(recipe, {"model", "train", "methods"}, name=str(path))
 
 
 def _checked_data(target: str | Path, unit: str | None) -> Checked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..data.dataset import Task
 from ..errors import Refused, SurefootError
@@ -91,7 +91,8 @@ def prepare(
     wrong = refused(inventory, strict=strict, chosen_on_test=spec.data.chosen_on_test)
     if wrong:
         raise Refused.of(wrong)
-    return Prepared(start, task, inventory, failed)
+    told = (*task.notes, *(note for note in inventory.shared if note not in task.notes))
+    return Prepared(start, replace(task, notes=told), inventory, failed)
 
 
 def _unfit(
@@ -105,15 +106,15 @@ def _unfit(
         return [error]
     for at, method in enumerate(recipe.methods):
         for own in tasks:
-            error = _objection(method, start, own)
-            if error is not None:
-                found.setdefault(at, error)
+            objection = _objection(method, start, own)
+            if objection is not None:
+                found.setdefault(at, objection)
     if keep_going and len(found) < len(recipe.methods):
-        failed.update({at: error.wrong for at, error in found.items()})
+        failed.update({at: objection.wrong for at, objection in found.items()})
         return []
     if len(recipe.methods) > 1:
-        for at, error in found.items():
-            error.wrong = f"{recipe.methods[at].label()}: {error.wrong}"
+        for at, objection in found.items():
+            objection.wrong = f"{recipe.methods[at].label()}: {objection.wrong}"
     return list(found.values())
 
 

@@ -34,6 +34,9 @@ class Schedule:
             2411.01713) in the place of weight decay: "adam_spd", "sgd_spd".
         weight_decay: Decoupled for AdamW, L2 for SGD. For SPD its lambda, of another size: 1
             stops a tensor from going further from where it began wherever its gradient disagrees.
+        decayed: What weight decay pulls: "all" that trains, as the code of WiSE-FT, LP-FT and FLYP
+            has it, or "matrices": not norms, biases and scalars (fewer than two dimensions), as
+            timm and open_clip have it.
         betas: Of Adam.
         eps: Of Adam.
         momentum: Of SGD.
@@ -58,6 +61,7 @@ class Schedule:
     lr: float = 3e-5
     optimizer: Literal["adamw", "sgd", "adam_spd", "sgd_spd"] = "adamw"
     weight_decay: float = 0.1
+    decayed: Literal["all", "matrices"] = "all"
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     momentum: float = 0.9
@@ -155,6 +159,9 @@ def make_optimizer(module: nn.Module, schedule: Schedule) -> torch.optim.Optimiz
     groups: list[Any] = [{"params": trained}]
     if s.layer_decay < 1:
         groups = _groups(module, trained, s.layer_decay)
+    if s.decayed == "matrices":
+        pull = "projection" if s.optimizer.endswith("spd") else "weight_decay"
+        groups = [part for group in groups for part in _apart(group, pull)]
     fused = all(p.device.type in _FUSED_ON for p in trained)
     adam: dict[str, Any] = {"lr": s.lr, "betas": s.betas, "eps": s.eps, "fused": fused}
     if s.optimizer == "adam_spd":
@@ -164,6 +171,14 @@ def make_optimizer(module: nn.Module, schedule: Schedule) -> torch.optim.Optimiz
     if s.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay)
     return torch.optim.AdamW(groups, weight_decay=s.weight_decay, **adam)
+
+
+def _apart(group: dict[str, Any], pull: str) -> list[dict[str, Any]]:
+    """A group of parameters in two: matrices and above, and what is not pulled."""
+    pulled = [p for p in group["params"] if p.ndim > 1]
+    free = [p for p in group["params"] if p.ndim < 2]
+    halves = [{**group, "params": pulled}, {**group, "params": free, pull: 0.0}]
+    return [half for half in halves if half["params"]]
 
 
 def _groups(module: nn.Module, trained: list[nn.Parameter], decay: float) -> list[Any]:
