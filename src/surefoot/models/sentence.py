@@ -185,8 +185,10 @@ def _pooling(config: Mapping[str, Any]) -> Pooling:
         flags = (_FLAG.fullmatch(key) for key in sorted(config) if config[key])
         said = [flag[1] for flag in flags if flag] or ["mean"]
     kinds = [said] if isinstance(said, str) else list(said)
-    if kinds in (["mean"], ["cls"]):
-        return kinds[0]
+    if kinds == ["mean"]:
+        return "mean"
+    if kinds == ["cls"]:
+        return "cls"
     raise ModelError(
         f"the pooling {' + '.join(map(str, kinds))} is not read here",
         expected="mean or cls",
