@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import ModelError
-from .adapters.insertion import attach
+from .adapters.insertion import from_record
 from .model import Head, Model, ModelSpec, TextTower
 
 __all__ = ["KINDS", "Parts", "build"]
@@ -21,8 +21,8 @@ KINDS: dict[str, str] = {
     "hf": "surefoot.models.hf.towers",
     "tiny-clip": "surefoot.models.tiny",
     "tiny-dino": "surefoot.models.tiny",
-    "ensemble": "surefoot.models.ensemble",
-    "side": "surefoot.models.side",
+    "ensemble": "surefoot.models.pairs",
+    "side": "surefoot.models.pairs",
 }
 """Builder kind -> the module whose ``build`` knows it."""
 
@@ -76,5 +76,5 @@ def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None)
     module = import_module(KINDS[kind])
     parts: Parts = module.build(builder, files=files)
     if (adapter := builder.get("adapter")) is not None:
-        attach(parts.encoder, adapter, name=str(kind))
+        from_record(adapter).attach(parts.encoder, name=str(kind))
     return parts

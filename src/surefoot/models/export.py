@@ -13,8 +13,8 @@ from torch import Tensor
 from ..errors import ModelError
 from ..records import write_atomic
 from ..weights import write_safetensors
-from .foreign import timm
-from .hf.towers import to_hf_state, whole
+from .foreign import hf_model, timm
+from .hf.towers import to_hf_state
 from .hf.transform import write_transform
 from .model import Model
 from .open_clip.towers import preprocess_of, to_open_clip_state
@@ -126,7 +126,7 @@ def _timm(model: Model, folder: Path) -> list[Path]:
 def _hf(model: Model, folder: Path) -> list[Path]:
     state = to_hf_state(model)
     builder = model.spec.builder
-    shell: Any = whole(builder)
+    shell: Any = hf_model(builder["config"])
     shell.load_state_dict(state)
     config = json.loads(shell.config.to_json_string(use_diff=False))
     config["architectures"] = [type(shell).__name__]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -28,15 +29,8 @@ __all__ = ["SentenceText", "pool"]
 
 Pooling = Literal["mean", "cls"]
 
-_FLAGS = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
-"""How older folders say it: one switch per kind."""
+_FLAG = re.compile(r"pooling_mode_(\w+?)(_tokens?)?")
+"""How older folders say it: one switch per kind, such as ``pooling_mode_cls_token``."""
 
 _EXPECTED = "a folder of sentence-transformers: modules.json, 1_Pooling/config.json, config.json"
 _TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
@@ -188,7 +182,8 @@ def _pooling(config: Mapping[str, Any]) -> Pooling:
     """The kind that a configuration names, in the older or the newer way."""
     said = config.get("pooling_mode")
     if said is None:
-        said = [kind for flag, kind in _FLAGS.items() if config.get(flag)] or ["mean"]
+        flags = (_FLAG.fullmatch(key) for key in sorted(config) if config[key])
+        said = [flag[1] for flag in flags if flag] or ["mean"]
     kinds = [said] if isinstance(said, str) else list(said)
     if kinds == ["mean"]:
         return "mean"

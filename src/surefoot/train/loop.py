@@ -100,14 +100,7 @@ def train(
         rows = restore(loop, name, seed)
         bar.update(len(split) * loop.epoch)
         left = range(loop.epoch, schedule.epochs)
-        who = {"rank": accelerator.process_index, "world": accelerator.num_processes}
-        # One loader for all epochs: its workers start once, and read on into the next epoch while
-        # this one is validated and saved.
-        plan = Plan(len(split), schedule, seed=seed, epochs=left, **who)
-        batches = iter(
-            make_loader(split, transform, batches=plan, seed=seed, workers=run.workers,
-                        device=accelerator.device)
-        )  # fmt: skip
+        batches = _batches(loop, split, transform, left, seed)
         for epoch in left:
             distributed.train(not eval_mode)
             row = _epoch(loop, batches, bar, seed=seed, after_step=after_step, layout=layout)
@@ -129,6 +122,22 @@ def train(
         # of a training lies in none.
         accelerator.free_memory()
     return rows
+
+
+def _batches(
+    loop: Training, split: Split, transform: Transform, epochs: range, seed: int
+) -> Iterator[dict[str, Tensor]]:
+    """This process's share of every batch of all epochs that are left.
+
+    One loader for all: its workers start once, and read on into the next epoch while this one is
+    validated and saved.
+    """
+    rank, world = loop.accelerator.process_index, loop.accelerator.num_processes
+    plan = Plan(len(split), loop.schedule, seed=seed, epochs=epochs, rank=rank, world=world)
+    workers, device = loop.run.workers, loop.accelerator.device
+    return iter(
+        make_loader(split, transform, batches=plan, seed=seed, workers=workers, device=device)
+    )
 
 
 def _epoch(

@@ -18,8 +18,8 @@ __all__ = [
     "adapter_names",
     "adapter_of",
     "as_initialised",
-    "attach",
     "fold",
+    "from_record",
     "insert",
 ]
 
@@ -86,16 +86,7 @@ def adapter_of(model: Model) -> Adapter | None:
         ModelError: Its record cannot be read.
     """
     record = model.spec.builder.get("adapter")
-    return None if record is None else _from_record(record)
-
-
-def attach(encoder: nn.Module, record: Mapping[str, Any], *, name: str = "the model") -> None:
-    """Add the adapter of a record (``spec.builder["adapter"]``) to a bare encoder, in place.
-
-    Raises:
-        ModelError: The record cannot be read, or the encoder has no place for it.
-    """
-    _from_record(record).attach(encoder, name=name)
+    return None if record is None else from_record(record)
 
 
 def as_initialised(start: Model, tuned: Model) -> Model:
@@ -120,7 +111,12 @@ def _modules(encoder: nn.Module) -> list[nn.Module]:
     return [m for m in encoder.modules() if isinstance(m, AdapterModule)]
 
 
-def _from_record(record: Mapping[str, Any]) -> Adapter:
+def from_record(record: Mapping[str, Any]) -> Adapter:
+    """The adapter of a record (``spec.builder["adapter"]``).
+
+    Raises:
+        ModelError: The record cannot be read.
+    """
     kind = KINDS.get(str(record.get("kind")))
     given = {k: v for k, v in record.items() if k != "kind"}
     known = () if kind is None else tuple(f.name for f in fields(kind))  # type: ignore[arg-type]

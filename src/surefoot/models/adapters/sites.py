@@ -130,7 +130,8 @@ def attend(
     if mask is not None:
         raise ModelError(f"{what} takes no attention mask", expected="an image encoder")
     x = query if attn.batch_first else query.transpose(0, 1)
-    q, k, v = qkv(x).unflatten(-1, (3, attn.num_heads, attn.head_dim)).permute(2, 0, 3, 1, 4)
+    mixed: Any = qkv(x)
+    q, k, v = mixed.unflatten(-1, (3, attn.num_heads, attn.head_dim)).permute(2, 0, 3, 1, 4)
     dropout = attn.dropout if attn.training else 0.0
     heads = nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
     out = proj(heads.transpose(1, 2).flatten(2))

@@ -17,7 +17,7 @@ from ..foreign import hf_model, hf_tokenizer
 from ..model import Model, TextTower
 from ..tokenizer_files import pack_tokenizer, read_files
 
-__all__ = ["IMAGE_ONLY", "HFImage", "HFText", "build", "split", "to_hf_state", "whole"]
+__all__ = ["IMAGE_ONLY", "HFImage", "HFText", "build", "split", "to_hf_state"]
 
 IMAGE_ONLY = ("dinov2", "dinov3_vit")
 
@@ -136,18 +136,13 @@ class HFText(TextTower):
 
 
 def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None) -> Parts:
-    """The modules of ``{"kind": "hf", "config": {...}}``, fresh weights."""
-    pooling = str(builder.get("pooling", "token"))
-    return split(whole(builder), builder["config"], None, files, pooling=pooling)
-
-
-def whole(builder: Mapping[str, Any]) -> nn.Module:
-    """The whole transformers model of a builder, fresh weights.
+    """The modules of ``{"kind": "hf", "config": {...}}``, fresh weights.
 
     Raises:
         ModelError: A model type that is not understood, or a configuration that wants code.
     """
-    return hf_model(builder["config"])
+    pooling = str(builder.get("pooling", "token"))
+    return split(hf_model(builder["config"]), builder["config"], None, files, pooling=pooling)
 
 
 def split(

@@ -12,10 +12,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...errors import DownloadUnavailable, ModelError
-from ...transforms import ResizeMode, TransformSpec
+from ...transforms import TransformSpec
 from ..build import Parts
 from ..foreign import clip_model, clip_tokenizer
 from ..model import Model, TextTower
+from ..record import triple
 from ..tokenizer_files import pack_tokenizer
 
 __all__ = [
@@ -142,18 +143,14 @@ def transform_of(preprocess: Mapping[str, Any], *, name: str) -> TransformSpec:
             f"{name} takes images of {height} x {width} pixels, resized by {mode!r}",
             expected="a square input, or resize_mode squash",
         )
-    mean, std = preprocess["mean"], preprocess["std"]
-    if isinstance(mean, (int, float)):
-        mean, std = (mean,) * 3, (std,) * 3
     bilinear = preprocess.get("interpolation") == "bilinear"
-    resize_mode: ResizeMode = mode
     return TransformSpec(
         size=(int(height), int(width)),
-        mean=tuple(float(m) for m in mean),  # type: ignore[arg-type]
-        std=tuple(float(s) for s in std),  # type: ignore[arg-type]
+        mean=triple(preprocess["mean"]),  # type: ignore[arg-type]
+        std=triple(preprocess["std"]),  # type: ignore[arg-type]
         interpolation="bilinear" if bilinear else "bicubic",
         resize=int(height),
-        resize_mode=resize_mode,
+        resize_mode=mode,
         fill=int(preprocess.get("fill_color") or 0),
     )
 
