@@ -20,7 +20,7 @@ from .atomic import replaced, write_atomic, written
 from .display import UNBOUNDED, Picture, Table, data_frame, shown
 from .errors import RunError
 from .select import Selection, select, select_all
-from .stats import Interval, IntervalKind
+from .stats.intervals import Interval, IntervalKind
 
 if TYPE_CHECKING:
     from .drawing import Series

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ..contents import lazy
 from .compared import About, Comparison
 from .comparison import compare
-from .intervals import Interval, IntervalKind, clopper_pearson
+from .intervals import Interval, clopper_pearson
 from .means import SeedMean, bound_of_mean, mean_interval_over_seeds
 from .paired import holm, paired_se
 from .ranking import Ranking, rank
@@ -30,7 +30,6 @@ __all__ = [
     "BaselineLine",
     "Comparison",
     "Interval",
-    "IntervalKind",
     "Ranking",
     "SeedMean",
     "Spread",
