@@ -23,6 +23,8 @@ from surefoot.weights.fingerprint import fingerprint
 from ..conftest import write_folders
 from ..warm import surefoot
 
+pytestmark = pytest.mark.slow
+
 METHODS: list[dict[str, Any]] = [
     {"name": "zero-shot"},
     {"name": "lp", "c_path": [5]},

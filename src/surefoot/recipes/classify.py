@@ -52,6 +52,11 @@ def classify(
     Raises:
         BadImages: Files that cannot be decoded; found before the first is classified.
         ModelError: No head, and no classes or no text tower.
+
+    Example:
+        >>> clip, names = sf.load("tiny-clip"), ["circle", "square", "bar"]
+        >>> for found in sf.classify(clip, ["photos/night/bar"], classes=names, top=2):
+        ...     assert len(found["top"]) == 2
     """
     files = FileImages("", [str(file) for file in _files(images)])
     split = Split("images", files, None, (), "ID", "test")
