@@ -181,6 +181,7 @@ def _entry(store: Store, group: Sequence[RunRow], placing: Placing, named: str, 
     recipes = sorted({r.score.recipe for r in group if r.score.recipe})
     day = max(str(r.facts.get("date", "")) for r in group)
     start = score.method == START
+    made: dict[str, Any] = {k: str(facts.get(k, "")) for k in ("version", "machine", "report")}
     label = "" if start else str(facts.get("label") or "")
     backbone = placing.backbone or str(facts.get("model", ""))
     known_by = ["start", backbone] if start else recipes or runs
@@ -192,7 +193,7 @@ def _entry(store: Store, group: Sequence[RunRow], placing: Placing, named: str, 
         "measured",
         name,
         Source("run", run=", ".join(runs), recipe=", ".join(recipes), date=day, note=_notes(first),
-               **{name: str(facts.get(name, "")) for name in ("version", "machine", "report")}),
+               **made),
         row_key=digest("run", known_by, seeds, protocol, name, label,
                        score.selection, score.alpha, score.split, score.metric, score.evaluator,
                        [r.score.value for r in group]),

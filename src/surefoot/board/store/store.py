@@ -30,7 +30,7 @@ from .catalogue import Boards, Datasets, Methods, Protocols, Tasks
 from .database import Database
 from .entries import Curves, Entries, Results
 from .intake import Imports, Submissions
-from .metrics import Metric, Metrics
+from .metrics import Direction, Metric, Metrics
 from .papers import CodeLinks, Papers
 from .ranking import Agreement, Standing, agreement, rank
 from .results import Board, Entry, Kind
@@ -156,7 +156,8 @@ class Store:
             return known
         values = self.results.in_archive_order(board.id, name)
         steps = [after - before for before, after in pairwise(values)]
-        for way, sign in (("higher", -1), ("lower", 1)):
+        ways: tuple[tuple[Direction, int], ...] = (("higher", -1), ("lower", 1))
+        for way, sign in ways:
             if len(values) > 2 and any(steps) and all(sign * step >= 0 for step in steps):
                 return replace(known, direction=way, known_from="archive order")
         return known
