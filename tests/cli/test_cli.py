@@ -571,7 +571,7 @@ methods: [lpft]
         )
     good = tmp_path / "good.yaml"
     good.write_text(
-        f"model: timm:resnet10t/random\ndata: {{train: {torn}, skip_bad: true}}\nmethods: [ft]\n"
+        f"model: timm:resnet10t/random\ndata: {{train: {torn}, skip_bad: true}}\nmethods: [lp]\n"
     )
     assert "good" in surefoot("check", good).stdout
     for model, said in (

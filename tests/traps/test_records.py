@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
+from surefoot.models.activation import decide
 from surefoot.models.load import load
 from surefoot.models.names import parse
 from surefoot.models.open_clip.records import preprocess_of_file
 from surefoot.models.record import settle
+from surefoot.models.timm.records import quick_gelu
 
 from .builders import refusal
 
@@ -74,3 +77,48 @@ def test_another_pooling_that_was_asked_for() -> None:
 @pytest.mark.parametrize("option", ["global_pol=avg", "size=96"])
 def test_an_option_that_does_not_exist(option: str) -> None:
     refusal("option", lambda: load(f"timm:vit_tiny_patch16_224/random?{option}"))
+
+
+def decided(**known: Any) -> tuple[bool, str]:
+    given: dict[str, Any] = {"fixed": None, "asked": None, "sibling": "ViT-B-32-quickgelu"}
+    return decide("ViT-B-32", where="model_ViT-B-32-lr_1e-5.pt", **{**given, **known})
+
+
+def test_a_name_of_a_training_run_is_no_evidence_of_its_activation() -> None:
+    error = refusal("GELU or with QuickGELU", decided)
+    assert "ViT-B-32-quickgelu" in (error.fix or "")
+
+
+@pytest.mark.parametrize(
+    ("known", "quick"),
+    [
+        ({"asked": "gelu"}, False),
+        ({"asked": "quickgelu"}, True),
+        ({"tag_says": True}, True),
+        ({"evidence": (True, "its config.json")}, True),
+        ({"fixed": True}, True),
+        ({"sibling": ""}, False),
+    ],
+)
+def test_what_settles_an_activation(known: dict[str, Any], quick: bool) -> None:
+    found, why = decided(**known)
+    assert found is quick
+    assert "gelu" in why
+
+
+def test_a_record_and_a_file_that_disagree_about_an_activation() -> None:
+    refusal("the record says", lambda: decided(tag_says=True, evidence=(False, "its args")))
+
+
+def test_two_registries_that_disagree() -> None:
+    quick, why = quick_gelu("vit_base_patch16_clip_224", "dfn2b")
+    assert quick
+    assert "ViT-B-16/dfn2b" in why
+
+
+def test_a_mean_of_patches_is_said() -> None:
+    with torch.device("meta"):
+        model = load("timm:vit_small_patch16_dinov3/random", device="meta")
+    assert model.spec.record is not None
+    assert model.spec.record.pooling.value == "mean of patch tokens"
+    assert any("?global_pool=token" in note for note in model.spec.notes)

@@ -156,7 +156,7 @@ _NO_SHIFT = Note(
 def _cut_note(role: Use, part: Split, *, guessed: bool) -> Note:
     """That a part was cut off, and how, which was guessed unless the share was given."""
     [made] = part.notes
-    short = Note.of(made).short
+    short = f"no {role} set was given: {Note.of(made).short}"
     said = f"no {role} set was given: {made}"
     if not guessed:
         return Note(said, short=short)

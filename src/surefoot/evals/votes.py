@@ -104,8 +104,8 @@ def knn(
                 own = exclude[at : at + step]
                 skip = torch.as_tensor(own.reshape(len(own), -1)).to(where)
             near, who = _neighbours(query, blocks, min(max(ks), n), skip)
-            # The mean of many votes must fit in float32, whose logarithm ends at 88.
-            nearest = near[:, :1].clamp_min(-1) if temperature < 1 / 80 else 0.0
+            # The sum of many votes must fit in float32, whose logarithm ends at 88.
+            nearest: Tensor | float = 0.0 if temperature >= 1 / 80 else near[:, :1].clamp_min(-1)
             weight = ((near - nearest) / temperature).exp()
             tally = torch.zeros(len(query), classes, device=where)
             used = 0

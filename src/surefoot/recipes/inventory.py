@@ -121,8 +121,10 @@ def seen_in_training(model: str, task: Task) -> list[Note]:
     place = next((p for p in (Path(model), Path(model).parent) if (p / "run.json").is_file()), None)
     kept = {} if place is None else Run.open(place).splits
     trained, own = kept.get("train"), [kept[n].get("content") for n in kept if n != "train"]
+    if trained is None:
+        return []
     found = []
-    for name, shift in task.scored().items() if trained is not None else ():
+    for name, shift in task.scored().items():
         content, source = shift.split.manifest().content, shift.split.source
         if shift.split.synthetic or content in own:
             continue

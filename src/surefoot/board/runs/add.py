@@ -2,8 +2,8 @@
 
 A run's dataset is its task's name; a split (``test``, the name of a shift) is a board. Values are
 written in points of a hundred with two decimals. Several seeds of one method are one entry: the
-mean, with the interval over seeds. A trial (limits on the data) and splits made by a program are
-marked toy; unfinished runs are refused; the validation split is no result.
+mean, with an interval over seeds and images. A trial (limits on the data) and splits made by a
+program are marked toy; unfinished runs are refused; the validation split is no result.
 """
 
 from __future__ import annotations

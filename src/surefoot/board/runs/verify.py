@@ -72,7 +72,10 @@ def verify(
 def _known_before(store: Store, submission: Submission) -> str:
     """Why no run of a submission's recipe could be compared with it; "" where one might."""
     form = SubmissionForm.model_validate(dict(submission.payload))
-    data = yaml.safe_load(form.recipe)
+    try:
+        data = yaml.safe_load(form.recipe)
+    except yaml.YAMLError:  # whoever runs it says so
+        return ""
     parts = [data, *data.values()] if isinstance(data, dict) else []
     limits = [k for part in parts if isinstance(part, dict) for k in _LIMITS if part.get(k)]
     dataset = store.datasets.named(form.dataset)
