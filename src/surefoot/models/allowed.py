@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ..errors import ModelError
 
@@ -57,9 +57,10 @@ def _closed(
         base: A schema whose names it has besides.
         required: None of the names may be missing; else any may.
     """
-    unset = ... if required else None
-    fields: dict[str, Any] = {n: (kind, unset) for kind, names in names_by_type for n in names}
-    return create_model(name, __base__=base, **fields)
+    types = {n: kind for kind, names in names_by_type for n in names}
+    unset: dict[str, Any] = {} if required else dict.fromkeys(types)
+    body = {"__module__": __name__, "__annotations__": types, **unset}
+    return type(_Closed)(name, (base,), body)
 
 
 class TokenizerKwargs(_Closed):
