@@ -124,9 +124,10 @@ def seen_in_training(model: str, task: Task) -> list[Note]:
     if trained is None:
         return []
     found = []
-    for name, shift in task.scored().items():
-        content, source = shift.split.manifest().content, shift.split.source
-        if shift.split.synthetic or content in own:
+    collected = {n: s.split for n, s in task.scored().items() if not s.split.synthetic}
+    for name, split in collected.items():
+        content, source = split.manifest().content, split.source
+        if content in own:
             continue
         if content == trained.get("content"):
             found.append(f"{name} is what {place} was trained on")
