@@ -34,7 +34,7 @@ from surefoot.methods.partial import LastBlocks
 from surefoot.recipes.recipe import DataSpec
 from surefoot.recipes.tasks import task_of
 from surefoot.train import Schedule, learning_rate
-from surefoot.train.loop import _order
+from surefoot.train.schedule import epoch_order
 
 OURS = "surefoot last-blocks, stored tokens"
 CLASSES, BATCH = 10, 32
@@ -97,7 +97,7 @@ class Work:
         each = -(-len(images) // BATCH)
         model.train()
         for epoch in range(schedule.epochs):
-            order = _order(len(images), schedule, seed=0, epoch=epoch, rank=0, world=1)
+            order = epoch_order(len(images), schedule, seed=0, epoch=epoch, rank=0, world=1)
             loader = torch.utils.data.DataLoader(images, batch_sampler=[o.tolist() for o in order])
             total = 0.0
             for batch, labels in loader:

@@ -35,7 +35,7 @@ from surefoot.recipes.job import Look
 from surefoot.recipes.recipe import parse_recipe
 from surefoot.recipes.tasks import task_of
 from surefoot.train import learning_rate
-from surefoot.train.loop import _order
+from surefoot.train.schedule import epoch_order
 
 
 def tensors(split: Any, transform: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -85,7 +85,7 @@ class Bare:
         per_epoch = schedule.steps_per_epoch(len(images))
         step = 0
         for epoch in range(schedule.epochs):
-            for at in _order(len(images), schedule, seed=0, epoch=epoch, rank=0, world=1):
+            for at in epoch_order(len(images), schedule, seed=0, epoch=epoch, rank=0, world=1):
                 loss = objective({"image": images[at], "label": labels[at]})
                 loss.backward()
                 for group in optimizer.param_groups:

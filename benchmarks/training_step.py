@@ -8,9 +8,9 @@ Random weights, the same on both sides; batches that lie on the device; bf16 whe
 fp32 on a CPU; AdamW (fused on a GPU) on both sides. Contenders live in one process and take turns
 of ``--steps`` steps. The losses of the first three steps must agree before anything is timed.
 
-* ``classify``: the step of surefoot's own loop (its Stepper, as ``train`` makes it: channels-last,
-  clipping, schedule) beside timm's pieces in the order of its train script: autocast, loss,
-  backward, ``dispatch_clip_grad``, ``create_optimizer_v2``.
+* ``classify``: the step of surefoot's own loop (``backward`` and ``update``, as ``train`` calls
+  them: channels-last, clipping, schedule) beside timm's pieces in the order of its train script:
+  autocast, loss, backward, ``dispatch_clip_grad``, ``create_optimizer_v2``.
 * ``compiled``: the same, both through torch.compile.
 * ``contrastive``: FLYP's step, every image with a prompt of its own, beside open_clip's own
   ``train_one_epoch`` on the same images and texts; and once more with 100 classes of one prompt
@@ -48,9 +48,10 @@ from surefoot.context import RunContext, pick_workers
 from surefoot.data.dataset import Split
 from surefoot.threads import cores
 from surefoot.train import Schedule, learning_rate, train
+from surefoot.train.checkpoint import Training
 from surefoot.train.distributed import distribute
 from surefoot.train.epoch_log import DataStall
-from surefoot.train.step import Stepper
+from surefoot.train.loop import backward, update
 
 OURS = "surefoot"
 PLENTY = 10_000
@@ -86,12 +87,12 @@ class Ours:
         self.objective = objective
         distributed = distribute(objective, schedule, accelerator, run, watched=False)
         micro = min(schedule.micro_batch or self.size, self.size)
-        self.loop = Stepper(distributed, schedule, run, micro, self.size * PLENTY)
+        self.loop = Training(distributed, schedule, run, micro, self.size * PLENTY)
 
     def run(self, steps: int) -> Any:
         for _ in range(steps):
-            loss = self.loop.backward(self.batch, self.size, host=self.host)
-            self.loop.update()
+            loss = backward(self.loop, self.batch, self.size, host=self.host)
+            update(self.loop)
         return loss
 
     def state_mb(self) -> float:

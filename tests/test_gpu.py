@@ -24,8 +24,9 @@ from surefoot.models.open_clip import towers as open_clip_loading
 from surefoot.paths import Path, sweep
 from surefoot.testing.samples import small_clip
 from surefoot.train import Schedule, train
+from surefoot.train.checkpoint import Training
 from surefoot.train.distributed import distribute
-from surefoot.train.step import Stepper
+from surefoot.train.loop import backward, update
 from surefoot.transforms import TransformSpec
 from surefoot.weights import lerp, ties
 from surefoot.weights.fingerprint import fingerprint
@@ -91,7 +92,7 @@ def test_a_step_never_makes_the_device_wait(name: str, micro: int | None, prompt
     run = RunContext(device="cuda")
     accelerator = run.accelerator()
     distributed = distribute(objective, schedule, accelerator, run, watched=False)
-    loop = Stepper(distributed, schedule, run, micro or 12, 1200)
+    loop = Training(distributed, schedule, run, micro or 12, 1200)
     size = objective.model.spec.transform.size
     host = {
         "label": torch.arange(12) % 3,
@@ -103,8 +104,8 @@ def test_a_step_never_makes_the_device_wait(name: str, micro: int | None, prompt
     for step in range(3):
         if step == 1:
             torch.cuda.set_sync_debug_mode("error")
-        loss = loop.backward(batch, 12, host=host)
-        loop.update()
+        loss = backward(loop, batch, 12, host=host)
+        update(loop)
     torch.cuda.set_sync_debug_mode("default")
     assert np.isfinite(float(loss))
 

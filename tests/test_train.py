@@ -25,10 +25,11 @@ from surefoot.gradient_cache import WholeBatch, cached_backward, slices
 from surefoot.losses import contrastive
 from surefoot.methods.base import Classify
 from surefoot.models.heads import random_head, zeros_head
+from surefoot.testing.samples import small_vit
 from surefoot.train import Schedule, learning_rate, train
 from surefoot.train.distributed import distribute
 from surefoot.train.epoch_log import time_left
-from surefoot.train.loop import _order
+from surefoot.train.schedule import epoch_order, make_optimizer
 
 from .conftest import CLASSES, toy_model
 from .launch import together
@@ -151,13 +152,13 @@ def test_one_sgd_step_is_the_textbooks(task: Task) -> None:
 
 def test_every_image_is_seen_once_an_epoch_by_any_number_of_processes() -> None:
     schedule = Schedule(batch_size=16)
-    whole = _order(45, schedule, seed=1, epoch=2, rank=0, world=1)
-    shares = [_order(45, schedule, seed=1, epoch=2, rank=r, world=3) for r in range(3)]
+    whole = epoch_order(45, schedule, seed=1, epoch=2, rank=0, world=1)
+    shares = [epoch_order(45, schedule, seed=1, epoch=2, rank=r, world=3) for r in range(3)]
     for step, batch in enumerate(whole):
         joined = np.concatenate([share[step] for share in shares])
         assert joined.tolist() == batch.tolist()
     assert sorted(np.concatenate(whole).tolist()) == list(range(45))
-    other = _order(45, schedule, seed=1, epoch=3, rank=0, world=1)
+    other = epoch_order(45, schedule, seed=1, epoch=3, rank=0, world=1)
     assert np.concatenate(other).tolist() != np.concatenate(whole).tolist()
 
 
@@ -654,3 +655,31 @@ def test_channels_last_is_a_layout_not_a_result(task: Task) -> None:
     for a, b in zip(*(m.state_dict().values() for m in models), strict=True):
         assert b.is_contiguous()
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "adam_spd", "sgd_spd"])
+@pytest.mark.parametrize("layer_decay", [1.0, 0.5])
+def test_decay_of_matrices_leaves_norms_and_biases(optimizer: Any, layer_decay: float) -> None:
+    schedule = Schedule(optimizer=optimizer, weight_decay=0.3, decayed="matrices",
+                        layer_decay=layer_decay)  # fmt: skip
+    model = small_vit() if layer_decay < 1 else toy_model()
+    made = make_optimizer(model, schedule)
+    pull = "projection" if optimizer.endswith("spd") else "weight_decay"
+    seen = [p for g in made.param_groups for p in g["params"]]
+    assert len(seen) == len(set(map(id, seen))) == len(list(model.parameters()))
+    for group in made.param_groups:
+        assert {p.ndim > 1 for p in group["params"]} == {group[pull] == 0.3}
+        assert group[pull] in (0.0, 0.3)
+    every = make_optimizer(model, replace(schedule, decayed="all"))
+    assert {group[pull] for group in every.param_groups} == {0.3}
+
+
+def test_a_bias_without_gradient_stays_where_it_is() -> None:
+    layer = torch.nn.Linear(3, 2)
+    before = {n: p.detach().clone() for n, p in layer.named_parameters()}
+    made = make_optimizer(layer, Schedule(lr=0.1, weight_decay=0.5, decayed="matrices"))
+    for parameter in layer.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    made.step()
+    torch.testing.assert_close(layer.weight, before["weight"] * (1 - 0.1 * 0.5))
+    assert torch.equal(layer.bias, before["bias"])

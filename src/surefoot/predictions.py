@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .errors import RunError
 from .records import write_atomic
 
-__all__ = ["Predictions", "same_order"]
+__all__ = ["Predictions", "file_stem", "same_order"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +43,7 @@ class Predictions:
             is taken as independent.
         version: Of the data set.
         synthetic: Made by a program.
+        votes: The logits are votes of neighbours: they order classes and are no probabilities.
     """
 
     split: str
@@ -59,6 +60,7 @@ class Predictions:
     synthetic: bool = False
     groups: tuple[tuple[int, ...], ...] | None = None
     identities: NDArray[np.uint8] | None = None
+    votes: bool = False
 
     def __repr__(self) -> str:
         n, classes = self.logits.shape
@@ -130,6 +132,7 @@ class Predictions:
             "unit": self.unit,
             "version": self.version,
             "synthetic": self.synthetic,
+            "votes": self.votes,
             "schema": 1,
         }
         arrays: dict[str, NDArray[Any]] = {
@@ -182,6 +185,11 @@ def _former_unit(name: str | None, metadata: Mapping[str, NDArray[Any]]) -> str 
     """The unit of a file of before: one value all through was the split's name (QuickDraw)."""
     labels = metadata.get(name or "")
     return None if labels is None or len(set(labels.tolist())) < 2 else name
+
+
+def file_stem(split: str) -> str:
+    """What the file with the predictions of a split is called."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in split)
 
 
 def same_order(

@@ -40,7 +40,7 @@ import numpy as np
 
 from .display import Table, data_frame, shown
 from .errors import RunError
-from .predictions import Predictions
+from .predictions import Predictions, file_stem
 from .records import Curve, Score, read_jsonl, write_atomic, write_jsonl
 from .select import Selection
 
@@ -53,8 +53,7 @@ Status = Literal["running", "finished", "trial", "interrupted"]
 def prediction_file(split: str, alpha: float | None, evaluator: str = "head") -> str:
     """File name of the predictions of one split at one alpha."""
     prefix = "" if evaluator == "head" else f"{evaluator}/"
-    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in split)
-    return f"{prefix}{safe}@{'end' if alpha is None else format(alpha, '.4g')}.npz"
+    return f"{prefix}{file_stem(split)}@{'end' if alpha is None else format(alpha, '.4g')}.npz"
 
 
 @dataclass
@@ -148,6 +147,11 @@ class Run:
         """run.json: status, method, seed, task, model and more."""
         facts: dict[str, Any] = json.loads((self.path / "run.json").read_text())
         return facts
+
+    @property
+    def splits(self) -> dict[str, dict[str, Any]]:
+        """Name of a split -> what run.json says about it; {} where it says nothing."""
+        return _splits(self.facts)
 
     @property
     def status(self) -> Status:

@@ -253,7 +253,7 @@ def test_a_recipe_on_the_built_in_data_is_verified(here):
     board("submit", "wrong.json", where=here)
     done = board("verify", 1, "--out", "run", where=here)
     assert "model tiny-clip\ndata train pictograms" in done.output
-    assert done.stdout.splitlines()[-1] == "matches: within 0.50 points of the published one"
+    assert done.stdout.splitlines()[-1] == "matches: within 0.50 points of the submitted one"
     done = board("verify", 2, "--run", "run", where=here)
     assert done.output.startswith("differs: differs by -")
     with Store.open(here / "board.db") as store:

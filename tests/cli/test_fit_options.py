@@ -56,6 +56,18 @@ def test_the_schedule_reaches_every_method(asked: Any, name: str) -> None:
     assert set(schedules(recipe)) == {(3, 7, 2e-4)}
 
 
+def test_what_decays_and_what_hangs_together_go_into_the_recipe(asked: Any) -> None:
+    from surefoot.recipes.auto_lr import schedules as found
+
+    recipe = asked("--method", "lp-ft", "--method", "flyp", "--decayed", "matrices",
+                   "--unit", "folder:1")  # fmt: skip
+    assert {s.decayed for m in recipe.methods for s in found(m)} == {"matrices"}
+    assert recipe.spec.data.unit == "folder:1"
+    plain = asked("--method", "ft")
+    assert {s.decayed for m in plain.methods for s in found(m)} == {"all"}
+    assert plain.spec.data.unit is None
+
+
 def test_a_method_without_schedule_is_left_alone(asked: Any) -> None:
     recipe = asked("--method", "zero-shot", "--method", "lp", "--method", "ft", "--epochs", 3)
     assert [m.name for m in recipe.methods] == ["zero-shot", "lp", "ft"]

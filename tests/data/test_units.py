@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surefoot.data.check_folder import check_folder
@@ -75,6 +75,7 @@ def test_nobody_is_on_both_sides_of_a_cut(place: Path) -> None:
 
 
 @given(st.integers(0, 200), st.floats(0.1, 0.5))
+@settings(max_examples=30, deadline=None)
 def test_whole_units_meet_the_share_of_every_class(seed: int, fraction: float) -> None:
     rng = np.random.default_rng(seed)
     labels, who = rng.integers(0, 3, 600), rng.integers(0, 100, 600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from surefoot.data.dataset import Shift, Split, Task
 from surefoot.data.overlap import overlap
-from surefoot.errors import DataError, ModelError, UnknownName
+from surefoot.errors import DataError, ModelError, RecipeError, UnknownName
 from surefoot.evals import votes as votes_module
 from surefoot.evals.evaluate import evaluate
 from surefoot.evals.knn import (
@@ -22,9 +23,13 @@ from surefoot.evals.knn import (
     knn_predictions,
     protocol_transform,
 )
+from surefoot.evals.predict import predict
+from surefoot.evals.score import score
+from surefoot.evals.zero_shot import zero_shot
 from surefoot.features import extract
 from surefoot.models.model import Model, ModelSpec
 from surefoot.predictions import Predictions
+from surefoot.recipes.recipe import parse_recipe
 from surefoot.transforms import DINO_KNN, TransformSpec
 
 
@@ -305,7 +310,7 @@ def test_evaluation_by_knn(make_model: Callable[..., Model], task: Task) -> None
     rows = evaluate(model, task, evaluator="knn", k=10, protocol="dino", device="cpu")
     assert [s.split for _, s in rows] == ["val", "test", "dim", "two"]
     assert all(s.evaluator == "knn" for _, s in rows)
-    assert all(s.extra == {"k": 10, "protocol": "dino"} for _, s in rows)
+    assert all((s.extra["k"], s.extra["protocol"]) == (10, "dino") for _, s in rows)
 
 
 def test_dinos_protocol_on_its_own_architecture(task: Task) -> None:
@@ -316,7 +321,7 @@ def test_dinos_protocol_on_its_own_architecture(task: Task) -> None:
 
     torch.manual_seed(0)
     vit = timm.create_model("vit_small_patch16_224", num_classes=0).eval()
-    squares = TransformSpec(size=(224, 224), resize=224, mean=(0.5,) * 3, std=(0.5,) * 3)
+    squares = TransformSpec(size=(224, 224), resize=224)  # not the 256 of the protocol
     spec = ModelSpec("vits16", "test", {"kind": "test"}, squares, normalize=False, saw_text=False)
     model = Model(vit, spec=spec, feature_dim=384)
     g = np.random.default_rng(0)
@@ -347,3 +352,61 @@ def test_dinos_protocol_on_its_own_architecture(task: Task) -> None:
         cls = vit.forward_features(torch.stack([theirs(p) for p in pictures]))[:, 0].numpy()
     expected = plain_votes(cls[:8], few.train.labels, cls[8:], 3, 5)
     np.testing.assert_allclose(found.logits, expected, rtol=1e-3)
+
+
+def test_dinos_protocol_takes_the_models_own_colours(make_model: Callable[..., Model]) -> None:
+    """150 of timm's 917 weights for 224 pixels were not trained with ImageNet's mean."""
+    grey = make_model(normalize=False, fixed=False, size=224)
+    own = replace(grey.spec.transform, mean=(0.5,) * 3, std=(0.25,) * 3)
+    grey.spec = replace(grey.spec, transform=own)
+    for protocol in ("auto", "dino"):
+        way = protocol_transform(grey, protocol)
+        assert (way.size, way.resize) == (DINO_KNN.size, DINO_KNN.resize)
+        assert (way.mean, way.std) == ((0.5,) * 3, (0.25,) * 3)
+
+
+@pytest.mark.parametrize("temperature", [0.01, 1e-4])
+def test_votes_do_not_overflow(temperature: float) -> None:
+    g = np.random.default_rng(0)
+    bank, queries = (g.normal(size=(n, 6)).astype(np.float32) for n in (200, 40))
+    labels = g.integers(0, 5, 200)
+    found = knn(bank, labels, queries, classes=5, ks=(1, 20, 200), temperature=temperature)
+    nearest = labels[np.argmax(_unit(queries) @ _unit(bank).T, axis=1)]
+    for k, votes in found.items():
+        assert np.isfinite(votes).all(), k
+        assert (votes.max(axis=1) > 0).all()
+    assert (found[1].argmax(axis=1) == nearest).all()
+    if temperature == 0.01:
+        wide = np.exp((_unit(queries) @ _unit(bank).T).astype(np.float64) / temperature)
+        exact = np.stack([wide[:, labels == c].sum(axis=1) for c in range(5)], axis=1)
+        assert (found[200].argmax(axis=1) == exact.argmax(axis=1)).all()
+    with pytest.raises(DataError, match="temperature of the votes is 0"):
+        knn(bank, labels, queries, classes=5, ks=(1,), temperature=0)
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("metric", ["ece", "nll"])
+def test_votes_are_no_probabilities(
+    metric: str, make_model: Callable[..., Model], task: Task, tmp_path: Path
+) -> None:
+    """Softmaxed votes gave an ECE equal to the error rate and a likelihood of thousands of nats."""
+    words = f"{metric} asks how far probabilities are to be trusted, and neighbours give votes"
+    model = make_model()
+    with pytest.raises(DataError, match=words):
+        evaluate(model, task, evaluator="knn", metric=metric)
+    with pytest.raises(DataError, match=words):
+        evaluate(model, replace(task, metric=metric), evaluator="knn")
+    said = evaluate(model, task, evaluator="knn", k=3)[0][0]
+    assert said.votes
+    said.save(tmp_path / "votes.npz")
+    with pytest.raises(DataError, match=words):
+        score(Predictions.load(tmp_path / "votes.npz"), metric)
+    head = predict(zero_shot(model, task), task.test) if model.text is not None else None
+    assert head is None or score(head, metric).value >= 0
+    plain = {"model": "tiny-clip", "methods": ["ft"], "data": {"train": "x", "metric": metric}}
+    with pytest.raises(RecipeError, match=words):
+        parse_recipe({**plain, "evaluate": ["head", "knn"]})
+    assert parse_recipe(plain).spec.data.metric == metric

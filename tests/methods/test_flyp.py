@@ -23,6 +23,7 @@ from surefoot.methods.wise_ft import WiseFT
 from surefoot.models.load import load
 from surefoot.models.model import Model
 from surefoot.models.open_clip import towers as open_clip_loading
+from surefoot.testing.samples import small_clip
 from surefoot.train import Schedule
 from surefoot.weights.fingerprint import fingerprint
 
@@ -271,3 +272,81 @@ def test_the_defaults_are_the_papers_for_imagenet() -> None:
         assert (s.lr, s.weight_decay, s.batch_size, s.epochs, s.clip) == (1e-5, 0.1, 512, 10, None)
         assert s.warmup(1_281_167 // 512 * 10) == 500
         assert method.templates == "random"
+
+
+def siglip() -> Model:
+    """The small CLIP as if the sigmoid loss had pretrained it: with a logit bias."""
+    model = small_clip()
+    model.text.logit_bias = torch.nn.Parameter(torch.tensor([-4.0]))
+    return model
+
+
+@pytest.mark.parametrize("templates", ["random", "average"])
+def test_a_siglip_is_tuned_by_its_own_loss(templates: Any, prompted: Task) -> None:
+    """Pair by pair, as arXiv 2303.15343, algorithm 1, has it; the bias trains too."""
+    model = both_towers(siglip(), prompted).double()
+    objective = ImagesAndPrompts(model, prompted, templates=templates, multi_positive=False)
+    batch = batch_of(prompted, model)
+    loss = objective(batch)
+    loss.backward()
+    ours = gradients(model)
+
+    plain = both_towers(siglip(), prompted).double()
+    images = F.normalize(plain.features(batch["image"]), dim=-1)
+    texts = naive_texts(plain, prompted, batch, templates)
+    pairs = []
+    for i, image in enumerate(images):
+        for j, text in enumerate(texts):
+            logit = plain.logit_scale.exp() * (image @ text) + plain.text.logit_bias
+            pairs.append(F.softplus(-logit if i == j else logit))
+    naive = torch.stack(pairs).sum() / len(images)
+    naive.backward()
+    theirs = gradients(plain)
+
+    torch.testing.assert_close(loss, naive, rtol=1e-12, atol=0)
+    assert "text.logit_bias" in ours
+    assert ours.keys() == theirs.keys() == dict(model.named_parameters()).keys()
+    for name, gradient in theirs.items():
+        torch.testing.assert_close(ours[name], gradient, rtol=1e-8, atol=1e-12, msg=name)
+
+
+def test_the_sigmoid_loss_goes_through_the_gradient_cache(prompted: Task) -> None:
+    accelerator = RunContext(device="cpu").accelerator()
+    found = []
+    for micro in (12, 5):
+        model = both_towers(siglip(), prompted).double()
+        objective = ImagesAndPrompts(model, prompted, templates="random", multi_positive=True)
+        loss = cached_backward(objective, batch_of(prompted, model), micro=micro, size=12,
+                               accelerator=accelerator)  # fmt: skip
+        found.append((loss, gradients(model)))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-12)
+    for name, gradient in found[0][1].items():
+        torch.testing.assert_close(found[1][1][name], gradient, rtol=1e-8, atol=1e-12, msg=name)
+
+
+def test_which_loss_is_recorded_and_can_be_chosen(clip: Model, prompted: Task) -> None:
+    def said(model: Model, loss: Any) -> tuple[str, Model]:
+        told: list[str] = []
+        method = FLYP(schedule=QUICK, loss=loss)
+        tuned = method.fit(model, prompted, run=RunContext(tell=told.append))
+        return " ".join(told), tuned
+
+    start = siglip()
+    words, tuned = said(start, "pretraining")
+    assert "loss: sigmoid" in words
+    assert tuned.text.logit_bias != start.text.logit_bias
+    words, tuned = said(start, "softmax")
+    assert "loss: symmetric InfoNCE" in words
+    assert "loss: symmetric InfoNCE" in said(clip, "pretraining")[0]
+    with pytest.raises(ModelError, match="no logit bias, which the sigmoid loss needs"):
+        said(clip, "sigmoid")
+
+
+def test_the_logit_bias_is_found_in_open_clips_towers() -> None:
+    import open_clip
+
+    biased = open_clip.CLIP(**clips.CONFIG, init_logit_bias=-10.0)
+    parts = open_clip_loading.split(biased, {"config": clips.CONFIG})
+    assert float(parts.text.logit_offset.detach()) == -10.0
+    plain = open_clip_loading.split(clips.clip(quick_gelu=False), {"config": clips.CONFIG})
+    assert plain.text.logit_offset is None

@@ -25,7 +25,7 @@ from surefoot.methods.language_loss import Alignment
 from surefoot.methods.parse import method_from
 from surefoot.models.adapters import adapter_names, adapter_of, find_sites, insert
 from surefoot.models.model import Model
-from surefoot.models.text_encoders import Embeddings, TextEncoder
+from surefoot.models.texts import Embeddings, TextEncoder
 from surefoot.paths import Path
 from surefoot.registry import METHODS
 from surefoot.train import Schedule

@@ -382,3 +382,23 @@ def test_a_soup_of_models_without_a_common_start_is_refused(task: Task) -> None:
     for mix in (LiNeS, TaskArithmetic, FisherWise, UniformSoup, GreedySoup, ModelStock, Ties):
         with pytest.raises(ModelError, match="no path of weights leads"):
             mix(inner=OutputEnsemble(BARE))
+
+
+def test_normalised_fishers_are_those_of_the_authors_code(clip: Model, task: Task) -> None:
+    """Coefficients over the norm of each whole Fisher, which is Matena and Raffel's default."""
+    ends = ZeroShot().fit(clip, task), TUNE.fit(clip, task)
+    few = task.train.subset(9, seed=0)
+    fishers = [diagonal_fisher(end, few, seed=0) for end in ends]
+    average = sum(float(f.double().sum()) for x in fishers for f in x.values())
+    floor = 1e-6 * average / sum(f.numel() for x in fishers for f in x.values())
+    norms = [sum(float(f.double().square().sum()) for f in x.values()) ** 0.5 for x in fishers]
+    assert norms[0] != pytest.approx(norms[1], rel=0.05)  # or there were nothing to see
+    merged = state(FisherWise(TUNE, images=9, alpha=0.3, normalize=True).fit(clip, task))
+    for name in fishers[0]:
+        weights = [c / n * x[name].double().clamp_min(floor)
+                   for c, n, x in zip((0.7, 0.3), norms, fishers, strict=True)]  # fmt: skip
+        values = [state(end)[name].double() for end in ends]
+        expected = (weights[0] * values[0] + weights[1] * values[1]) / (weights[0] + weights[1])
+        torch.testing.assert_close(merged[name].double(), expected, rtol=1e-4, atol=1e-6)
+    plain = state(FisherWise(TUNE, images=9, alpha=0.3).fit(clip, task))
+    assert any(not torch.equal(plain[name], merged[name]) for name in fishers[0])

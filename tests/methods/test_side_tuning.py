@@ -23,8 +23,8 @@ from surefoot.methods.wise_ft import WiseFT
 from surefoot.models.heads import random_head
 from surefoot.models.load import load
 from surefoot.models.model import Model
+from surefoot.models.pairs import beside
 from surefoot.models.save import load_saved, save_model
-from surefoot.models.side import beside
 from surefoot.train import Schedule
 from surefoot.weights.fingerprint import fingerprint
 

@@ -14,7 +14,6 @@ from surefoot.models.adapters import (
     FiLMAdapter,
     adapter_names,
     adapter_of,
-    adapter_size,
     find_sites,
     fold,
     insert,
@@ -26,7 +25,16 @@ from surefoot.paths import Path
 from surefoot.weights.fingerprint import fingerprint
 
 from ..conftest import toy_model
-from .vits import KINDS, features, open_clip_spec, pixels, stir_adapter, timm_spec, vit
+from .vits import (
+    KINDS,
+    adapter_size,
+    features,
+    open_clip_spec,
+    pixels,
+    stir_adapter,
+    timm_spec,
+    vit,
+)
 
 VARIANTS = ("film", "film_all")
 

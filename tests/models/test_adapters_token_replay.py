@@ -17,7 +17,6 @@ from surefoot.models.adapters import (
     TokenReplayAdapter,
     adapter_names,
     adapter_of,
-    adapter_size,
     as_initialised,
     features_and_replay_loss,
     fold,
@@ -31,7 +30,7 @@ from surefoot.paths import Path
 from surefoot.weights.fingerprint import fingerprint
 
 from ..conftest import toy_model
-from .vits import KINDS, features, pixels, stir_adapter, timm_spec, vit
+from .vits import KINDS, adapter_size, features, pixels, stir_adapter, timm_spec, vit
 
 ADAPTERS = {
     "shared": TokenReplayAdapter(m=4),

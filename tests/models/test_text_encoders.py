@@ -22,8 +22,8 @@ from tokenizers.processors import TemplateProcessing
 from surefoot.errors import CheckpointError, ModelError, UnknownName
 from surefoot.models.load import load
 from surefoot.models.sentence import SentenceText, pool
-from surefoot.models.text_cache import embed_texts, text_key
-from surefoot.models.text_encoders import Embeddings, RandomText, TextEncoder, text_encoder
+from surefoot.models.text_encoders import RandomText, text_encoder
+from surefoot.models.texts import Embeddings, TextEncoder, embed_texts, text_key
 
 WORDS = ("a", "the", "cat", "dog", "on", "mat", "runs", "fast", "big", "icon", "of", "photo")
 TEXTS = ["a cat", "the dog runs fast on the mat", "", "unknownword", " a cat ", "big " * 30]

@@ -84,6 +84,14 @@ def stir_adapter(model: Model, *, seed: int = 1, size: float = 0.3) -> None:
             named[name].add_(size * noise.to(named[name].dtype))
 
 
+def adapter_size(model: Model) -> int:
+    """How many parameters a model's adapter has."""
+    from surefoot.models.adapters import adapter_names
+
+    named = dict(model.named_parameters())
+    return sum(named[name].numel() for name in adapter_names(model))
+
+
 def pixels(n: int = 3, seed: int = 0) -> torch.Tensor:
     """Random inputs (n, 3, 32, 32)."""
     return clips.pixels(32, n, seed)

@@ -25,7 +25,7 @@ from surefoot.recipes.align_compare import MEAN, Comparison
 from surefoot.recipes.ends import load_path
 from surefoot.report import render, render_terminal
 from surefoot.runs import Run
-from surefoot.stats import paired_difference
+from surefoot.stats import compare as compare_rows
 from surefoot.train import Schedule
 from surefoot.weights.fingerprint import fingerprint
 
@@ -146,13 +146,18 @@ def test_differences_are_paired_on_the_same_images(found: Aligned) -> None:
         (key, alpha, split): said.correct()
         for (key, _, alpha, split), (said, _) in found.results().items()
     }
+    units = {split: said.units() for (*_, split), (said, _) in found.results().items()}
     c = one(found, method=KEYS[0], other="pretrained", rule="end", split="test")
-    plain = paired_difference(right[KEYS[0], 1.0, "test"], right[KEYS[0], 0.0, "test"])
+    a, b = ({"test": right[KEYS[0], alpha, "test"]} for alpha in (1.0, 0.0))
+    plain = compare_rows(a, b, units)
+    ends = (plain.interval.low, plain.interval.high) if plain.interval else (None, None)
     assert (c.difference, c.low, c.high, c.p, c.n, c.seeds) == (
-        plain.difference, plain.interval.low, plain.interval.high, plain.p, 30, 1
+        plain.difference, *ends, plain.p, 30, 1
     )  # fmt: skip
+    assert c.says == plain.says
     c = one(found, method=KEYS[2], other=KEYS[3], rule="fixed", split="again")
-    plain = paired_difference(right[KEYS[2], 0.5, "again"], right[KEYS[3], 0.5, "again"])
+    a, b = ({"again": right[key, 0.5, "again"]} for key in KEYS[2:4])
+    plain = compare_rows(a, b, units)
     assert (c.difference, c.p) == (plain.difference, plain.p)
     mean = one(found, method=KEYS[0], other="pretrained", rule="end", split=MEAN)
     both = [right[KEYS[0], 1.0, s].mean() - right[KEYS[0], 0.0, s].mean()

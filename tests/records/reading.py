@@ -19,7 +19,7 @@ from surefoot.weights import fingerprint
 __all__ = ["of_predictions", "of_rows", "of_run", "of_study", "of_weights"]
 
 _COLUMNS = ("split", "evaluator", "selection", "alpha", "metric", "value", "n", "low", "high",
-            "interval", "cluster_low", "cluster_high", "domain", "method", "seed", "version",
+            "interval", "domain", "method", "seed", "version",
             "synthetic", "extra")  # fmt: skip
 
 

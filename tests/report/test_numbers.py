@@ -15,11 +15,12 @@ from make_study import ALPHAS, Plan, make_study
 from surefoot.records import Score
 from surefoot.report.findings import findings, said
 from surefoot.report.gather import gather
+from surefoot.report.kept import _ordered
 from surefoot.report.paired import Pairing
 from surefoot.report.table import build_table
 from surefoot.report.view import MEAN, SplitView
 from surefoot.runs import Run, Study, open_study
-from surefoot.stats import Comparison, Interval, clopper_pearson, compare, interval_of_mean
+from surefoot.stats import Comparison, Interval, clopper_pearson, compare, holm, interval_of_mean
 
 
 def score(split: str, value: float, **more: object) -> Score:
@@ -268,6 +269,64 @@ def test_best_is_highest_and_ties_are_marked(studies: dict[str, Study]) -> None:
         assert all(c.sort <= best[0].sort for c in cells if c.state == "tie")
 
 
+def test_rows_on_other_images_never_compete(tmp_path: Path) -> None:
+    """The highest number is of another test set: the star is of those that share theirs."""
+    methods = {"a": Plan().methods[0], "b": Plan().methods[4], "c": Plan().methods[2]}
+    runs = {}
+    for name, method in methods.items():
+        plan = Plan(n=31 if name == "c" else 30, shifts=(), methods=(method,))
+        runs[name] = make_study(tmp_path / name, plan, lone=True).runs[0]
+        facts = splits("test", "other" if name == "c" else "same", n=plan.n)
+        runs[name].set_status("finished", task=facts)
+    top = [replace(s, value=0.99) if s.split == "test" else s for s in runs["c"].scores()]
+    runs["c"].write_scores(top)
+    view = gather(open_study(*(r.path for r in runs.values())))
+    table = build_table(view, Pairing(view))
+    states = {r.label: r.cells[0] for r in table.rows if r.end}
+    assert states["FT (zero-shot head)"].state == ""
+    assert "not compared" in states["FT (zero-shot head)"].tip
+    assert "best" in {states["Zero-shot"].state, states["LP-FT"].state}
+
+
+def test_every_pair_is_tested_and_all_are_allowed_for(studies: dict[str, Study]) -> None:
+    view = gather(studies["usual"])
+    ranks = Pairing(view).ranking(view.entries, "test")
+    assert ranks is not None
+    rows = [e for e in view.entries if not e.oracle]
+    assert len(ranks.pairs) == len(rows) * (len(rows) - 1) // 2
+    assert all(ranks.p[k] >= c.p for k, c in ranks.pairs.items())
+    assert {c.units for c in ranks.pairs.values()} == {17}
+
+
+def test_seeds_are_crossed_and_one_alone_says_nothing_of_methods(
+    studies: dict[str, Study],
+) -> None:
+    view = gather(studies["seeds"])
+    ft, zero = view.entry("ft:FT (zero-shot head)"), view.entry("zero-shot:Zero-shot")
+    lp = view.entry("lp:Linear probe")
+    assert ft is not None
+    assert zero is not None
+    assert lp is not None
+    found = Pairing(view).difference(ft, zero, "test")  # trained once, beside every seed
+    assert found is not None
+    assert (found.seeds, found.about) == (3, "methods")
+    assert "3 seeds tell little" in " ".join(findings(view, Pairing(view)).caveats)
+    lone = replace(lp, sources={k: v[1:2] for k, v in lp.sources.items()})
+    one = Pairing(view).difference(ft, lone, "test")  # of a method that was trained once
+    assert one is not None
+    assert (one.seeds, one.about) == (1, "models")
+
+
+def test_answers_are_the_same_in_any_order() -> None:
+    """Lines of anchors follow their images."""
+    order = np.array([3, 0, 2, 1])
+    plain = {"value": np.array([1.0, 0.0, 1.0, 1.0])}
+    assert _ordered(plain, order)["value"].tolist() == [1.0, 1.0, 1.0, 0.0]
+    anchors = {"value": np.array([0.0, 1.0]), "row": np.array([1, 3])}
+    same = _ordered(anchors, order)  # image 3 is the first now, image 1 the last
+    assert (same["row"].tolist(), same["value"].tolist()) == ([0, 3], [1.0, 0.0])
+
+
 def compared(difference: float, low: float, high: float, **more: Any) -> Comparison:
     """A comparison of 900 images that says this."""
     some = compare({"": np.ones(900)}, {"": np.ones(900)})
@@ -293,6 +352,10 @@ def compared(difference: float, low: float, high: float, **more: Any) -> Compari
             "+2.0 points (95 % CI +1.0 to +3.0; 2 seeds +1.0 to +3.0)",
         ),
         (
+            replace(compared(0.02, 0.01, 0.03), p=0.06),  # after Holm
+            "+2.0 points (95 % CI +1.0 to +3.0; not significant among all that are shown)",
+        ),
+        (
             replace(compared(0.02, 0.01, 0.03), interval=Interval.none("one unit")),
             "+2.0 points (no interval: one unit; not significant)",
         ),
@@ -300,6 +363,16 @@ def compared(difference: float, low: float, high: float, **more: Any) -> Compari
 )
 def test_sentences(d: Comparison, words: str) -> None:
     assert said(d, "set") == words
+
+
+def test_findings_are_adjusted_for_all_that_are_shown(studies: dict[str, Study]) -> None:
+    view = gather(studies["usual"])
+    pairing = Pairing(view)
+    items = findings(view, pairing).items
+    shown = [d for f in items for d in (f.shift, f.inside) if d is not None]
+    raw = list(pairing._found.values())
+    assert len(shown) == len(raw) > 4
+    assert sorted(d.p for d in shown) == pytest.approx(sorted(holm([d.p for d in raw if d])))
 
 
 def test_headline_follows_the_intervals(studies: dict[str, Study]) -> None:

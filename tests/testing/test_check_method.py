@@ -21,7 +21,7 @@ from surefoot.models.adapters import FiLMAdapter, insert
 from surefoot.models.heads import random_head, zeros_head
 from surefoot.models.load import load
 from surefoot.models.model import Model
-from surefoot.models.side import beside
+from surefoot.models.pairs import beside
 from surefoot.registry import METHODS
 from surefoot.testing import check_method, small_clip, small_task, small_vit
 from surefoot.train import Schedule

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,9 +11,19 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group
 
 from surefoot.errors import DataError
-from surefoot.theory import Network, Setting, draw_problem, feature_distance
+from surefoot.theory import Network, Setting, draw_problem
 
 SMALL = Setting(d=20, k=3, m=7, n=15, eps=(0.0, 0.1, 0.5), seeds=2)
+
+
+def feature_distance(one, other):
+    """The smallest ||B - U B'||_2 over rotations U; B and B' (k, d) with orthonormal rows.
+
+    It is sqrt(2 - 2 s), s the smallest singular value of B B'^T: the U of the polar decomposition
+    reaches it, and the singular vector of s shows that none does better.
+    """
+    smallest = np.linalg.svd(one @ other.T, compute_uv=False)[-1]
+    return math.sqrt(max(2 - 2 * float(smallest), 0.0))
 
 
 @pytest.fixture(scope="module")

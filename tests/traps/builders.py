@@ -26,7 +26,7 @@ from surefoot.errors import SurefootError
 COLOURS = {"cat": (210, 40, 40), "dog": (40, 40, 210), "bus": (40, 200, 40)}
 
 
-def picture(label: str, i: int, size: int = 12) -> Image.Image:
+def picture(label: str, i: int, size: int = 16) -> Image.Image:
     """A square in the colour of its class, a little different each time."""
     rng = np.random.default_rng([i, len(label)])
     base = np.array(COLOURS.get(label, (120, 120, 40)))
@@ -165,9 +165,9 @@ def state(seed: int, *, rows_: int = 3) -> dict[str, torch.Tensor]:
     """A small network's state: a layer with BatchNorm and a head."""
     g = torch.Generator().manual_seed(seed)
     return {
-        "conv.weight": torch.randn(4, 3, generator=g),
-        "bn.running_var": torch.rand(4, generator=g) + 0.1,
-        "bn.num_batches_tracked": torch.tensor(seed),
+        "blocks.0.weight": torch.randn(4, 3, generator=g),
+        "blocks.1.running_var": torch.rand(4, generator=g) + 0.1,
+        "blocks.1.num_batches_tracked": torch.tensor(seed),
         "head.weight": torch.randn(rows_, 4, generator=g),
     }
 

@@ -98,6 +98,11 @@ CASES = {
         lambda f: FisherRule(fishers=tuple(f), weights=(1, 2, 3), floor=0.3),
         lambda m: fisher_merge(m, fishers(3), [1, 2, 3], floor=0.3),
     ),
+    "fisher normalised": (
+        3,
+        lambda f: FisherRule(fishers=tuple(f), weights=(1, 2, 3), floor=0.3, normalize=True),
+        lambda m: fisher_merge(m, fishers(3), [1, 2, 3], floor=0.3, normalize=True),
+    ),
 }
 
 

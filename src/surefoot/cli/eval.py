@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -47,7 +48,7 @@ def eval_command(
     from ..context import pick_device
     from ..evals.evaluate import evaluate
     from ..recipes.ends import ON_TEST
-    from ..recipes.inventory import head_of
+    from ..recipes.inventory import head_of, seen_in_training
     from ..recipes.members import resolve_model
     from ..records import Origin
 
@@ -58,6 +59,7 @@ def eval_command(
     )
     notes = [note for note in found.spec.notes if ON_TEST in note]
     task = task_of_options(options, found.head if evaluator == "head" else None)
+    task = replace(task, notes=(*task.notes, *seen_in_training(model, task)))
     text = None if evaluator == "zero_shot" or (evaluator == "head" and found.head is None) else ()
     told(options, task, found, head=head_of(found, task, evaluator), prompts=text)
     pairs = evaluate(

@@ -31,7 +31,7 @@ _OWN_OPTIONS = {
     "ties": {"density", "scale", "per_tensor", "integers"},
     "model-stock": {"integers"},
     "lines": {"alpha", "beta", "extrapolate", "integers"},
-    "fisher": {"fishers", "weights", "floor", "integers"},
+    "fisher": {"fishers", "weights", "floor", "normalize", "integers"},
 }
 
 
@@ -72,6 +72,12 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> A
     help="Of fisher: a file per checkpoint, in order.",
 )
 @click.option("--floor", type=float, help="Of fisher: smaller ones are raised to it.  [0]")
+@click.option(
+    "--normalize",
+    is_flag=True,
+    default=None,
+    help="Of fisher: divide each by its norm, the default of its authors' code.",
+)
 @click.option(
     "--dtype",
     "--dtypes",

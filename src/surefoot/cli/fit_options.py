@@ -47,6 +47,12 @@ def fit_options() -> Callable[[F], F]:
             click.option("--lr", help="Peak learning rate, or auto: chosen on ID validation."),
             click.option("--batch", type=click.IntRange(1), help="Images per optimiser step."),
             click.option(
+                "--decayed",
+                type=click.Choice(["all", "matrices"]),
+                help="What weight decay pulls; matrices: not norms and biases, as timm has it. All "
+                "by default, as the papers' code.",
+            ),
+            click.option(
                 "--few-shot",
                 type=click.IntRange(1),
                 metavar="K",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import ClassMismatch, DataError
 from ..inventory import Note
+from ..predictions import file_stem
 from .class_map import ClassMap, check_groups
 from .sequence import Images, Taken, identities
 
@@ -371,6 +372,14 @@ class Task:
                 f"the shift name {twice[0]!r} is used twice or is reserved",
                 expected="distinct names other than train, val and test",
             )
+        files: dict[str, str] = {}
+        for name in ("train", "val", "test", *names):
+            other = files.setdefault(file_stem(name).casefold(), name)
+            if other != name:
+                raise DataError(
+                    f"the shift names {other!r} and {name!r} would share one file of predictions",
+                    expected="names that differ in letters, digits, '-', '_' or '.', not in case",
+                )
         for split in (self.train, self.val, self.test, *(s.split for s in self.shifts)):
             if split.labels is not None and split.class_names != self.class_names:
                 raise ClassMismatch(

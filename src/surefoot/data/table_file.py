@@ -80,8 +80,10 @@ def _read(file: Path, names: Columns) -> Any:
             expected=TABLE,
             fix="correct the path",
         )
+    parquet = file.suffix.lower() == ".parquet"
+    separator = "" if parquet else _separator(file, names)
     try:
-        if file.suffix.lower() == ".parquet":
+        if parquet:
             return _read_parquet(file, names)
         text = dict.fromkeys(
             (names.path, names.label, names.caption, names.id, *sum(_ALIASES.values(), ())),
@@ -89,9 +91,7 @@ def _read(file: Path, names: Columns) -> Any:
         )
         return pyarrow.csv.read_csv(
             file,
-            parse_options=pyarrow.csv.ParseOptions(
-                newlines_in_values=True, delimiter=_separator(file, names)
-            ),
+            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, delimiter=separator),
             convert_options=pyarrow.csv.ConvertOptions(column_types=text),
         )
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -109,7 +109,7 @@ def _separator(file: Path, names: Columns) -> str:
         DataError: The first line is no header: it names an image.
     """
     with open(file, encoding="utf-8-sig", errors="replace", newline="") as lines:
-        first = lines.readline()
+        first = lines.readline(1 << 16)
     known = {*vars(names).values(), *sum(_ALIASES.values(), ())}
     rows = {mark: next(csv.reader([first], delimiter=mark), []) for mark in _SEPARATORS}
     best = max(rows, key=lambda mark: (len(known.intersection(rows[mark])), len(rows[mark])))

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from .alpha_chart import Panel, Pick, Series, alpha_chart
 from .axes import Frame
-from .scale import Linear, Logit, Scale
-from .standalone import standalone_svg
-from .styles import script, stylesheet
+from .scale import Linear
+from .standalone import script, standalone_svg, stylesheet
 from .svg import Node, el, figure
 
 __all__ = [
     "Frame",
     "Linear",
-    "Logit",
     "Node",
     "Panel",
     "Pick",
-    "Scale",
     "Series",
     "alpha_chart",
     "el",

@@ -14,6 +14,13 @@ from .svg import Node, clip, el, figure, path
 
 __all__ = ["Panel", "Pick", "Series", "alpha_chart", "mini_chart", "pick_rows"]
 
+_WIDTH = 440.0
+_PANEL = 150.0
+"""Width of a chart and height of one of its panels, pixels."""
+
+_LEAST = 0.06
+"""Smallest height of a panel in the values' unit."""
+
 
 @dataclass(frozen=True)
 class Series:
@@ -130,19 +137,25 @@ def _alpha(x: float) -> str:
     return f"{x:.2g}"
 
 
-def _pick_labels(frame: Frame, picks: Sequence[Pick], top: float, row_height: float) -> list[Node]:
-    """Names of the picks above the panels, in as many rows as they need, with their stems."""
+def _placed(frame: Frame, picks: Sequence[Pick]) -> list[tuple[str, float, float, int]]:
+    """For each pick the name above the panels, its left edge and width, and its row from below."""
     names = [f"{p.label} {_alpha(p.x)}" for p in picks]
-    widths = [text_width(n, 12) for n in names]
+    widths = [text_width(name, 12) for name in names]
     lefts = [
         min(max(frame.x(p.x) - w / 2, frame.box.left - 30), frame.box.right + 20 - w)
         for p, w in zip(picks, widths, strict=True)
     ]
     rows = lanes([(a, a + w) for a, w in zip(lefts, widths, strict=True)])
-    deepest = max(rows, default=0)
+    return list(zip(names, lefts, widths, rows, strict=True))
+
+
+def _pick_labels(frame: Frame, picks: Sequence[Pick], top: float, row_height: float) -> list[Node]:
+    """Names of the picks above the panels, in as many rows as they need, with their stems."""
+    placed = _placed(frame, picks)
+    deepest = max((row for *_, row in placed), default=0)
     stems: list[Node] = []
     words: list[Node] = []
-    for p, name, left, width, row in zip(picks, names, lefts, widths, rows, strict=True):
+    for p, (name, left, width, row) in zip(picks, placed, strict=True):
         y = top + (deepest - row) * row_height
         style = "pick oracle" if p.hollow else "pick"
         stem = [(frame.x(p.x), y + 5), (frame.x(p.x), frame.box.bottom)]
@@ -151,78 +164,56 @@ def _pick_labels(frame: Frame, picks: Sequence[Pick], top: float, row_height: fl
     return [*stems, *words]  # names above all stems, so that none is crossed out
 
 
-def _across(width: float, panels: Sequence[Panel] = ()) -> Linear:
+def _across(panels: Sequence[Panel] = ()) -> Linear:
     """The axis of alpha, from 0 to 1 and as far beyond as lines go."""
     xs = [x for p in panels for s in p.series for x in s.x]
-    return Linear(min([0, *xs]), max([1, *xs]), 44, width - 52)
+    return Linear(min([0, *xs]), max([1, *xs]), 44, _WIDTH - 52)
 
 
-def pick_rows(picks: Sequence[Pick], width: float = 440) -> int:
+def pick_rows(picks: Sequence[Pick]) -> int:
     """How many rows the names of the picks need."""
-    frame = Frame(_across(width), Linear(0, 1, 10, 0))
-    merged = _merge(picks)
-    spans = []
-    for p in merged:
-        w = text_width(f"{p.label} {_alpha(p.x)}", 12)
-        left = min(max(frame.x(p.x) - w / 2, frame.box.left - 30), frame.box.right + 20 - w)
-        spans.append((left, left + w))
-    return max(lanes(spans), default=-1) + 1
+    placed = _placed(Frame(_across(), Linear(0, 1, 10, 0)), _merge(picks))
+    return max((row for *_, row in placed), default=-1) + 1
 
 
 def alpha_chart(
-    name: str,
-    title: str,
-    desc: str,
-    panels: Sequence[Panel],
-    *,
-    width: float = 440,
-    panel_height: float = 150,
-    least: float = 0.06,
-    rows: int = 0,
+    name: str, title: str, desc: str, panels: Sequence[Panel], *, rows: int = 0
 ) -> Node:
     """Panels over one alpha axis, from the pretrained end at 0 to the tuned end at 1.
 
     Args:
         name: Unique on the page.
         title: For screen readers.
-        desc: Likewise, with the numbers.
+        desc: For screen readers, with the numbers.
         panels: Top to bottom; each has its own vertical axis, all equally long in points.
-        width: Pixels.
-        panel_height: Pixels.
-        least: Smallest height of a panel in the values' unit.
         rows: Room for this many rows of picks, so that charts side by side line up.
     """
     merged = _merge([p for panel in panels for p in panel.picks])
-    head = 18 * max(rows, pick_rows(merged, width)) + 8
-    across = _across(width, panels)
-    spans = [span(_values(p.series), least=least, bounds=p.bounds) for p in panels]
-    tallest = max((high - low for low, high in spans), default=least)
+    head = 18 * max(rows, pick_rows(merged)) + 8
+    across = _across(panels)
+    spans = [span(_values(p.series), least=_LEAST, bounds=p.bounds) for p in panels]
+    tallest = max((high - low for low, high in spans), default=_LEAST)
     parts: list[Node] = []
     for i, panel in enumerate(panels):
-        top = head + 22 + i * (panel_height + 34)
+        top = head + 22 + i * (_PANEL + 34)
         domain = span(_values(panel.series), least=tallest, pad=0, bounds=panel.bounds)
-        frame = Frame(across, Linear(*domain, top + panel_height, top))
+        frame = Frame(across, Linear(*domain, top + _PANEL, top))
         if i == 0:
-            down = Linear(0, 1, head + 22 + len(panels) * (panel_height + 34) - 34, top)
+            down = Linear(0, 1, head + 22 + len(panels) * (_PANEL + 34) - 34, top)
             parts += _pick_labels(Frame(across, down), merged, 14, 18)
         parts += _panel(frame, panel, last=i == len(panels) - 1)
-    height = head + 22 + len(panels) * (panel_height + 34) + 6
-    return figure(name, width, height, title, desc, parts)
+    height = head + 22 + len(panels) * (_PANEL + 34) + 6
+    return figure(name, _WIDTH, height, title, desc, parts)
 
 
 def _panel(frame: Frame, panel: Panel, *, last: bool) -> list[Node]:
     """One row: grid, lines, marks, names at the right end."""
     b = frame.box
+    heading = shorten(panel.label, b.right - b.left + 40, 13.5)
+    show, unit = (percent, " %") if panel.fractions else ("{:g}".format, "")
     out = [
-        text(
-            b.left,
-            b.top - 8,
-            shorten(panel.label, b.right - b.left + 40, 13.5),
-            style="panel-title",
-        ),
-        frame.grid_y(frame.y.ticks(5), unit=" %")
-        if panel.fractions
-        else frame.grid_y(frame.y.ticks(5), "{:g}".format),
+        text(b.left, b.top - 8, heading, style="panel-title"),
+        frame.grid_y(frame.y.ticks(5), show, unit),
         frame.floor(),
     ]
     if last:
@@ -250,12 +241,10 @@ def _mark(frame: Frame, panel: Panel, s: Series, p: Pick) -> Node:
     return point(frame.x(p.x), frame.y(value), r=7 if p.hollow else 4.2, hollow=p.hollow, tip=tip)
 
 
-def mini_chart(
-    name: str, title: str, desc: str, panel: Panel, *, note: str = "", least: float = 0.06
-) -> Node:
+def mini_chart(name: str, title: str, desc: str, panel: Panel, *, note: str = "") -> Node:
     """A small panel, one of many: title, note, several lines against alpha."""
     width, height = 232.0, 170.0
-    domain = span(_values(panel.series), least=least, bounds=(0, 1))
+    domain = span(_values(panel.series), least=_LEAST, bounds=(0, 1))
     frame = Frame(Linear(0, 1, 34, width - 12), Linear(*domain, height - 24, 44))
     out: list[Node] = [
         text(2, 14, shorten(panel.label, 210, 13), style="panel-title"),

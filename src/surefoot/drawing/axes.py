@@ -42,9 +42,8 @@ class Frame:
         b, parts = self.box, []
         for t in ticks:
             words = show(t) + (unit if t == max(ticks) else "")
-            parts.append(
-                el("path", class_="grid", d=path([(b.left, self.y(t)), (b.right, self.y(t))]))
-            )
+            ends = [(b.left, self.y(t)), (b.right, self.y(t))]
+            parts.append(el("path", class_="grid", d=path(ends)))
             parts.append(text(b.left - 7, self.y(t) + 4, words, anchor="end", style="tick"))
         return el("g", parts, aria_hidden="true")
 

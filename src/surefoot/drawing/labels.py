@@ -13,6 +13,8 @@ __all__ = ["Box", "Spot", "dodge", "lanes", "place", "shorten", "text_width"]
 
 _NARROW = set("iljtfrI.,:;'|!()[] -")
 _WIDE = set("mwMW@%&")
+_GAP = 6.0
+"""Pixels between two labels in one row, at least."""
 
 
 def text_width(text: str, size: float = 12) -> float:
@@ -155,19 +157,14 @@ def dodge(wanted: Sequence[float], gap: float, low: float, high: float) -> list[
     return out
 
 
-def lanes(spans: Sequence[tuple[float, float]], gap: float = 6) -> list[int]:
+def lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
     """The first row, from 0, in which each (left, right) span lies free of the earlier ones."""
-    held: list[list[tuple[float, float]]] = []
-    out = []
+    out: list[int] = []
     for left, right in spans:
-        free = [
+        taken = {
             row
-            for row, taken in enumerate(held)
-            if all(right + gap <= a or left >= b + gap for a, b in taken)
-        ]
-        row = free[0] if free else len(held)
-        if not free:
-            held.append([])
-        held[row].append((left, right))
-        out.append(row)
+            for row, (a, b) in zip(out, spans, strict=False)
+            if right + _GAP > a and left < b + _GAP
+        }
+        out.append(next(row for row in range(len(out) + 1) if row not in taken))
     return out

@@ -60,12 +60,10 @@ def line(points: Sequence[tuple[float, float]], style: str = "") -> Node:
     return el("path", class_=f"line {style}".strip(), d=path(points))
 
 
-def band(
-    xs: Sequence[float], lows: Sequence[float], highs: Sequence[float], style: str = ""
-) -> Node:
+def band(xs: Sequence[float], lows: Sequence[float], highs: Sequence[float]) -> Node:
     """A filled band between two lines, all in pixels."""
     ring = [*zip(xs, highs, strict=True), *reversed(list(zip(xs, lows, strict=True)))]
-    return el("path", class_=f"band {style}".strip(), d=path(ring, close=True))
+    return el("path", class_="band", d=path(ring, close=True))
 
 
 def cross(x: float, y: float, xs: tuple[float, float], ys: tuple[float, float]) -> Node:
@@ -75,9 +73,9 @@ def cross(x: float, y: float, xs: tuple[float, float], ys: tuple[float, float]) 
     return el("path", class_="whisker", d=across + down)
 
 
-def tick_dots(points: Sequence[tuple[float, float]], r: float = 1.8) -> Node:
+def tick_dots(points: Sequence[tuple[float, float]]) -> Node:
     """Small dots along a path."""
-    return el("g", [el("circle", cx=x, cy=y, r=r) for x, y in points], class_="dots")
+    return el("g", [el("circle", cx=x, cy=y, r=1.8) for x, y in points], class_="dots")
 
 
 def text(

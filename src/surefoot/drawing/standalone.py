@@ -1,16 +1,27 @@
-"""Charts as an SVG file of their own, for documents: colours and faces inside. No torch here."""
+"""Style sheet and script of pages with charts; charts as SVG files of their own. No torch here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from .styles import stylesheet
 from .svg import Node, el
 
-__all__ = ["standalone_svg"]
+__all__ = ["script", "standalone_svg", "stylesheet"]
 
+_HERE = Path(__file__).parent
 _MARGIN = 12
 _STYLE = "svg { font-family: var(--sans); font-size: 12px; } .ground { fill: var(--paper); }"
+
+
+def stylesheet() -> str:
+    """CSS of the colours, faces and charts; a page's own styles come after it."""
+    return "".join((_HERE / n).read_text(encoding="utf-8") for n in ("tokens.css", "chart.css"))
+
+
+def script() -> str:
+    """JavaScript that every page with charts needs: the tip; a page's own script comes after it."""
+    return (_HERE / "tip.js").read_text(encoding="utf-8")
 
 
 def standalone_svg(
@@ -30,18 +41,17 @@ def standalone_svg(
         gap: Pixels between them, across and down.
         style: Further CSS.
     """
-    wide, tall = (max(_size(c, side) for c in charts) for side in ("width", "height"))
+    wide, tall = (
+        max(float(c.attributes[side] or 0) for c in charts) for side in ("width", "height")
+    )
     rows = -(-len(charts) // columns)
     width = columns * wide + (columns - 1) * gap[0] + 2 * _MARGIN
     height = rows * tall + (rows - 1) * gap[1] + 2 * _MARGIN
-    placed = [
-        _moved(
-            chart,
-            _MARGIN + (i % columns) * (wide + gap[0]),
-            _MARGIN + (i // columns) * (tall + gap[1]),
-        )
-        for i, chart in enumerate(charts)
-    ]
+    placed = []
+    for i, chart in enumerate(charts):
+        row, column = divmod(i, columns)
+        across, down = column * (wide + gap[0]), row * (tall + gap[1])
+        placed.append(_moved(chart, _MARGIN + across, _MARGIN + down))
     svg = el(
         "svg",
         el("title", title),
@@ -55,10 +65,6 @@ def standalone_svg(
         xmlns="http://www.w3.org/2000/svg",
     )
     return svg.render() + "\n"
-
-
-def _size(chart: Node, side: str) -> float:
-    return float(chart.attributes[side] or 0)
 
 
 def _moved(chart: Node, x: float, y: float) -> Node:

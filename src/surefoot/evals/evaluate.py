@@ -14,7 +14,7 @@ from ..predictions import Predictions
 from ..records import Origin, Score
 from ..registry import nearest
 from ..transforms import DINO_KNN
-from .knn import Protocol, knn_predictions, protocol_transform
+from .knn import Protocol, knn_predictions, protocol_transform, require_ranking
 from .linear import linear
 from .predict import predict
 from .score import score, value_of
@@ -112,6 +112,8 @@ def evaluate(
         if name not in scored:
             raise UnknownName("split", name, list(scored), nearest(name, list(scored)))
     chosen = {k: v for k, v in scored.items() if splits is None or k in splits}
+    if evaluator == "knn":
+        require_ranking(metric or shift.metric for shift in chosen.values())
     origin = replace(origin or Origin(model.spec.name), evaluator=evaluator)
     return Evaluation(
         (said, score(said, metric, origin=replace(origin, extra={**origin.extra, **extra})))
@@ -163,8 +165,9 @@ def answers(
     if evaluator == "knn":
         bank = _whole(task, evaluator)
         wanted = sorted({k, *(q for q in ks if q <= len(bank.train))})
-        own = protocol_transform(model, protocol, options.get("device")) != DINO_KNN
-        beside: dict[str, Any] = {"k": k, "protocol": "model" if own else "dino"}
+        way = protocol_transform(model, protocol, options.get("device"))
+        dino = way == replace(DINO_KNN, mean=way.mean, std=way.std)
+        beside: dict[str, Any] = {"k": k, "protocol": "dino" if dino else "model"}
         for by_k in knn_predictions(model, bank, chosen, ks=wanted, protocol=protocol, **options):
             if ks:
                 beside["at_k"] = {str(q): value_of(said) for q, said in sorted(by_k.items())}

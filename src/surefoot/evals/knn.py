@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -11,6 +12,7 @@ from ..data.dataset import Shift, Task
 from ..data.overlap import overlap
 from ..errors import ModelError, UnknownName
 from ..features import extract, inference
+from ..metrics import get_metric, no_probabilities
 from ..models.model import Model
 from ..predictions import Predictions
 from ..registry import nearest
@@ -18,7 +20,7 @@ from ..transforms import DINO_KNN, TransformSpec
 from .predict import package
 from .votes import KS, knn
 
-__all__ = ["KS", "knn", "knn_predictions", "overlap", "protocol_transform"]
+__all__ = ["KS", "knn", "knn_predictions", "overlap", "protocol_transform", "require_ranking"]
 
 Protocol = Literal["auto", "dino", "model"]
 
@@ -30,9 +32,10 @@ def protocol_transform(
 
     Args:
         model: Whose images are to be made.
-        protocol: "dino" (resize 256, centre crop 224, whatever the model's own is), "model" (the
-            model's own), or "auto": "dino" for models whose input is 224 pixels and that have
-            not seen text, "model" for all others.
+        protocol: "dino" (resize 256, centre crop 224, with the mean and deviation that the model
+            was trained with), "model" (the model's own transform), or "auto": "dino" for models
+            whose input is 224 pixels and of which nothing says that they have seen text, "model"
+            for all others.
         device: Where to try an image of 224 pixels, for models of another input size.
 
     Raises:
@@ -49,7 +52,18 @@ def protocol_transform(
         return own
     if own.size != DINO_KNN.size:
         _try_224(model, device)
-    return DINO_KNN
+    return replace(DINO_KNN, mean=own.mean, std=own.std)
+
+
+def require_ranking(metrics: Iterable[str]) -> None:
+    """Refuse metrics that votes have no value of.
+
+    Raises:
+        DataError: One asks for probabilities (ece, nll).
+    """
+    for name in metrics:
+        if get_metric(name).probabilities:
+            raise no_probabilities(name)
 
 
 def _try_224(model: Model, device: torch.device | str | None) -> None:
@@ -109,4 +123,4 @@ def knn_predictions(
             exclude=overlap(task.train, shift.split),
             device=device if device is not None else model.device,
         )
-        yield {k: package(shift, rows) for k, rows in votes.items()}
+        yield {k: replace(package(shift, rows), votes=True) for k, rows in votes.items()}

@@ -59,7 +59,8 @@ def knn(
         queries: (q, d) features.
         classes: Columns of the result.
         ks: How many neighbours; a k beyond the bank takes all of it, with a warning.
-        temperature: T of exp(s / T).
+        temperature: T of exp(s / T), above 0. Below 1/80, where that leaves float32, the votes of
+            a query are relative to its nearest neighbour's, which orders classes the same.
         chunk: Queries at once, of each thread; by default as many as keep the similarities in
             8 MiB (128 on an accelerator).
         exclude: (q,) or (q, c) rows of the bank that are the query itself, -1 where there is none.
@@ -76,6 +77,8 @@ def knn(
     labels = torch.as_tensor(np.asarray(bank_labels) if not torch.is_tensor(bank_labels)
                              else bank_labels, dtype=torch.int64, device=where)  # fmt: skip
     _check(bank, labels, queries, classes, ks)
+    if not temperature > 0:
+        raise DataError(f"the temperature of the votes is {temperature}", expected="above 0")
     n, total = len(bank), len(queries)
     if max(ks) > n:
         warnings.warn(
@@ -101,7 +104,9 @@ def knn(
                 own = exclude[at : at + step]
                 skip = torch.as_tensor(own.reshape(len(own), -1)).to(where)
             near, who = _neighbours(query, blocks, min(max(ks), n), skip)
-            weight = (near / temperature).exp()
+            # The sum of many votes must fit in float32, whose logarithm ends at 88.
+            nearest: Tensor | float = 0.0 if temperature >= 1 / 80 else near[:, :1].clamp_min(-1)
+            weight = ((near - nearest) / temperature).exp()
             tally = torch.zeros(len(query), classes, device=where)
             used = 0
             for k in sorted(set(ks)):

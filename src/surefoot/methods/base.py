@@ -105,14 +105,15 @@ def require_head_start(kind: str, model: Model, task: Task) -> None:
 class Scheduled(Method):
     """A method that trains by a :class:`~surefoot.train.Schedule`, its own or of a method inside.
 
-    ``epochs``, ``lr`` and ``batch_size`` are short for a whole schedule: they are written into
-    every schedule of the method, which keeps its other defaults. They are arguments and no fields:
-    a recipe, ``fields`` and ``replace`` know schedules only.
+    ``epochs``, ``lr``, ``batch_size`` and ``decayed`` are short for a whole schedule: they are
+    written into every schedule of the method, which keeps its other defaults. They are arguments
+    and no fields: a recipe, ``fields`` and ``replace`` know schedules only.
 
     Args:
         epochs: Passes over the training images.
         lr: Peak learning rate.
         batch_size: Images per optimiser step.
+        decayed: "all" or "matrices": what weight decay pulls.
 
     Raises:
         ModelError: A schedule was given as well, or there is none to write into.
@@ -126,9 +127,16 @@ class Scheduled(Method):
     epochs: InitVar[int | None] = None
     lr: InitVar[float | None] = None
     batch_size: InitVar[int | None] = None
+    decayed: InitVar[str | None] = None
 
-    def __post_init__(self, epochs: int | None, lr: float | None, batch_size: int | None) -> None:
-        asked = {"epochs": epochs, "lr": lr, "batch_size": batch_size}
+    def __post_init__(
+        self,
+        epochs: int | None,
+        lr: float | None,
+        batch_size: int | None,
+        decayed: str | None,
+    ) -> None:
+        asked = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "decayed": decayed}
         changes = {name: value for name, value in asked.items() if value is not None}
         if changes:
             written = _rescheduled(self, changes, free=False)

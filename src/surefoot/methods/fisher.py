@@ -33,6 +33,9 @@ class FisherWise(Scheduled):
         inner: The method that makes the tuned end.
         alpha: In [0, 1].
         images: Training images, stratified, on which each Fisher is estimated.
+        normalize: Divide each Fisher by its Euclidean norm, so that the end that is surer on the
+            whole does not count more for it: the default of the paper's code. The formula above,
+            and the merge that WiSE-FT's code compares with, do not.
         floor: Fishers below so many times the mean Fisher of both ends are raised to that. Our
             reading: the paper's code has an absolute 1e-6, which does not scale with the model.
 
@@ -47,6 +50,7 @@ class FisherWise(Scheduled):
     alpha: float = 0.5
     images: int = 256
     floor: float = 1e-6
+    normalize: bool = False
 
     def _check_fields(self) -> None:
         needs_path(self, self.inner)
@@ -75,6 +79,7 @@ class FisherWise(Scheduled):
             fishers,
             [1 - self.alpha, self.alpha],
             floor=self.floor * average,
+            normalize=self.normalize,
         )
         return merged(ends[1], weights, f"Fisher-weighted average at alpha {self.alpha:g}")
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from ..context import RunContext
 from ..data.dataset import Task
+from ..errors import ModelError
 from ..evals.zero_shot import task_head
 from ..gradient_cache import Batch, Embeddings, WholeBatch
-from ..losses import contrastive
+from ..losses import contrastive, sigmoid_contrastive
 from ..models.model import Model
 from ..train import Schedule, train
 from .base import Scheduled
@@ -21,6 +22,8 @@ from .ft import validator
 from .prompts import PromptTable, TemplateUse
 
 __all__ = ["FLYP", "ImagesAndPrompts", "PromptObjective", "both_towers", "tune_towers"]
+
+Loss = Literal["pretraining", "softmax", "sigmoid"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,14 @@ class FLYP(Scheduled):
     gradients for fewer text passes. ``schedule.micro_batch`` bounds memory by gradient caching
     (arXiv 2101.06983); the loss is over the whole batch all the same.
 
+    The paper's premise is the loss of pretraining, and its models are CLIP's. A model that was
+    pretrained by SigLIP's sigmoid loss (arXiv 2303.15343) has a logit bias, and is tuned by that
+    loss, bias included; the log says which loss it was.
+
     Attributes:
         schedule: How long and how fast.
+        loss: "pretraining": sigmoid for models with a logit bias, softmax (InfoNCE) for others; or
+            one of the two.
         templates: "random" draws one per image each time it is seen (the paper's); "average"
             embeds a class as its head row does, the mean over all templates.
         multi_positive: Items of one class are positives of each other (ours, not the paper's).
@@ -55,6 +64,7 @@ class FLYP(Scheduled):
     paper: ClassVar[str] = "Goyal et al., CVPR 2023, arXiv 2212.00638"
 
     schedule: Schedule = Schedule(lr=1e-5, clip=None)
+    loss: Loss = "pretraining"
     templates: TemplateUse = "random"
     multi_positive: bool = False
     eval_mode: bool = False
@@ -69,13 +79,18 @@ class FLYP(Scheduled):
         """Both towers after the last epoch, with the head that the tuned text tower writes.
 
         Raises:
-            ModelError: The start has no text tower.
+            ModelError: The start has no text tower, or no logit bias for the sigmoid loss.
         """
         model = both_towers(start, task)
         objective = ImagesAndPrompts(
-            model, task, templates=self.templates, multi_positive=self.multi_positive
+            model,
+            task,
+            templates=self.templates,
+            multi_positive=self.multi_positive,
+            kind=self.loss,
         )
         run = (run or RunContext()).staged("flyp")
+        run.say(note=objective.said)
         return tune_towers(
             objective, task, self.schedule, seed=seed, run=run, eval_mode=self.eval_mode
         )
@@ -118,23 +133,49 @@ class PromptObjective(WholeBatch):
 
 
 class ImagesAndPrompts(PromptObjective):
-    """FLYP's loss: symmetric InfoNCE between images and prompts of their classes."""
+    """FLYP's loss between images and prompts of their classes: InfoNCE, or SigLIP's sigmoid.
+
+    Raises:
+        ModelError: The sigmoid loss for a model without a logit bias.
+    """
 
     def __init__(
-        self, model: Model, task: Task, *, templates: TemplateUse, multi_positive: bool
+        self,
+        model: Model,
+        task: Task,
+        *,
+        templates: TemplateUse,
+        multi_positive: bool,
+        kind: Loss = "pretraining",
     ) -> None:
         super().__init__(model, task, templates=templates)
         self.multi_positive = multi_positive
+        offset = model.require_text("fine-tuning with prompts").logit_offset
+        if kind == "sigmoid" and offset is None:
+            raise ModelError(
+                f"{model.spec.name} has no logit bias, which the sigmoid loss needs",
+                expected="a model that was pretrained by that loss (SigLIP)",
+                fix='leave loss at "pretraining", the loss that the model was pretrained by',
+            )
+        self.sigmoid = offset is not None and kind != "softmax"
+
+    @property
+    def said(self) -> str:
+        """Which loss it is, for the log."""
+        if not self.sigmoid:
+            return "loss: symmetric InfoNCE (softmax)"
+        return "loss: sigmoid, as the model was pretrained; its logit bias trains too"
 
     def loss(self, embeddings: Embeddings, batch: Batch) -> Tensor:
         """Features (b, d) and labels (b,) -> scalar, nats."""
         near = self.host or batch
-        return contrastive(
-            embeddings[0],
-            self.prompts(near["label"], near["draw"]),
-            self.scale(),
-            positives=batch["label"] if self.multi_positive else None,
-        )
+        texts = self.prompts(near["label"], near["draw"])
+        positives = batch["label"] if self.multi_positive else None
+        if not self.sigmoid:
+            return contrastive(embeddings[0], texts, self.scale(), positives=positives)
+        offset = self.model.require_text("fine-tuning with prompts").logit_offset
+        assert offset is not None  # as it was at the start
+        return sigmoid_contrastive(embeddings[0], texts, self.scale(), offset, positives=positives)
 
 
 def require_towers(start: Model, task: Task) -> None:

@@ -16,8 +16,8 @@ from ..errors import ModelError
 from ..models.adapters import FiLMAdapter, TokenReplayAdapter, fold, insert
 from ..models.blocks import block_names, layers
 from ..models.model import Model
-from ..models.text_cache import embed_texts
 from ..models.text_encoders import RandomText, TextEncoder, text_encoder
+from ..models.texts import embed_texts
 from ..train import Schedule, train
 from .base import Scheduled
 from .film import ADAPTERS

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from ..context import RunContext
 from ..data.dataset import Task
-from ..models.ensemble import ensemble
 from ..models.model import Model
+from ..models.pairs import ensemble
 from ..paths import Path
 from ..weights import check_alpha
 from .base import Method, Scheduled, needs_path

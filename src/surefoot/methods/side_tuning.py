@@ -9,7 +9,7 @@ from ..context import RunContext
 from ..data.dataset import Task
 from ..errors import ModelError
 from ..models.model import Model
-from ..models.side import SideEncoder, SideKind, beside
+from ..models.pairs import SideEncoder, SideKind, beside
 from ..train import Schedule, train
 from .base import Classify, Scheduled
 from .ft import HeadStart, starting_head, validator

@@ -17,7 +17,7 @@ from dataclasses import replace
 from ..errors import DataError
 from ..registry import Registry
 from .accuracy import MACRO_F1, PER_CLASS, TOP1, TOP5, per_class_accuracy
-from .base import Metric, lines, log_softmax
+from .base import Metric, lines, log_softmax, no_probabilities
 from .calibration import BINS, ECE, NLL
 from .frames import PM0, PM10, pm_k
 from .groups import WORST_GROUP, GroupAccuracy, group_accuracies
@@ -44,6 +44,7 @@ __all__ = [
     "interval",
     "lines",
     "log_softmax",
+    "no_probabilities",
     "per_class_accuracy",
     "pm_k",
     "pseudo_values",

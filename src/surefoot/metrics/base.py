@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from ..errors import DataError
 from ..predictions import Predictions
 
-__all__ = ["Columns", "Floats", "Metric", "lines", "log_softmax", "mean"]
+__all__ = ["Columns", "Floats", "Metric", "lines", "log_softmax", "mean", "no_probabilities"]
 
 Floats = NDArray[np.float64]
 Columns = Mapping[str, NDArray[Any]]
@@ -35,6 +36,7 @@ class Metric:
         argument: What follows the colon of "worst_group:region".
         proportion: Every line is right or wrong, so that the interval can be exact.
         details: More to keep beside the value (the groups, with their counts), as JSON.
+        probabilities: It reads logits as probabilities, which votes are not.
         takes: What the argument is, for an error; empty where there is none.
     """
 
@@ -48,19 +50,31 @@ class Metric:
     proportion: bool = False
     details: Callable[[Predictions, str | None], dict[str, Any]] | None = None
     takes: str = ""
+    probabilities: bool = False
 
     def of(self, predictions: Predictions) -> Columns:
         """The columns of these predictions.
 
         Raises:
-            DataError: What the metric needs is not there (a group column).
+            DataError: What the metric needs is not there (a group column, probabilities).
         """
+        if self.probabilities and predictions.votes:
+            raise no_probabilities(self.name)
         return self.columns(predictions, self.argument)
 
     def __call__(self, predictions: Predictions) -> float:
         """The value on all images."""
         columns = self.of(predictions)
         return self.reduce(columns, np.ones(lines(columns)))
+
+
+def no_probabilities(metric: str) -> DataError:
+    """The error for a metric of probabilities that is asked of votes."""
+    return DataError(
+        f"{metric} asks how far probabilities are to be trusted, and neighbours give votes",
+        expected="a metric of which class comes first: top1, per_class, macro_f1, worst_group",
+        fix="name another metric (--metric), or score a head (--evaluator head or linear)",
+    )
 
 
 def lines(columns: Columns) -> int:

@@ -40,8 +40,8 @@ def _ece(columns: Columns, weights: Floats) -> float:
     return float(np.abs(per_bin).sum() / total) if total else math.nan
 
 
-ECE = Metric("ece", "min", False, _confidence, _ece)
-NLL = Metric("nll", "min", True, _nll, mean, bounds=(0.0, math.inf))
+ECE = Metric("ece", "min", False, _confidence, _ece, probabilities=True)
+NLL = Metric("nll", "min", True, _nll, mean, bounds=(0.0, math.inf), probabilities=True)
 
 
 def ece_interval(

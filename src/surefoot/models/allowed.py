@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
 from ..errors import ModelError
 
@@ -43,6 +43,25 @@ class _Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def _closed(
+    name: str,
+    *names_by_type: tuple[Any, tuple[str, ...]],
+    base: type[_Closed] = _Closed,
+    required: bool = False,
+) -> type[_Closed]:
+    """A schema from a table: each type, and the names that have it.
+
+    Args:
+        name: Of the schema.
+        names_by_type: The table.
+        base: A schema whose names it has besides.
+        required: None of the names may be missing; else any may.
+    """
+    unset = ... if required else None
+    fields: dict[str, Any] = {n: (kind, unset) for kind, names in names_by_type for n in names}
+    return create_model(name, __base__=base, **fields)
+
+
 class TokenizerKwargs(_Closed):
     """Of open_clip's tokenizers."""
 
@@ -58,185 +77,124 @@ class _Epsilon(_Closed):
     eps: Number = 1e-5
 
 
-class _Blocks(_Closed):
-    """What open_clip's two transformers share."""
+_Blocks = _closed(
+    "_Blocks",
+    (bool, ("final_ln_after_pool", "output_tokens", "qk_norm", "scaled_cosine_attn", "scale_heads",
+            "scale_attn_inner", "scale_attn", "scale_fc")),
+    (Number, ("mlp_ratio",)),
+    (Number | None, ("ls_init_value",)),
+    (_Approximate | None, ("act_kwargs",)),
+    (_Epsilon | None, ("norm_kwargs",)),
+    (Literal["default", "custom"] | None, ("block_type",)),
+)  # fmt: skip
+"""What open_clip's two transformers share."""
 
-    mlp_ratio: Number = 4.0
-    ls_init_value: Number | None = None
-    final_ln_after_pool: bool = False
-    output_tokens: bool = False
-    act_kwargs: _Approximate | None = None
-    norm_kwargs: _Epsilon | None = None
-    block_type: Literal["default", "custom"] | None = None
-    qk_norm: bool = False
-    scaled_cosine_attn: bool = False
-    scale_heads: bool = False
-    scale_attn_inner: bool = False
-    scale_attn: bool = False
-    scale_fc: bool = False
+_ClipVision = _closed(
+    "_ClipVision",
+    (bool, ("no_ln_pre", "timm_model_pretrained", "timm_proj_bias")),
+    (Count, ("width", "head_width", "attn_pooler_queries", "attn_pooler_heads")),
+    (Count | None, ("patch_size",)),
+    (Count | Counts, ("layers", "image_size")),
+    (Number, ("patch_dropout", "timm_drop")),
+    (Number | None, ("timm_drop_path",)),
+    (Word | None, ("timm_model_name",)),
+    (bool | Literal["parallel", "cascade"], ("attentional_pool",)),
+    (Literal["learnable", "sin_cos_2d"], ("pos_embed_type",)),
+    (Literal["tok", "avg", "none"], ("pool_type",)),
+    (Literal["", "avg", "token", "map", "abs_attn", "rot_attn", "avgmax", "max"], ("timm_pool",)),
+    (Literal["", "linear", "mlp", "none"] | None, ("timm_proj",)),
+    base=_Blocks,
+)
 
+_ClipText = _closed(
+    "_ClipText",
+    (bool, ("embed_cls", "no_causal_mask", "proj_bias", "hf_model_pretrained")),
+    (Count, ("vocab_size", "width", "heads", "layers", "pad_id", "eos_id")),
+    (Count | None, ("context_length",)),
+    (HubId | None, ("hf_tokenizer_name", "hf_model_name")),
+    (Literal["first", "last", "argmax", "eos", "none"], ("pool_type",)),
+    (Literal["linear", "none"], ("proj_type",)),
+    (Literal["linear", "mlp"] | None, ("hf_proj_type",)),
+    (Literal["mean_pooler", "max_pooler", "cls_pooler", "cls_last_hidden_state_pooler"] | None,
+     ("hf_pooler_type",)),
+    (Literal["clips"] | None, ("tokenizer_mode",)),
+    (TokenizerKwargs | None, ("tokenizer_kwargs",)),
+    base=_Blocks,
+)  # fmt: skip
 
-class _ClipVision(_Blocks):
-    layers: Count | Counts = 12
-    width: Count = 768
-    head_width: Count = 64
-    patch_size: Count | None = 16
-    image_size: Count | Counts = 224
-    patch_dropout: Number = 0.0
-    attentional_pool: bool | Literal["parallel", "cascade"] = False
-    attn_pooler_queries: Count = 256
-    attn_pooler_heads: Count = 8
-    no_ln_pre: bool = False
-    pos_embed_type: Literal["learnable", "sin_cos_2d"] = "learnable"
-    pool_type: Literal["tok", "avg", "none"] = "tok"
-    timm_model_name: Word | None = None
-    timm_model_pretrained: bool = False
-    timm_pool: Literal["", "avg", "token", "map", "abs_attn", "rot_attn", "avgmax", "max"] = "avg"
-    timm_proj: Literal["", "linear", "mlp", "none"] | None = "linear"
-    timm_proj_bias: bool = False
-    timm_drop: Number = 0.0
-    timm_drop_path: Number | None = None
+_ClipDecoder = _closed(
+    "_ClipDecoder", (Count, ("dim_head", "n_queries", "attn_pooler_heads")), base=_ClipText
+)
 
+_ClipParts = _closed(
+    "_ClipParts",
+    (Count, ("embed_dim",)),
+    (_ClipVision, ("vision_cfg",)),
+    (_ClipText, ("text_cfg",)),
+    required=True,
+)
 
-class _ClipText(_Blocks):
-    context_length: Count | None = 77
-    vocab_size: Count = 49408
-    width: Count = 512
-    heads: Count = 8
-    layers: Count = 12
-    embed_cls: bool = False
-    pad_id: Count = 0
-    eos_id: Count = 2
-    no_causal_mask: bool = False
-    pool_type: Literal["first", "last", "argmax", "eos", "none"] = "argmax"
-    proj_bias: bool = False
-    proj_type: Literal["linear", "none"] = "linear"
-    tokenizer_mode: Literal["clips"] | None = None
-    tokenizer_kwargs: TokenizerKwargs | None = None
-    hf_tokenizer_name: HubId | None = None
-    hf_model_name: HubId | None = None
-    hf_model_pretrained: bool = True
-    hf_proj_type: Literal["linear", "mlp"] | None = "mlp"
-    hf_pooler_type: Literal["mean_pooler", "max_pooler", "cls_pooler", "cls_last_hidden_state_pooler"] | None = None  # fmt: skip  # noqa: E501
+ClipConfig = _closed(
+    "ClipConfig",
+    (bool, ("custom_text", "quick_gelu", "nonscalar_logit_scale")),
+    (Number | None, ("init_logit_scale", "init_logit_bias")),
+    (_ClipDecoder | None, ("multimodal_cfg",)),
+    base=_ClipParts,
+)
+"""Of an open_clip model, as ``open_clip_config.json`` has it under ``model_cfg``."""
 
+TimmArgs = _closed(
+    "TimmArgs",
+    (bool, ("qkv_bias", "qkv_fused", "qk_norm", "proj_bias", "scale_attn_norm", "scale_attn_inner",
+            "scale_mlp_norm", "scale_mlp", "swiglu_mlp", "conv_mlp", "conv_bias", "use_grn",
+            "use_abs_pos_emb", "use_rot_pos_emb", "use_post_norm", "use_pre_transformer_norm",
+            "class_token", "no_embed_class", "pre_norm", "final_norm", "dynamic_img_size",
+            "dynamic_img_pad", "strict_img_size")),
+    (bool | None, ("use_fc_norm", "fc_norm")),
+    (Count, ("in_chans", "num_reg_tokens", "reg_tokens", "output_stride")),
+    (Count | None, ("depth",)),
+    (Counts | None, ("depths", "dims")),
+    (Count | Counts, ("kernel_sizes",)),
+    (Count | Counts | None, ("img_size", "patch_size", "embed_dim", "num_heads", "window_size")),
+    (Number, ("head_init_scale", "drop_rate", "pos_drop_rate", "patch_drop_rate", "proj_drop_rate",
+              "attn_drop_rate")),
+    (Number | None, ("init_values", "ls_init_value", "norm_eps", "drop_path_rate")),
+    (Number | Numbers | None, ("mlp_ratio",)),
+    (Literal["", "none", "learn"], ("pos_embed",)),
+    (Literal["", "avg", "avgmax", "max", "catavgmax", "fast", "token", "map"], ("global_pool",)),
+    (Literal["relu", "gelu", "gelu_tanh", "quick_gelu", "silu", "swish"] | None, ("act_layer",)),
+)  # fmt: skip
+"""Of ``timm.create_model``: sizes and switches, and no name of code but of activations."""
 
-class _ClipDecoder(_ClipText):
-    dim_head: Count = 64
-    n_queries: Count = 256
-    attn_pooler_heads: Count = 8
+TimmRecord = _closed(
+    "TimmRecord",
+    (bool, ("fixed_input_size",)),
+    (Count, ("num_classes",)),
+    (Annotated[list[Count], Field(min_length=3, max_length=3)], ("input_size",)),
+    (Counts | None, ("test_input_size", "min_input_size", "pool_size", "test_pool_size")),
+    (Number, ("crop_pct",)),
+    (Number | None, ("test_crop_pct",)),
+    (Numbers, ("mean", "std")),
+    (Literal["bicubic", "bilinear", "nearest", "lanczos", "random"], ("interpolation",)),
+    (Literal["center", "squash", "border"], ("crop_mode",)),
+    (str | list[str] | None, ("first_conv", "classifier")),
+    (str | None, ("license",)),
+    (Word | None, ("tag",)),
+)
+"""Of timm's ``pretrained_cfg``: how images are shown to a model, and its licence."""
 
+TinyImage = _closed(
+    "TinyImage",
+    (Count, ("size", "dim", "depth", "heads")),
+    (Annotated[list[Count], Field(min_length=2, max_length=2)], ("channels",)),
+    required=True,
+)
+"""The image tower of the built-in models."""
 
-class ClipConfig(_Closed):
-    """Of an open_clip model, as ``open_clip_config.json`` has it under ``model_cfg``."""
-
-    embed_dim: Count
-    vision_cfg: _ClipVision
-    text_cfg: _ClipText
-    multimodal_cfg: _ClipDecoder | None = None
-    custom_text: bool = False
-    quick_gelu: bool = False
-    init_logit_scale: Number | None = None
-    init_logit_bias: Number | None = None
-    nonscalar_logit_scale: bool = False
-
-
-class TimmArgs(_Closed):
-    """Of ``timm.create_model``: sizes and switches, and no name of code but of activations."""
-
-    img_size: Count | Counts | None = None
-    patch_size: Count | Counts | None = None
-    in_chans: Count = 3
-    embed_dim: Count | Counts | None = None
-    depth: Count | None = None
-    depths: Counts | None = None
-    dims: Counts | None = None
-    num_heads: Count | Counts | None = None
-    mlp_ratio: Number | Numbers | None = None
-    qkv_bias: bool = True
-    qkv_fused: bool = True
-    qk_norm: bool = False
-    proj_bias: bool = True
-    scale_attn_norm: bool = False
-    scale_attn_inner: bool = False
-    scale_mlp_norm: bool = False
-    scale_mlp: bool = False
-    swiglu_mlp: bool = False
-    init_values: Number | None = None
-    ls_init_value: Number | None = None
-    head_init_scale: Number = 1.0
-    norm_eps: Number | None = None
-    kernel_sizes: Count | Counts = 7
-    conv_mlp: bool = False
-    conv_bias: bool = True
-    use_grn: bool = False
-    pos_embed: Literal["", "none", "learn"] = "learn"
-    use_abs_pos_emb: bool = True
-    use_rot_pos_emb: bool = False
-    use_post_norm: bool = False
-    use_pre_transformer_norm: bool = False
-    use_fc_norm: bool | None = None
-    num_reg_tokens: Count = 0
-    class_token: bool = True
-    reg_tokens: Count = 0
-    no_embed_class: bool = False
-    pre_norm: bool = False
-    final_norm: bool = True
-    fc_norm: bool | None = None
-    global_pool: Literal["", "avg", "avgmax", "max", "catavgmax", "fast", "token", "map"] = "avg"
-    dynamic_img_size: bool = False
-    dynamic_img_pad: bool = False
-    strict_img_size: bool = True
-    window_size: Count | Counts | None = None
-    output_stride: Count = 32
-    drop_rate: Number = 0.0
-    pos_drop_rate: Number = 0.0
-    patch_drop_rate: Number = 0.0
-    proj_drop_rate: Number = 0.0
-    attn_drop_rate: Number = 0.0
-    drop_path_rate: Number | None = 0.0
-    act_layer: Literal["relu", "gelu", "gelu_tanh", "quick_gelu", "silu", "swish"] | None = None
-
-
-class TimmRecord(_Closed):
-    """Of timm's ``pretrained_cfg``: how images are shown to a model, and its licence."""
-
-    input_size: Counts = Field(default=[3, 224, 224], min_length=3, max_length=3)
-    test_input_size: Counts | None = None
-    min_input_size: Counts | None = None
-    fixed_input_size: bool = False
-    interpolation: Literal["bicubic", "bilinear", "nearest", "lanczos", "random"] = "bicubic"
-    crop_pct: Number = 0.875
-    test_crop_pct: Number | None = None
-    crop_mode: Literal["center", "squash", "border"] = "center"
-    mean: Numbers = [0.485, 0.456, 0.406]
-    std: Numbers = [0.229, 0.224, 0.225]
-    num_classes: Count = 1000
-    pool_size: Counts | None = None
-    test_pool_size: Counts | None = None
-    first_conv: str | list[str] | None = None
-    classifier: str | list[str] | None = None
-    license: str | None = None
-    tag: Word | None = None
-
-
-class TinyImage(_Closed):
-    """The image tower of the built-in models."""
-
-    size: Count
-    dim: Count
-    depth: Count
-    heads: Count
-    channels: Annotated[list[Count], Field(min_length=2, max_length=2)]
-
-
-class TinyText(_Closed):
-    """The text tower of tiny-clip."""
-
-    vocab: Count
-    context: Count
-    dim: Count
-    depth: Count
-    heads: Count
+TinyText = _closed(
+    "TinyText", (Count, ("vocab", "context", "dim", "depth", "heads")), required=True
+)
+"""The text tower of tiny-clip."""
 
 
 def listed(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from ..errors import ModelError
-from .parts import Parts
+from torch import Tensor, nn
 
-__all__ = ["KINDS", "build"]
+from ..errors import ModelError
+from .adapters.insertion import from_record
+from .model import Head, Model, ModelSpec, TextTower
+
+__all__ = ["KINDS", "Parts", "build"]
 
 KINDS: dict[str, str] = {
     "open_clip": "surefoot.models.open_clip.towers",
@@ -17,10 +21,38 @@ KINDS: dict[str, str] = {
     "hf": "surefoot.models.hf.towers",
     "tiny-clip": "surefoot.models.tiny",
     "tiny-dino": "surefoot.models.tiny",
-    "ensemble": "surefoot.models.ensemble",
-    "side": "surefoot.models.side",
+    "ensemble": "surefoot.models.pairs",
+    "side": "surefoot.models.pairs",
 }
 """Builder kind -> the module whose ``build`` knows it."""
+
+
+@dataclass
+class Parts:
+    """The modules of a model before they have a spec.
+
+    Attributes:
+        encoder: Images (b, 3, h, w) -> features (b, d).
+        feature_dim: d.
+        text: Text tower, or None.
+        logit_scale: Logarithm of the temperature, scalar, or None.
+    """
+
+    encoder: nn.Module
+    feature_dim: int
+    text: TextTower | None = None
+    logit_scale: Tensor | None = None
+
+    def model(self, spec: ModelSpec, head: Head | None = None) -> Model:
+        """The Model of these parts, in evaluation mode."""
+        return Model(
+            self.encoder,
+            spec=spec,
+            feature_dim=self.feature_dim,
+            head=head,
+            text=self.text,
+            logit_scale=self.logit_scale,
+        ).eval()
 
 
 def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None) -> Parts:
@@ -44,7 +76,5 @@ def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None)
     module = import_module(KINDS[kind])
     parts: Parts = module.build(builder, files=files)
     if (adapter := builder.get("adapter")) is not None:
-        from .adapters.insertion import attach
-
-        attach(parts.encoder, adapter, name=str(kind))
+        from_record(adapter).attach(parts.encoder, name=str(kind))
     return parts

@@ -13,8 +13,13 @@ from torch import Tensor
 from ..errors import ModelError
 from ..records import write_atomic
 from ..weights import write_safetensors
+from .foreign import hf_model, timm
+from .hf.towers import to_hf_state
+from .hf.transform import write_transform
 from .model import Model
-from .save import save_model
+from .open_clip.towers import preprocess_of, to_open_clip_state
+from .save import save_model, text_files
+from .timm.encoder import classifier_state
 
 __all__ = ["Target", "export"]
 
@@ -80,8 +85,6 @@ def _safetensors(model: Model, path: Path) -> list[Path]:
 
 
 def _open_clip(model: Model, folder: Path) -> list[Path]:
-    from .open_clip.towers import OpenClipText, preprocess_of, to_open_clip_state
-
     state = to_open_clip_state(model)
     arch = model.spec.builder["arch"]
     config = {
@@ -89,15 +92,11 @@ def _open_clip(model: Model, folder: Path) -> list[Path]:
         "model_cfg": dict(model.spec.builder["config"]),
         "preprocess_cfg": preprocess_of(model.spec.transform),
     }
-    assert isinstance(model.text, OpenClipText)
-    files = {"open_clip_config.json": _json(config), **model.text.files}
+    files = {"open_clip_config.json": _json(config), **text_files(model)}
     return _folder(folder, state, "open_clip_model.safetensors", files, model)
 
 
 def _timm(model: Model, folder: Path) -> list[Path]:
-    from .foreign import timm
-    from .timm.export import classifier_state
-
     builder = model.spec.builder
     state, classes = classifier_state(model)
     full = f"{builder['name']}.{builder['tag']}" if builder.get("tag") else builder["name"]
@@ -125,12 +124,9 @@ def _timm(model: Model, folder: Path) -> list[Path]:
 
 
 def _hf(model: Model, folder: Path) -> list[Path]:
-    from .hf.towers import HFText, to_hf_state, whole
-    from .hf.transform import write_transform
-
     state = to_hf_state(model)
     builder = model.spec.builder
-    shell: Any = whole(builder)
+    shell: Any = hf_model(builder["config"])
     shell.load_state_dict(state)
     config = json.loads(shell.config.to_json_string(use_diff=False))
     config["architectures"] = [type(shell).__name__]
@@ -138,9 +134,8 @@ def _hf(model: Model, folder: Path) -> list[Path]:
     files = {
         "config.json": _json(config),
         "preprocessor_config.json": _json(write_transform(model.spec.transform, kind)),
+        **text_files(model),
     }
-    if isinstance(model.text, HFText):
-        files.update(model.text.files)
     return _folder(folder, shell.state_dict(), "model.safetensors", files, model)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -98,7 +98,7 @@ def clip_model(arch: str, config: Mapping[str, Any]) -> nn.Module:
     if custom:
         kind = clip.CoCa if config.get("multimodal_cfg") else clip.CustomTextCLIP
     try:
-        with _hub_text(text) if hugging else _as_it_is(text) as text_cfg:
+        with _hub_text(text) if hugging else nullcontext(text) as text_cfg:
             model: nn.Module = kind(**{**config, "text_cfg": text_cfg})
     except ModelError:
         raise
@@ -109,11 +109,6 @@ def clip_model(arch: str, config: Mapping[str, Any]) -> nn.Module:
             fix="update open_clip_torch",
         ) from error
     return model
-
-
-@contextmanager
-def _as_it_is(text: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield text
 
 
 @contextmanager

@@ -1,100 +1,16 @@
-"""Heads: how features become logits. Zero-shot, linear, random or zeros."""
+"""Heads for a model and its classes: zero-shot, random or zeros."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import DataError
+from .model import Head, Model
 
-if TYPE_CHECKING:
-    from .model import Model
-
-__all__ = ["Head", "HeadKind", "random_head", "zero_shot_head", "zeros_head"]
-
-HeadKind = Literal["zero_shot", "linear"]
-
-
-class Head(nn.Module):
-    """logits = W f + b, on l2-normalised features where ``normalize`` says so.
-
-    The bias is always there, so that a zero-shot head (bias 0) and a trained one have the same
-    parameters and can be interpolated.
-
-    Args:
-        weight: (classes, d).
-        bias: (classes,), zeros when left out.
-        normalize: l2-normalise the features first, at run time.
-        class_names: One name per row.
-        kind: Where the rows come from.
-
-    Example:
-        >>> sf.Head(torch.eye(3), normalize=True, class_names=("a", "b", "c"))
-        Head(linear: 3 classes, 3 features, normalised features)
-    """
-
-    def __init__(
-        self,
-        weight: Tensor,
-        bias: Tensor | None = None,
-        *,
-        normalize: bool,
-        class_names: Sequence[str],
-        kind: HeadKind = "linear",
-    ) -> None:
-        super().__init__()
-        if weight.ndim != 2 or len(class_names) != weight.shape[0]:
-            raise DataError(
-                f"a head of shape {tuple(weight.shape)} cannot serve {len(class_names)} classes",
-                expected="one row per class name: (classes, d)",
-            )
-        bias = torch.zeros_like(weight[:, 0]) if bias is None else bias
-        self.weight = nn.Parameter(weight.detach().clone().float())
-        self.bias = nn.Parameter(bias.detach().clone().float())
-        self.normalize = normalize
-        self.class_names = tuple(class_names)
-        self.kind: HeadKind = kind
-        self.eval()  # made for a model in eval mode; training puts it in training mode like all
-
-    def __repr__(self) -> str:
-        classes, width = self.weight.shape
-        normalised = ", normalised features" if self.normalize else ""
-        return f"Head({self.kind}: {classes} classes, {width} features{normalised})"
-
-    def ordered(self, class_names: Sequence[str]) -> Head:
-        """The same head with its rows in another order of the same names; itself where they agree.
-
-        Raises:
-            DataError: Other names, or one twice.
-        """
-        names = tuple(class_names)
-        if names == self.class_names:
-            return self
-        if sorted(names) != sorted(self.class_names) or len(set(names)) < len(names):
-            raise DataError(
-                f"a head for {', '.join(self.class_names[:8])} has no order {', '.join(names[:8])}",
-                expected="the same class names, each once",
-            )
-        rows = [self.class_names.index(name) for name in names]
-        weight, bias = self.weight[rows], self.bias[rows]
-        return Head(weight, bias, normalize=self.normalize, class_names=names, kind=self.kind)
-
-    def serves(self, class_names: Sequence[str]) -> bool:
-        """Whether it is for these classes, in this order or another."""
-        names = tuple(class_names)
-        distinct = len(set(names)) == len(names)
-        return names == self.class_names or (distinct and sorted(names) == sorted(self.class_names))
-
-    def inputs(self, features: Tensor) -> Tensor:
-        """Features (b, d) as the linear layer sees them."""
-        return nn.functional.normalize(features, dim=-1) if self.normalize else features
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Features (b, d) -> logits (b, classes)."""
-        return nn.functional.linear(self.inputs(features), self.weight, self.bias)
+__all__ = ["Head", "random_head", "zero_shot_head", "zeros_head"]
 
 
 def zero_shot_head(

@@ -41,9 +41,16 @@ from ..errors import CheckpointError, ModelError, UnknownName
 from ..registry import MODELS, nearest
 from ..weights import is_virtual, materialise
 from .checkpoints import read_checkpoint
+from .downloads import cached_file, hub_file
+from .foreign import open_clip
+from .hf import load as hf_load
 from .model import Model
 from .names import SCHEMES, Source, parse, unknown_name
+from .open_clip import folder as clip_folder
+from .open_clip import load as clip_load
 from .save import load_for_use, read_metadata
+from .timm import load as timm_load
+from .timm.records import names
 
 __all__ = ["load"]
 
@@ -87,13 +94,9 @@ def load(
 
 def _load(source: Source) -> Model:
     if source.scheme == "open_clip":
-        from .open_clip.load import from_name
-
-        return from_name(source)
+        return clip_load.from_name(source)
     if source.scheme == "timm":
-        from .timm.load import from_name as from_timm
-
-        return from_timm(source)
+        return timm_load.from_name(source)
     if source.scheme == "hf-hub":
         return _hub(source)
     path = Path(source.name).expanduser()
@@ -148,9 +151,6 @@ def _scheme_of(name: str) -> str:
     Raises:
         UnknownName: Neither open_clip's nor timm's.
     """
-    from .foreign import open_clip
-    from .timm.records import names
-
     clips = open_clip("this architecture").list_models()
     if name in clips:
         return "open_clip"
@@ -162,8 +162,6 @@ def _scheme_of(name: str) -> str:
 
 
 def _hub(source: Source) -> Model:
-    from .downloads import cached_file, hub_file
-
     instead = "surefoot.load('/folder/of/the/repository')"
     found = cached_file(source.name, _CONFIGS)
     for config in _CONFIGS if found is None else ():
@@ -174,16 +172,10 @@ def _hub(source: Source) -> Model:
             expected="a model of open_clip, transformers or timm",
         )
     if found.name == "open_clip_config.json":
-        from .open_clip.folder import from_hub
-
-        return from_hub(source.name, found, source)
+        return clip_folder.from_hub(source.name, found, source)
     if "model_type" in json.loads(found.read_text(encoding="utf-8")):
-        from .hf.load import from_hub as from_hf
-
-        return from_hf(source)
-    from .timm.load import from_hub as from_timm
-
-    return from_timm(source)
+        return hf_load.from_hub(source)
+    return timm_load.from_hub(source)
 
 
 def _folder(folder: Path, source: Source) -> Model:
@@ -191,18 +183,12 @@ def _folder(folder: Path, source: Source) -> Model:
     if end.is_file():
         return _as(load_for_use(end), source)
     if (folder / "open_clip_config.json").is_file():
-        from .open_clip.folder import from_folder
-
-        return from_folder(folder, source)
+        return clip_folder.from_folder(folder, source)
     config = folder / "config.json"
     if config.is_file():
         if "model_type" in json.loads(config.read_text(encoding="utf-8")):
-            from .hf.load import from_folder as from_hf
-
-            return from_hf(folder, source)
-        from .timm.load import from_folder as from_timm
-
-        return from_timm(folder, source)
+            return hf_load.from_folder(folder, source)
+        return timm_load.from_folder(folder, source)
     if (folder / "study.json").is_file():
         runs = [str(p.parent) for p in sorted(folder.glob("*/end.safetensors"))]
         raise ModelError(
@@ -241,10 +227,6 @@ def _file(path: Path, source: Source) -> Model:
     if path.suffix == ".safetensors" and read_metadata(path) is not None:
         return _as(load_for_use(path), source)
     found = read_checkpoint(path)
-    from .open_clip.load import from_checkpoint, is_clip
-
-    if is_clip(found.state):
-        return from_checkpoint(found, source, arch=None, file=path)
-    from .timm.load import from_checkpoint as from_timm
-
-    return from_timm(found, source, name=None, file=path)
+    if clip_load.is_clip(found.state):
+        return clip_load.from_checkpoint(found, source, arch=None, file=path)
+    return timm_load.from_checkpoint(found, source, name=None, file=path)

@@ -5,67 +5,139 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import ModelError
-from ..transforms import TransformSpec
-from .heads import Head
-from .record import ModelRecord
+from ..errors import DataError, ModelError
+from .record import ModelSpec
 
-__all__ = ["Model", "ModelSpec", "TextTower"]
+__all__ = ["Head", "HeadKind", "Model", "ModelSpec", "TextTower"]
+
+HeadKind = Literal["zero_shot", "linear"]
 
 
-@dataclass(frozen=True)
-class ModelSpec:
-    """What a model is, apart from its numbers; goes through JSON unchanged.
+class Head(nn.Module):
+    """logits = W f + b, on l2-normalised features where ``normalize`` says so.
 
-    Attributes:
-        name: Short name for tables and plots ("tiny-clip", "ViT-B-16/openai").
-        source: What ``surefoot.load`` was given, so that the start of a run can be had again.
-        builder: What rebuilds the bare module: ``{"kind": "timm", "name": ..., ...}``. Each
-            loading module names its kind and owns the keys.
-        transform: How images become tensors, for training and for evaluation.
-        normalize: The head works on l2-normalised features (contrastive models) or on raw ones.
-        saw_text: The image encoder was trained with text; None where nothing says.
-        licence: Licence of the weights, "unknown" where the source does not say.
-        notes: Facts for the report, one sentence each (a card, a reading, a warning).
-        record: What the weights want and where that was read; None for what surefoot ships with,
-            and what older versions wrote.
+    The bias is always there, so that a zero-shot head (bias 0) and a trained one have the same
+    parameters and can be interpolated.
+
+    Args:
+        weight: (classes, d).
+        bias: (classes,), zeros when left out.
+        normalize: l2-normalise the features first, at run time.
+        class_names: One name per row.
+        kind: Where the rows come from.
+
+    Example:
+        >>> sf.Head(torch.eye(3), normalize=True, class_names=("a", "b", "c"))
+        Head(linear: 3 classes, 3 features, normalised features)
     """
 
-    name: str
-    source: str
-    builder: Mapping[str, Any]
-    transform: TransformSpec
-    normalize: bool
-    saw_text: bool | None
-    licence: str = "unknown"
-    notes: tuple[str, ...] = ()
-    record: ModelRecord | None = None
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        *,
+        normalize: bool,
+        class_names: Sequence[str],
+        kind: HeadKind = "linear",
+    ) -> None:
+        super().__init__()
+        if weight.ndim != 2 or len(class_names) != weight.shape[0]:
+            raise DataError(
+                f"a head of shape {tuple(weight.shape)} cannot serve {len(class_names)} classes",
+                expected="one row per class name: (classes, d)",
+            )
+        bias = torch.zeros_like(weight[:, 0]) if bias is None else bias
+        self.weight = nn.Parameter(weight.detach().clone().float())
+        self.bias = nn.Parameter(bias.detach().clone().float())
+        self.normalize = normalize
+        self.class_names = tuple(class_names)
+        self.kind: HeadKind = kind
+        self.eval()  # made for a model in eval mode; training puts it in training mode like all
 
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary that JSON can hold."""
-        plain = asdict(replace(self, record=None))
-        del plain["record"]
-        return plain if self.record is None else {**plain, "record": self.record.to_json()}
+    def __repr__(self) -> str:
+        classes, width = self.weight.shape
+        normalised = ", normalised features" if self.normalize else ""
+        return f"Head({self.kind}: {classes} classes, {width} features{normalised})"
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ModelSpec:
-        """The inverse of :meth:`to_json`."""
-        fields = dict(data)
-        fields["transform"] = TransformSpec.from_json(fields["transform"])
-        fields["notes"] = tuple(fields.get("notes", ()))
-        record = fields.get("record")
-        fields["record"] = None if record is None else ModelRecord.from_json(record)
-        return cls(**fields)
+    def ordered(self, class_names: Sequence[str]) -> Head:
+        """The same head with its rows in another order of the same names; itself where they agree.
+
+        Raises:
+            DataError: Other names, or one twice.
+        """
+        names = tuple(class_names)
+        if names == self.class_names:
+            return self
+        if not self.serves(names):
+            raise DataError(
+                f"a head for {', '.join(self.class_names[:8])} has no order {', '.join(names[:8])}",
+                expected="the same class names, each once",
+            )
+        rows = [self.class_names.index(name) for name in names]
+        weight, bias = self.weight[rows], self.bias[rows]
+        return Head(weight, bias, normalize=self.normalize, class_names=names, kind=self.kind)
+
+    def serves(self, class_names: Sequence[str]) -> bool:
+        """Whether it is for these classes, in this order or another."""
+        names = tuple(class_names)
+        distinct = len(set(names)) == len(names)
+        return names == self.class_names or (distinct and sorted(names) == sorted(self.class_names))
+
+    def inputs(self, features: Tensor) -> Tensor:
+        """Features (b, d) as the linear layer sees them."""
+        return nn.functional.normalize(features, dim=-1) if self.normalize else features
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (b, d) -> logits (b, classes)."""
+        return nn.functional.linear(self.inputs(features), self.weight, self.bias)
+
+
+class _Shared:
+    """Holds an object that every copy of a module may use."""
+
+    value: Any = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Shared:
+        return self
 
 
 class TextTower(nn.Module, ABC):
-    """A text encoder with its tokenizer."""
+    """A text encoder with its tokenizer.
+
+    Args:
+        files: Of its tokenizer, name -> content, where they travel with the model.
+    """
+
+    def __init__(self, files: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self._files = dict(files or {})
+        self.shared = _Shared()  # a copy of the model needs no copy of the vocabulary
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer, made on first use.
+
+        Raises:
+            ModelError: There is none, or it cannot be read.
+            DownloadUnavailable: It lives on the hub, is not cached, and there is no network.
+        """
+        if self.shared.value is None:
+            self.shared.value = self.make_tokenizer()
+        return self.shared.value
+
+    def make_tokenizer(self) -> Any:
+        """What :attr:`tokenizer` is, for towers that :meth:`tokenize` with one."""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The tokenizer's files, name -> content; empty where the model's kind tells it."""
+        return self._files
 
     @abstractmethod
     def tokenize(self, texts: Sequence[str]) -> Tensor:
@@ -84,6 +156,16 @@ class TextTower(nn.Module, ABC):
                 tokens = self.tokenize(texts[at : at + batch_size]).to(device)
                 parts.append(nn.functional.normalize(self(tokens).float(), dim=-1))
         return torch.cat(parts)
+
+    @property
+    def logit_offset(self) -> nn.Parameter | None:
+        """The learnt bias of a sigmoid loss (SigLIP's b), a parameter of this tower.
+
+        None where the tower was pretrained by another loss. open_clip and transformers both call
+        it ``logit_bias``; no ranking of classes needs it.
+        """
+        named = self.named_parameters()
+        return next((p for n, p in named if n.rpartition(".")[2] == "logit_bias"), None)
 
 
 class Model(nn.Module):

@@ -9,7 +9,7 @@ agree, that is taken; where they differ, the model is refused with the choices.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from torch import nn
@@ -19,7 +19,7 @@ from ..transforms import TransformSpec
 from .activation import activation_of
 from .names import unknown_name
 
-__all__ = ["Fact", "ModelRecord", "settle", "shown_transform"]
+__all__ = ["Fact", "ModelRecord", "ModelSpec", "settle", "shown_transform"]
 
 
 class Fact(NamedTuple):
@@ -79,6 +79,51 @@ class ModelRecord:
     def saw_text(self) -> bool | None:
         """The fact ``text``, None where it is unknown."""
         return {"yes": True, "no": False}.get(self.text.value)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a model is, apart from its numbers; goes through JSON unchanged.
+
+    Attributes:
+        name: Short name for tables and plots ("tiny-clip", "ViT-B-16/openai").
+        source: What ``surefoot.load`` was given, so that the start of a run can be had again.
+        builder: What rebuilds the bare module: ``{"kind": "timm", "name": ..., ...}``. Each
+            loading module names its kind and owns the keys.
+        transform: How images become tensors, for training and for evaluation.
+        normalize: The head works on l2-normalised features (contrastive models) or on raw ones.
+        saw_text: The image encoder was trained with text; None where nothing says.
+        licence: Licence of the weights, "unknown" where the source does not say.
+        notes: Facts for the report, one sentence each (a card, a reading, a warning).
+        record: What the weights want and where that was read; None for what surefoot ships with,
+            and what older versions wrote.
+    """
+
+    name: str
+    source: str
+    builder: Mapping[str, Any]
+    transform: TransformSpec
+    normalize: bool
+    saw_text: bool | None
+    licence: str = "unknown"
+    notes: tuple[str, ...] = ()
+    record: ModelRecord | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary that JSON can hold."""
+        plain = asdict(replace(self, record=None))
+        del plain["record"]
+        return plain if self.record is None else {**plain, "record": self.record.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ModelSpec:
+        """The inverse of :meth:`to_json`."""
+        fields = dict(data)
+        fields["transform"] = TransformSpec.from_json(fields["transform"])
+        fields["notes"] = tuple(fields.get("notes", ()))
+        record = fields.get("record")
+        fields["record"] = None if record is None else ModelRecord.from_json(record)
+        return cls(**fields)
 
 
 def make_record(

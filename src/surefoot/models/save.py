@@ -43,7 +43,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "spec": model.spec.to_json(),
         "feature_dim": model.feature_dim,
         "head": None if head is None else _head_json(head),
-        "files": dict(getattr(model.text, "files", None) or {}),
+        "files": text_files(model),
     }
     metadata = {"format": "pt", _KEY: json.dumps(about, sort_keys=True)}
     write_safetensors(path, model.state_dict(), metadata)
@@ -126,6 +126,11 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:
             fix="update surefoot",
         )
     return about
+
+
+def text_files(model: Model) -> dict[str, str]:
+    """The files of the tokenizer that travel with a model, name -> content."""
+    return {} if model.text is None else dict(model.text.files)
 
 
 def _head_json(head: Head) -> dict[str, Any]:

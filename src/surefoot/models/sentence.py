@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -21,22 +22,15 @@ from torch import Tensor, nn
 from ..errors import CheckpointError, ModelError
 from ..weights.fingerprint import fingerprint
 from .foreign import TEXT, hf_pretrained, hf_tokenizer
-from .text_encoders import Embeddings, TextEncoder
+from .texts import Device, Embeddings, TextEncoder
 from .tokenizer_files import read_files
 
 __all__ = ["SentenceText", "pool"]
 
 Pooling = Literal["mean", "cls"]
 
-_FLAGS = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
-"""How older folders say it: one switch per kind."""
+_FLAG = re.compile(r"pooling_mode_(\w+?)(_tokens?)?")
+"""How older folders say it: one switch per kind, such as ``pooling_mode_cls_token``."""
 
 _EXPECTED = "a folder of sentence-transformers: modules.json, 1_Pooling/config.json, config.json"
 _TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
@@ -79,11 +73,7 @@ class SentenceText(TextEncoder):
         self._id = self._identity(place, inner)
 
     def encode(
-        self,
-        texts: Sequence[str],
-        *,
-        batch_size: int = 256,
-        device: torch.device | str | None = None,
+        self, texts: Sequence[str], *, batch_size: int = 256, device: Device = None
     ) -> Embeddings:
         """Texts -> (n, dim). Long texts are encoded together, so that little is padded."""
         out = np.zeros((len(texts), self.dim), dtype=np.float32)
@@ -192,7 +182,8 @@ def _pooling(config: Mapping[str, Any]) -> Pooling:
     """The kind that a configuration names, in the older or the newer way."""
     said = config.get("pooling_mode")
     if said is None:
-        said = [kind for flag, kind in _FLAGS.items() if config.get(flag)] or ["mean"]
+        flags = (_FLAG.fullmatch(key) for key in sorted(config) if config[key])
+        said = [flag[1] for flag in flags if flag] or ["mean"]
     kinds = [said] if isinstance(said, str) else list(said)
     if kinds == ["mean"]:
         return "mean"

@@ -14,66 +14,22 @@ import copy
 import hashlib
 import json
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from ..errors import ModelError, UnknownName
 from ..weights.fingerprint import fingerprint
+from .load import load
 from .model import Model
+from .sentence import SentenceText
+from .texts import Device, Embeddings, TextEncoder
 
-__all__ = ["Embeddings", "RandomText", "TextEncoder", "TowerText", "text_encoder"]
-
-Embeddings = NDArray[np.float32]
-"""(n, dim), l2-normalised."""
+__all__ = ["RandomText", "TextEncoder", "TowerText", "text_encoder"]
 
 _RANDOM = re.compile(r"^random:(?P<dim>\d+)(?::(?P<seed>\d+))?$")
 _RANDOM_DIM = 384
-
-
-class TextEncoder(ABC):
-    """Texts -> unit vectors; nothing of it ever trains.
-
-    Attributes:
-        name: As the user gave it, for reports.
-        dim: Width of an embedding.
-        saw_images: It was trained together with images. What an encoder learns from such a
-            teacher is image supervision at second hand, so reports flag it
-            (``text_saw_images``).
-    """
-
-    name: str
-    dim: int
-    saw_images: bool
-
-    @abstractmethod
-    def encode(
-        self,
-        texts: Sequence[str],
-        *,
-        batch_size: int = 256,
-        device: torch.device | str | None = None,
-    ) -> Embeddings:
-        """Texts -> l2-normalised embeddings (n, dim), float32.
-
-        Args:
-            texts: Any number; any string.
-            batch_size: Texts at once.
-            device: Where to compute; the CPU when left out.
-        """
-
-    @abstractmethod
-    def fingerprint(self) -> str:
-        """64 hexadecimal digits that change whenever an embedding could."""
-
-    def note(self) -> str:
-        """One sentence for reports."""
-        seen = "trained together with images (text_saw_images)" if self.saw_images else "text only"
-        return f"text encoder {self.name}: {seen}, frozen, {self.dim} numbers per caption"
 
 
 class TowerText(TextEncoder):
@@ -100,11 +56,7 @@ class TowerText(TextEncoder):
         self.dim = int(self._tower.encode(["a"]).shape[1])
 
     def encode(
-        self,
-        texts: Sequence[str],
-        *,
-        batch_size: int = 256,
-        device: torch.device | str | None = None,
+        self, texts: Sequence[str], *, batch_size: int = 256, device: Device = None
     ) -> Embeddings:
         """Texts -> (n, dim)."""
         if not len(texts):
@@ -141,11 +93,7 @@ class RandomText(TextEncoder):
         self.name = f"random:{dim}:{seed}"
 
     def encode(
-        self,
-        texts: Sequence[str],
-        *,
-        batch_size: int = 256,
-        device: torch.device | str | None = None,
+        self, texts: Sequence[str], *, batch_size: int = 256, device: Device = None
     ) -> Embeddings:
         """Texts -> (n, dim): uniform on the sphere."""
         out = np.empty((len(texts), self.dim), dtype=np.float32)
@@ -187,11 +135,7 @@ def text_encoder(spec: str) -> TextEncoder:
             expected="random:DIM or random:DIM:SEED, such as random:384",
         )
     if spec.startswith("sentence:") or (Path(spec) / "modules.json").is_file():
-        from .sentence import SentenceText
-
         return SentenceText(spec.removeprefix("sentence:"))
-    from .load import load
-
     try:
         return TowerText(load(spec), name=spec)
     except UnknownName as error:  # a model was looked for; text encoders have two schemes more

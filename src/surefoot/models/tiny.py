@@ -18,8 +18,8 @@ from ..errors import CheckpointError
 from ..transforms import TransformSpec
 from .allowed import TinyImage, listed
 from .allowed import TinyText as TextSizes
+from .build import Parts
 from .model import Model, ModelSpec
-from .parts import Parts
 from .save import load_saved, save_model
 from .tiny_towers import TinyText, image_tower
 
@@ -144,7 +144,7 @@ def save_tiny(model: Model, path: str | Path) -> None:
     """
     half = model.clone().half()
     if isinstance(half.text, TinyText):
-        half.text.files = {}
+        half.text.files.clear()
     save_model(half, path)
 
 

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from ..errors import CheckpointError
 from .foreign import tokenizer_of_json
 from .model import TextTower
-from .parts import Shared
 
 __all__ = ["PAD", "ConvStem", "TinyText", "image_tower"]
 
@@ -131,12 +130,9 @@ class TinyText(TextTower):
         heads: int,
         out: int,
     ) -> None:
-        super().__init__()
-        # Shared: a copy of the model needs no copy of the vocabulary.
-        self.shared = Shared()
         content = _content(tokenizer) if content is None else content
         # Saved with the model, so that its file is enough to rebuild it.
-        self.files = {tokenizer.name: content}
+        super().__init__({tokenizer.name: content})
         self.shared.value = _read_tokenizer(content, context)
         self.embed = nn.Embedding(vocab, dim, padding_idx=PAD)
         self.pos_embed = nn.Parameter(torch.empty(1, context, dim))
@@ -154,7 +150,7 @@ class TinyText(TextTower):
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Texts -> token ids (n, context), int64, on the CPU; any string has at least two."""
-        ids = [e.ids for e in self.shared.value.encode_batch([str(t) for t in texts])]
+        ids = [e.ids for e in self.tokenizer.encode_batch([str(t) for t in texts])]
         return torch.tensor(ids, dtype=torch.int64).reshape(len(ids), self.pos_embed.shape[1])
 
     def forward(self, tokens: Tensor) -> Tensor:

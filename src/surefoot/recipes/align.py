@@ -17,6 +17,7 @@ from ..context import RunContext, cap_threads
 from ..data.captions import PairsSubset, caption_table, class_prompts, pairs_subset
 from ..data.dataset import Split, Task
 from ..errors import RunError
+from ..evals.knn import require_ranking
 from ..inventory import Inventory
 from ..models.model import Model
 from ..models.text_encoders import TextEncoder, text_encoder
@@ -147,6 +148,7 @@ def alignment(
     """
     cap_threads()
     task.train.require_labels()
+    require_ranking(shift.metric for shift in task.scored().values())
     say = say or (lambda line: None)
     part = pairs_subset(_captioned(pairs, task), spec.pairs, seed=spec.pairs_seed)
     encoder, folder = text or text_encoder(spec.text), File(out)

@@ -51,6 +51,7 @@ def fit(
     epochs: int | None = None,
     lr: float | Literal["auto"] | None = None,
     batch_size: int | None = None,
+    decayed: Literal["all", "matrices"] | None = None,
     few_shot: int | None = None,
     repeats: int | None = None,
     knn: bool = False,
@@ -98,6 +99,8 @@ def fit(
         epochs: Passes over the training images, for every schedule.
         lr: Peak learning rate, or "auto": chosen on ID validation.
         batch_size: Images per optimiser step.
+        decayed: What weight decay pulls: "all" that trains, or "matrices": not norms and biases.
+            None: as the method has it.
         few_shot: Keep so many training and validation images per class, drawn by the seed.
         repeats: Runs of each method, with the seeds 0 to n - 1.
         knn: Also score kNN on the features of each end.
@@ -157,7 +160,7 @@ def recipe_of(asked: Mapping[str, Any], *, where: str) -> Recipe:
     several = [method] if isinstance(method, (str, Method)) else list(method)
     named = model if isinstance(model, str) else model.spec.source or model.spec.name
     rates = {} if lr is None or lr == "auto" else {"lr": lr}
-    sizes = {name: asked[name] for name in ("epochs", "batch_size")}
+    sizes = {name: asked[name] for name in ("epochs", "batch_size", "decayed")}
     changes = {**{k: v for k, v in sizes.items() if v is not None}, **rates}
     methods = [_plain(m, changes, asked["head"]) for m in several]
     names = [str(m["name"]) for m in methods]

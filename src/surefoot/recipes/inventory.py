@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -14,9 +16,10 @@ from ..errors import DataError, SurefootError
 from ..inventory import Inventory, Note, Pictures, SplitFacts
 from ..methods.base import Method
 from ..models.model import Model
+from ..runs import Run
 from .auto_lr import schedules
 
-__all__ = ["head_of", "records_of", "refused", "take_inventory"]
+__all__ = ["head_of", "records_of", "refused", "seen_in_training", "take_inventory"]
 
 FEW_STEPS = 50
 """Optimiser steps below which a schedule hardly moves a network: the batch is too large."""
@@ -106,6 +109,30 @@ def records_of(*models: Model) -> dict[str, dict[str, list[str]]]:
     """Name of a model -> its record; {} where it has none."""
     every = {m.spec.name: m.spec.record for m in models}
     return {name: {} if r is None else r.to_json() for name, r in every.items()}
+
+
+def seen_in_training(model: str, task: Task) -> list[Note]:
+    """Which splits are images that a run was trained on, as far as its records tell.
+
+    Args:
+        model: A run's folder, or a file in one; anything else has no such records.
+        task: What is about to be scored.
+    """
+    place = next((p for p in (Path(model), Path(model).parent) if (p / "run.json").is_file()), None)
+    kept = {} if place is None else Run.open(place).splits
+    trained, own = kept.get("train"), [kept[n].get("content") for n in kept if n != "train"]
+    if trained is None:
+        return []
+    found = []
+    for name, shift in task.scored().items():
+        content, source = shift.split.manifest().content, shift.split.source
+        if shift.split.synthetic or content in own:
+            continue
+        if content == trained.get("content"):
+            found.append(f"{name} is what {place} was trained on")
+        elif source and os.path.abspath(source) == os.path.abspath(trained.get("source", "")):
+            found.append(f"{name} is a part of {source}, on which {place} was trained")
+    return [Note(f"WARNING: {said}: its score is too high", "warning") for said in found]
 
 
 def head_of(model: Model, task: Task, evaluator: str = "head") -> str:

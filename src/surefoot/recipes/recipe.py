@@ -25,6 +25,7 @@ from ..errors import RecipeError
 from ..methods.base import Method, as_dict
 from ..methods.own import OWN, own_problems
 from ..methods.parse import build_method
+from ..metrics import get_metric, no_probabilities
 from ..records import write_atomic
 from ..registry import nearest
 from .values import alphas_on_path, distinct_seeds, known_metric
@@ -152,6 +153,9 @@ class RecipeSpec(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> RecipeSpec:
+        metric = self.data.metric
+        if metric is not None and "knn" in self.evaluate and get_metric(metric).probabilities:
+            raise ValueError(f"evaluate: {no_probabilities(metric).wrong}, so knn has no {metric}")
         n = self.data.repeats
         if n is not None and self.seeds != list(range(n)):
             raise ValueError(

@@ -13,14 +13,15 @@ from typing import Literal
 
 import numpy as np
 
+from ..errors import UnknownName
 from ..metrics import get_metric
 from ..runs import Run
-from ..stats import Interval, Ranking, rank
-from .answers import answers_of, pairable
+from ..stats import Interval, Ranking
 from .names import base_of, group_label, shown_alpha
+from .paired import Pairing
 from .view import Entry, View
 
-__all__ = ["Candidate", "Choice", "Gap", "choose", "name_of"]
+__all__ = ["Candidate", "Choice", "Gap", "choose", "less_is_better", "name_of"]
 
 RULES = ("id_val", "one_se", "fixed")
 """By which alpha is taken, the first that the run used; never the oracle."""
@@ -88,20 +89,22 @@ class Choice:
     limits: tuple[str, ...]
 
 
-def choose(view: View) -> Choice | None:
+def choose(view: View, pairing: Pairing) -> Choice | None:
     """The candidates of a study in their order on ID validation; None where none was scored."""
     found = [e for e in _entries(view) if "val" in e.cells and e.sources.get("val")]
     strangers = [(name_of(view, e), "its run is not finished") for e in found if not _done(e)]
     found = [e for e in found if _done(e)]
-    read = {e.key: a for e in found if (a := answers_of(e, "val")) is not None}
-    same = pairable(read)
-    others = [e for e in found if e.key in read and read[e.key].rows and e.key not in same.rights]
+    starts = [e for e in found if e.alphas() == (0.0,) and view.start_of(e.group) in found]
+    strangers += [(name_of(view, e), "that is the pretrained model itself") for e in starts]
+    found = [e for e in found if e not in starts]
+    less = less_is_better(_metric(view))
+    ranked = None if less else pairing.ranking(found, "val")
+    inside = {key for pair in ranked.pairs for key in pair} if ranked is not None else set()
+    others = [e for e in found if inside and e.key not in inside and _kept(view, e)]
     strangers += [(name_of(view, e), "it was validated on other images") for e in others]
     found = [e for e in found if e not in others]
     if not found:
         return None
-    ranked = rank(same.rights, same.units, about=same.about) if same.rights else None
-    less = get_metric(_metric(view)).direction == "min"
     candidates = _judged(view, found, ranked, -1 if less else 1)
     best = candidates[0].entry
     run, alpha = _seed_to_ship(best, -1 if less else 1)
@@ -135,6 +138,12 @@ def _is_pretrained(e: Entry) -> bool:
     return not e.label.startswith("Start of")
 
 
+def _kept(view: View, e: Entry) -> bool:
+    """Whether its answers on ID validation can be compared with anything."""
+    seeds = view.kept.seeds(e.sources["val"], "val")
+    return any(a.numbers is not None for a in seeds.values())
+
+
 def _done(e: Entry) -> bool:
     return all(run.done for run, _ in e.sources.get("val", ()))
 
@@ -159,8 +168,16 @@ def _judged(
 def _limits(ranked: Ranking | None, best: str) -> tuple[str, ...]:
     """What no test of the best can tell: of seeds, of units."""
     pairs = ranked.pairs.items() if ranked is not None else ()
-    said = [found.says[2:] for key, found in pairs if best in key]
+    said = [found.limits for key, found in pairs if best in key]
     return tuple(s for s in (said[0] if said else ()) if all(s in other for other in said))
+
+
+def less_is_better(metric: str) -> bool:
+    """Whether it is an error; not known of a metric whose package is not here."""
+    try:
+        return get_metric(metric).direction == "min"
+    except UnknownName:
+        return False
 
 
 def _metric(view: View) -> str:

@@ -179,7 +179,8 @@ _VERDICTS = {
 def write_decision(study: Study) -> None:
     """Keep what was decided in the study's folder (decision.json), where anything can be."""
     view = gather(study)
-    found = decided(study, view, findings(view, Pairing(view)).caveats)
+    pairing = Pairing(view)
+    found = decided(study, view, pairing, findings(view, pairing).caveats)
     if found is not None:
         Run(study.path).write_json("decision.json", found.to_json())
 
@@ -202,7 +203,8 @@ def decide(study: Study) -> Decision:
         True
     """
     view = gather(study)
-    found = decided(study, view, findings(view, Pairing(view)).caveats)
+    pairing = Pairing(view)
+    found = decided(study, view, pairing, findings(view, pairing).caveats)
     if found is None:
         raise RunError(
             f"nothing in {study.path} can be chosen: no finished run was scored on ID validation",
@@ -212,15 +214,17 @@ def decide(study: Study) -> Decision:
     return found
 
 
-def decided(study: Study, view: View, caveats: tuple[str, ...]) -> Decision | None:
+def decided(
+    study: Study, view: View, pairing: Pairing, caveats: tuple[str, ...]
+) -> Decision | None:
     """As :func:`decide`, of a study that was gathered already; None where nothing can be said."""
-    choice = choose(view)
+    choice = choose(view, pairing)
     if choice is None:
         return None
     e, val = choice.best.entry, view.split("val")
     start = view.start_of(e.group)
     start = None if start is None or start.key == e.key else start
-    found = gains(view, e, start) if start is not None else ()
+    found = gains(view, pairing, e, start) if start is not None else ()
     facts = choice.run.facts
     return Decision(
         study.path, choice.run.path, str(facts.get("label") or facts.get("method") or ""),
@@ -252,7 +256,7 @@ def _against(c: Candidate) -> str:
     if c.gap is None:
         return f"{c.name} ({points(c.value)} %)"
     reach = c.gap.interval
-    ends = f", {signed(reach.low)} to {signed(reach.high)}" if reach else ""
+    ends = f", {signed(reach.low)} to {signed(reach.high)}" if reach else ", no interval"
     return f"{c.name} ({signed(c.gap.value)} points{ends})"
 
 

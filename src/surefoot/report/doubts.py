@@ -59,7 +59,7 @@ def _ties(view: View, choice: Choice) -> list[str]:
                    "chance.")  # fmt: skip
     if untested:
         val = view.split("val")
-        why = "their predictions on ID validation were not kept"
+        why = "their predictions on ID validation were not kept, or are of other images each"
         if val is not None and val.metric.partition(":")[0] in ("worst_group", "ece"):
             why = f"{metric_name(val.metric)} is no mean over images"
         out.append(f"Not every difference on ID validation could be tested: {why}.")
@@ -77,9 +77,6 @@ def _ends(choice: Choice) -> list[str]:
     notes = [str(row.get("note") or "") for row in read_jsonl(log)] if log.is_file() else []
     out += [f"{n[0].upper()}{n[1:]}." for n in notes if n.endswith("might do better")]
     table = choice.run.read_json("tuning.json")
-    tried = sorted(t["lr"] for t in table["trials"]) if isinstance(table, dict) else []
-    if len(tried) > 1 and table["lr"] in (tried[0], tried[-1]):
-        way, more = ("smallest", "smaller") if table["lr"] == tried[0] else ("largest", "larger")
-        out.append(f"Its learning rate, {table['lr']:.2g}, is the {way} of {len(tried)} tried: a "
-                   f"{more} one might do better.")  # fmt: skip
+    if isinstance(table, dict) and table.get("end_of_grid"):
+        out.append(f"Its learning rate, {table['lr']:.2g}, is {table['end_of_grid']}.")
     return out

@@ -1,17 +1,18 @@
 """What the numbers say, in sentences chosen by rule. No torch here.
 
 The rules: a difference is "better" or "worse" only where its one interval, over units and seeds,
-leaves out zero (:func:`surefoot.stats.compare`); otherwise it is called not significant. What the
-comparisons cannot tell stands below them. The oracle is never quoted. The alpha that is quoted
-is the one fixed beforehand, else the one chosen on ID validation.
+leaves out zero (:func:`surefoot.stats.compare`) after Holm's adjustment for all that are shown;
+otherwise it is called not significant. What the comparisons cannot tell stands below them. The
+oracle is never quoted. The alpha that is quoted is the one fixed beforehand, else the one chosen
+on ID validation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..stats import Comparison
+from ..stats import Comparison, holm
 from .names import base_of, group_label, metric_name, points, signed
 from .paired import Pairing
 from .same_images import different_images
@@ -70,17 +71,35 @@ def said(d: Comparison, unit: str = "") -> str:
     words = f"{signed(d.difference)} points (no interval: {d.interval.reason}"
     if d.interval:
         ends = f"{signed(d.interval.low)} to {signed(d.interval.high)}"
-        words = f"{signed(d.difference)} points (95 % CI {ends}"
-    if not d.images_are_units and unit:
-        words += f" over {d.units} {unit}s"
+        over = f" over {d.units} {unit}s" if unit and not d.images_are_units else ""
+        words = f"{signed(d.difference)} points (95 % CI {ends}{over}"
     if d.seeds > 1:
         words += f"; {d.seeds} seeds {signed(min(d.per_seed))} to {signed(max(d.per_seed))}"
-    return words + (")" if d.better else "; not significant)")
+    if d.better:
+        return words + ")"
+    apart = d.interval and not d.interval.low <= 0 <= d.interval.high
+    return words + (
+        "; not significant among all that are shown)" if apart else "; not significant)"
+    )
 
 
 def findings(view: View, pairing: Pairing) -> Findings:
-    """Headline, comparisons and caveats of a study."""
-    items = [f for a, b in _pairs(view) if (f := _compare(view, pairing, a, b))]
+    """Headline, comparisons and caveats of a study.
+
+    What is called better or worse is adjusted for all comparisons that are shown (Holm).
+    """
+    pairs, home = _pairs(view), view.id_split.name if view.id_split else None
+    asked = [(a, b, column) for a, b in pairs for column in (MEAN, home) if column is not None]
+    found = {(a.key, b.key, column): d for a, b, column in asked
+             if (d := pairing.difference(a, b, column)) is not None}  # fmt: skip
+    adjusted = holm([d.p for d in found.values()]).tolist()
+    told = {key: replace(d, p=p) for (key, d), p in zip(found.items(), adjusted, strict=True)}
+    unit = pairing.unit_name()
+    items = []
+    for a, b in pairs:
+        both = [told.get((a.key, b.key, column or "")) for column in (MEAN, home)]
+        finding = _compare(view, unit, a, b, both)
+        items += [] if finding is None else [finding]
     headline = _headline(view, items[0] if items else None)
     return Findings(headline, tuple(items), tuple(_caveats(view, items)))
 
@@ -121,11 +140,11 @@ def _pairs(view: View) -> list[tuple[Entry, Entry]]:
     return [(a, b) for a, b in pairs if a is not None and b is not None and a.key != b.key]
 
 
-def _compare(view: View, pairing: Pairing, a: Entry, b: Entry) -> Finding | None:
+def _compare(
+    view: View, unit: str, a: Entry, b: Entry, found: Sequence[Comparison | None]
+) -> Finding | None:
     """One sentence on two rows; None where nothing can be paired."""
-    shift = pairing.difference(a, b, MEAN)
-    inside = pairing.difference(a, b, view.id_split.name) if view.id_split else None
-    parts, unit = [], pairing.unit_name()
+    (shift, inside), parts = found, []
     if shift is not None:
         over = f" (mean of {len(view.shifts)} shifts)" if len(view.shifts) > 1 else ""
         parts.append(f"{said(shift, unit)} under shift{over}")

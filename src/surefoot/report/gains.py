@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ..metrics import difference_interval, get_metric
-from ..stats import About, Comparison, Interval, compare, holm
-from .answers import Answers, Floats, Labels, answers_of, pairable
+from ..metrics import difference_interval
+from ..stats import Comparison, Interval, holm
+from .candidates import less_is_better
 from .names import points, signed
+from .paired import Pairing
 from .view import MEAN, Entry, View
 
 __all__ = ["Gain", "gains", "lost"]
@@ -54,21 +55,22 @@ class Gain:
                 f"{signed(self.value)} points{reach}: {self.verdict}")  # fmt: skip
 
 
-def gains(view: View, best: Entry, start: Entry) -> tuple[Gain, ...]:
+def gains(view: View, pairing: Pairing, best: Entry, start: Entry) -> tuple[Gain, ...]:
     """On the ID test and under shift; what is called better or worse is adjusted for both (Holm).
 
     The mean over shifts, where all of them have metrics that are means of images or of classes;
     else every shift by itself.
     """
-    found = []
-    home = view.id_split
+    found: list[Gain | None] = []
+    home, shifts = view.id_split, [s.name for s in view.shifts]
     if home is not None and home.name != "val":
-        found.append(_one(best, start, f"on ID {home.name}", home.name))
-    shifts = [s.name for s in view.shifts]
-    if len(shifts) > 1 and (whole := _mean(best, start, shifts)) is not None:
-        found.append(whole)
+        found.append(_gain(view, pairing, best, start, f"on ID {home.name}", home.name))
+    mean = f"under shift (mean of {len(shifts)} shifts)"
+    if len(shifts) > 1 and pairing.difference(best, start, MEAN) is not None:
+        found.append(_gain(view, pairing, best, start, mean, MEAN))
     else:
-        found += [_one(best, start, f"under shift ({name})", name) for name in shifts]
+        found += [_gain(view, pairing, best, start, f"under shift ({name})", name)
+                  for name in shifts]  # fmt: skip
     return _judged([g for g in found if g is not None])
 
 
@@ -82,61 +84,37 @@ def lost(gain: Gain) -> list[str]:
             f"{signed(c.interval.high)})" for name, c in worse]  # fmt: skip
 
 
-def _mean(best: Entry, start: Entry, shifts: Sequence[str]) -> Gain | None:
-    cells = best.cells.get(MEAN), start.cells.get(MEAN)
-    found = _compared(best, start, shifts)
-    if found is None or cells[0] is None or cells[1] is None:
-        return None
-    where = f"under shift (mean of {len(shifts)} shifts)"
-    return Gain(where, cells[0].value, cells[1].value, found.difference, found.interval,
-                found=found)  # fmt: skip
-
-
-def _one(best: Entry, start: Entry, where: str, split: str) -> Gain | None:
-    here, there = best.cells.get(split), start.cells.get(split)
+def _gain(
+    view: View, pairing: Pairing, best: Entry, start: Entry, where: str, column: str
+) -> Gain | None:
+    here, there = best.cells.get(column), start.cells.get(column)
     if here is None or there is None:
         return None
     plain = Gain(where, here.value, there.value, here.value - there.value, Interval.none())
-    found = _compared(best, start, [split])
+    found = pairing.difference(best, start, column)
+    split = view.split(column)
+    less = split is not None and less_is_better(split.metric)
     if found is not None:
-        return replace(plain, interval=found.interval, found=found)
-    read = [answers_of(e, split) for e in (best, start)]
-    interval = _of_metric(*read)
-    low, high = interval.low, interval.high
-    less = read[0] is not None and get_metric(read[0].metric).direction == "min"
-    sign = (1 if low > 0 else -1 if high < 0 else 0) if interval else 0
+        better = -found.better if less else found.better
+        return replace(plain, value=found.difference, interval=found.interval, better=better,
+                       found=found)  # fmt: skip
+    interval = _of_metric(view, best, start, column)
+    sign = (1 if interval.low > 0 else -1 if interval.high < 0 else 0) if interval else 0
     return replace(plain, interval=interval, better=-sign if less else sign)
 
 
-def _compared(best: Entry, start: Entry, splits: Sequence[str]) -> Comparison | None:
-    """Over several splits at once, units joined; None where any cannot be paired."""
-    ours: dict[str, Floats] = {}
-    theirs: dict[str, Floats] = {}
-    units: dict[str, Labels | None] = {}
-    about: About | None = None
-    for split in splits:
-        a, b = answers_of(best, split), answers_of(start, split)
-        if a is None or b is None:
-            return None
-        same = pairable({"a": a, "b": b})
-        if len(same.rights) < 2:
-            return None
-        ours |= same.rights["a"]
-        theirs |= same.rights["b"]
-        units |= same.units
-        about = same.about or about
-    return compare(ours, theirs, units, about=about)
-
-
-def _of_metric(a: Answers | None, b: Answers | None) -> Interval:
+def _of_metric(view: View, best: Entry, start: Entry, split: str) -> Interval:
     """Of a metric that single images do not make up (a worst group): it has forms of its own."""
-    if a is None or b is None:
+    a, b = (view.kept.seeds(e.sources.get(split, ()), split) for e in (best, start))
+    first = next(iter(a.values()), None)
+    if first is None or not b:
         return Interval.none("predictions were not kept")
-    if set(a.images) != set(b.images) or len(set(a.images)) > 1:
-        return Interval.none("other images")
-    drawn = len(a.columns) > 1
-    return difference_interval(get_metric(a.metric), a.columns, b.columns, a.units[0],
-                               seeds_drawn=drawn)  # fmt: skip
+    theirs = [same for x in b.values() if (same := x.as_in(first)) is not None]
+    if len(theirs) < len(b):
+        return Interval.none("they are of other images")
+    ours = [x.columns for x in a.values()]
+    return difference_interval(first.metric, ours, [x.columns for x in theirs], first.units,
+                               seeds_drawn=len(ours) > 1)  # fmt: skip
 
 
 def _judged(found: Sequence[Gain]) -> tuple[Gain, ...]:
@@ -149,5 +127,5 @@ def _judged(found: Sequence[Gain]) -> tuple[Gain, ...]:
             out.append(g)
         else:
             sure = float(next(adjusted)) < 1 - g.found.level
-            out.append(replace(g, better=g.found.better if sure else 0))
+            out.append(g if sure else replace(g, better=0))
     return tuple(out)

@@ -9,10 +9,10 @@ from typing import Any
 
 from ..records import Score
 from ..runs import Run, Study
-from ..stats import Interval, bound_of_mean
+from ..stats import Interval
 from .evaluators import group_of, main_evaluators, named
 from .gather_paths import read_path
-from .kept import Kept, Source
+from .kept import Kept, sources_of
 from .names import base_of, group_label, hues, rule_name, run_groups, shown_alpha
 from .view import MEAN, Cell, Entry, PathView, SplitView, View
 
@@ -39,7 +39,7 @@ def gather(study: Study) -> View:
     for group, label in groups.items():
         mine = by_group[group]
         entries += _entries(group, label, colours[group], mine, splits, kept)
-        path = read_path(group, label, colours[group], mine, splits)
+        path = read_path(group, label, colours[group], mine, splits, kept)
         if path is not None:
             paths.append(path)
     if paths and not any(base_of(g) == "zero-shot" for g in groups):
@@ -125,8 +125,10 @@ def _entries(
         merged.setdefault(key, ([], here))[0].append(rule)
     out = []
     for rules, here in merged.values():
-        sources = _sources(here)
-        cells = _cells(here, splits, sources, kept)
+        by_split = {x.name: sources_of([(r, s) for r, s in here if s.split == x.name])
+                    for x in splits}  # fmt: skip
+        sources = {name: tuple(found) for name, found in by_split.items() if found}
+        cells = _cells(here, splits, kept)
         if not cells:
             continue
         end = rules == ["end"]
@@ -144,15 +146,6 @@ def _entries(
             )
         )
     return out
-
-
-def _sources(rows: Rows) -> dict[str, tuple[Source, ...]]:
-    """Split -> where predictions lie; nearest neighbours beside a head have none here."""
-    found: dict[str, dict[Any, Source]] = {}
-    for run, s in rows:
-        if s.evaluator != "knn" or run.facts.get("evaluator") == "knn":
-            found.setdefault(s.split, {})[run.path] = (run, s.alpha)
-    return {split: tuple(of_run.values()) for split, of_run in found.items()}
 
 
 def _starts(
@@ -192,20 +185,15 @@ def _chosen_label(rules: Sequence[str], cells: Mapping[str, Cell], label: str) -
     return f"WiSE-FT of {label}, {shown_alpha(alphas)}, {' = '.join(rule_name(r) for r in rules)}"
 
 
-def _cells(
-    rows: Rows, splits: Sequence[SplitView], sources: Mapping[str, Sequence[Source]], kept: Kept
-) -> dict[str, Cell]:
+def _cells(rows: Rows, splits: Sequence[SplitView], kept: Kept) -> dict[str, Cell]:
     """Cells per split, and their mean over shifts where none is missing."""
-    out = {}
-    for split in splits:
-        here = list({r.path: s for r, s in rows if s.split == split.name}.values())
-        if here:
-            found = kept.interval(sources.get(split.name, ()), split.name) if here[1:] else None
-            out[split.name] = _cell(here, found)
+    by_run = {x.name: {r.path: (r, s) for r, s in rows if s.split == x.name} for x in splits}
+    there = {name: list(found.values()) for name, found in by_run.items() if found}
+    out = {name: _cell(found, kept.reach({name: found})) for name, found in there.items()}
     shifts = [s.name for s in splits if s.domain == "OOD"]
     if shifts and all(s in out for s in shifts):
-        found = kept.mean_interval({s: sources.get(s, ()) for s in shifts}) if shifts[1:] else None
-        out[MEAN] = _mean_cell([out[s] for s in shifts], found)
+        reach = kept.reach({s: there[s] for s in shifts})
+        out[MEAN] = _mean_cell([out[s] for s in shifts], reach)
     return out
 
 
@@ -215,11 +203,9 @@ def _mean(values: Iterable[float]) -> float:
     return sum(kept) / len(kept) if kept else math.nan
 
 
-def _cell(scores: Sequence[Score], interval: Interval | None) -> Cell:
-    """One split, over seeds; without the answers, an interval from the seeds' own."""
-    if interval is None:
-        values, own = [[s.value] for s in scores], [[s.reach] for s in scores]
-        interval = own[0][0] if len(own) == 1 else bound_of_mean(values, own)
+def _cell(rows: Rows, interval: Interval) -> Cell:
+    """One split, over seeds."""
+    scores = [s for _, s in rows]
     return Cell(
         value=_mean(s.value for s in scores),
         n=max(s.n for s in scores),
@@ -238,13 +224,10 @@ def _masked(scores: Sequence[Score]) -> tuple[float, str] | None:
     return (_mean(v for v, _ in kept), kept[0][1]) if len(kept) == len(found) else None
 
 
-def _mean_cell(cells: Sequence[Cell], interval: Interval | None) -> Cell:
+def _mean_cell(cells: Sequence[Cell], interval: Interval) -> Cell:
     """The unweighted mean over shifts; seeds that lack a shift are left out of the seeds."""
     tables = [dict(c.seeds) for c in cells]
     common = [s for s, _ in cells[0].seeds if all(s in t for t in tables)]
-    bound = bound_of_mean([[c.value for c in cells]], [[c.interval for c in cells]])
-    if interval is None or not all(c.interval for c in cells):
-        interval = cells[0].interval if len(cells) == 1 else bound
     return Cell(
         value=sum(c.value for c in cells) / len(cells),
         n=sum(c.n for c in cells),

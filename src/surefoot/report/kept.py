@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import DataError, UnknownName
 from ..metrics import Metric, get_metric, interval, pseudo_values, units_of_lines
 from ..predictions import Predictions, same_order
+from ..records import Score
 from ..runs import Run
-from ..stats import Interval, interval_of_mean
+from ..stats import Interval, bound_of_mean, interval_of_mean
 
-__all__ = ["Answers", "Kept", "Source"]
+__all__ = ["Answers", "Kept", "Source", "sources_of"]
 
 Floats = NDArray[np.float64]
 Source = tuple[Run, float | None]
@@ -134,17 +135,32 @@ class Kept:
         kept = {s: a for s, a in same.items() if a is not None}
         return kept if len(kept) == len(found) else {}
 
-    def interval(self, sources: Sequence[Source], split: str) -> Interval | None:
+    def reach(self, rows: Mapping[str, Sequence[tuple[Run, Score]]]) -> Interval:
+        """The interval of the mean over splits and seeds, units joined over splits.
+
+        Where answers were not kept it is made of the rows alone, and so a bound.
+
+        Args:
+            rows: Split -> the row of every seed.
+        """
+        every = [s for of_split in rows.values() for _, s in of_split]
+        if len(every) == 1 or not all(s.reach for s in every):
+            return next((s.reach for s in every if not s.reach), every[0].reach)
+        sources = {split: sources_of(of_split) for split, of_split in rows.items()}
+        one = next(iter(sources)) if len(sources) == 1 else None
+        found = self._mean_interval(sources) if one is None else self._interval(one, sources[one])
+        return _bound(rows) if found is None else found
+
+    def _interval(self, split: str, sources: Sequence[Source]) -> Interval | None:
         """Of the mean over seeds on one split; None where answers were not kept."""
         seeds = list(self.seeds(sources, split).values())
         if not seeds:
             return None
         columns = [a.columns for a in seeds]
-        drawn = len(seeds) > 1
-        return interval(seeds[0].metric, columns, seeds[0].units, seeds_drawn=drawn)
+        return interval(seeds[0].metric, columns, seeds[0].units, seeds_drawn=len(seeds) > 1)
 
-    def mean_interval(self, sources: Mapping[str, Sequence[Source]]) -> Interval | None:
-        """Of the mean over splits and seeds, units joined over splits; None as there."""
+    def _mean_interval(self, sources: Mapping[str, Sequence[Source]]) -> Interval | None:
+        """Of the mean over splits and seeds; None as there."""
         rows: dict[str, Floats] = {}
         units: dict[str, ArrayLike | None] = {}
         for split, of_split in sources.items():
@@ -157,6 +173,22 @@ class Kept:
         return (
             interval_of_mean(rows, units, seeds_drawn=counts != {1}) if len(counts) == 1 else None
         )
+
+
+def sources_of(rows: Sequence[tuple[Run, Score]]) -> list[Source]:
+    """Where the answers lie; nearest neighbours beside a head have none here."""
+    return [(run, s.alpha) for run, s in rows
+            if s.evaluator != "knn" or run.facts.get("evaluator") == "knn"]  # fmt: skip
+
+
+def _bound(rows: Mapping[str, Sequence[tuple[Run, Score]]]) -> Interval:
+    """From the rows of the runs that have every split."""
+    tables = [{run.path: s for run, s in of_split} for of_split in rows.values()]
+    runs = [path for path in tables[0] if all(path in t for t in tables)]
+    if not runs:
+        return Interval.none("no run was scored on every split")
+    values = [[t[path].value for t in tables] for path in runs]
+    return bound_of_mean(values, [[t[path].reach for t in tables] for path in runs])
 
 
 def _find(

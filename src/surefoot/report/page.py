@@ -99,7 +99,7 @@ def page(study: Study, links: Sequence[BoardLink] = ()) -> str:
     pairing = Pairing(view)
     told = findings(view, pairing)
     table = build_table(view, pairing)
-    decision = decided(study, view, told.caveats)
+    decision = decided(study, view, pairing, told.caveats)
     planes, logs = plane_figures(view), log_figures(view)
     style = stylesheet() + (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     script = shared_script() + (_TEMPLATES / "script.js").read_text(encoding="utf-8")

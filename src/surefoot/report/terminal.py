@@ -85,7 +85,7 @@ def render_terminal(study: Study, width: int | None = None, *, colour: bool | No
         if part is not parts[-1]:
             console.print()
     console.print()
-    decision = decided(study, view, told.caveats)
+    decision = decided(study, view, pairing, told.caveats)
     for line in (*legend(table), *(told.caveats if decision is None else ())):
         console.print(Text(line, style="dim"))
     lines = [line.rstrip() for line in out.getvalue().splitlines()]

@@ -49,7 +49,7 @@ def _drawn(rows: Sequence[tuple[str, str, float | None, Interval, str, bool, int
         {
             "which": which, "at": at, "verdict": verdict, "sure": sure, "hue": hue,
             "value": "" if value is None else signed(value),
-            "reach": f"{signed(reach.low)} to {signed(reach.high)}" if reach else "",
+            "reach": f"{signed(reach.low)} to {signed(reach.high)}" if reach else "no interval",
             "bar": "" if value is None else difference_bar(
                 value, reach.low if reach else value, reach.high if reach else value, domain,
                 hollow=not sure),

@@ -14,7 +14,7 @@ from .compared import ENOUGH_UNITS, About, Comparison
 from .intervals import Interval
 from .paired import sign_flips
 from .shown import too_few
-from .spread import Rows, Spread, rows_of, spread
+from .spread import Rows, Spread, right_or_wrong, rows_of, spread
 
 __all__ = ["Rights", "Units", "compare"]
 
@@ -61,7 +61,7 @@ def compare(
     names = _same_splits(a, b)
     gaps = [_gap(name, a[name], b[name]) for name in names]
     labels = [None if units is None else units.get(name) for name in names]
-    binary = all(np.isin(x[name], (0, 1)).all() for x in (a, b) for name in names)
+    binary = all(right_or_wrong(x[name]) for x in (a, b) for name in names)
     whole = _compare(rows_of(gaps, labels), binary, about, level)
     if len(names) == 1:
         return whole
@@ -103,12 +103,17 @@ def _compare(rows: Rows, binary: bool, about: About | None, level: float) -> Com
     if binary:
         found = _padded(found, rows)
     differing = _differing(rows)
-    images = all(len(np.unique(code)) == len(code) for code in rows[1])
+    images = all(_units_of(code) == len(code) for code in rows[1])
     p, interval = _test(found, rows[0], differing, images, binary, level)
     return Comparison(
         found.estimate, found.standard_error, interval, p, found.dof, asked, found.units,
         differing, sum(v.shape[1] for v in rows[0]), images, seeds, found.per_seed, level, found,
     )  # fmt: skip
+
+
+def _units_of(code: NDArray[np.int64]) -> int:
+    """How many units a split has."""
+    return int(np.count_nonzero(np.bincount(code)))
 
 
 def _differing(rows: Rows) -> int:
@@ -129,7 +134,7 @@ def _padded(found: Spread, rows: Rows) -> Spread:
     """
     values, codes, count = rows
     n = len(values) / sum(1 / v.shape[1] for v in values)
-    shared = sum(len(np.unique(code)) for code in codes) > count
+    shared = sum(_units_of(code) for code in codes) > count
     more = (2 + 2 * n * found.estimate**2 / (n + 2)) / (n + 2) ** 2
     more /= 1 if shared else len(values)
     return replace(found, of_units=found.of_units * (n / (n + 2)) ** 2 + more)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats as sp
 
 from .intervals import Interval, clopper_pearson
-from .spread import Spread, rows_of, spread
+from .spread import Spread, right_or_wrong, rows_of, spread
 
 __all__ = ["highest", "interval_of_mean", "lowest", "share_interval"]
 
@@ -52,7 +52,7 @@ def interval_of_mean(
     labels = [None if units is None else units.get(name) for name in values]
     rows = rows_of(list(values.values()), labels)
     numbers, _, count = rows
-    binary = all(np.isin(v, (0.0, 1.0)).all() for v in numbers)
+    binary = all(right_or_wrong(v) for v in numbers)
     n = sum(v.shape[1] for v in numbers)
     if binary and len(numbers) == 1 and len(numbers[0]) == 1 and count == n:
         return clopper_pearson(int(numbers[0].sum()), n, level)

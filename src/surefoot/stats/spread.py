@@ -18,7 +18,7 @@ from scipy import optimize, special
 
 from ..errors import DataError
 
-__all__ = ["Rows", "Spread", "join_units", "rows_of", "spread"]
+__all__ = ["Rows", "Spread", "join_units", "right_or_wrong", "rows_of", "spread"]
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -138,6 +138,12 @@ def rows_of(values: Sequence[ArrayLike], units: Sequence[ArrayLike | None] | Non
         )
     codes, count = join_units([r.shape[1] for r in rows], units)
     return rows, codes, count
+
+
+def right_or_wrong(values: ArrayLike) -> bool:
+    """Whether all are 1 or 0."""
+    numbers = np.asarray(values)
+    return bool(((numbers == 0) | (numbers == 1)).all())
 
 
 def join_units(

@@ -10,13 +10,12 @@ Call them from a test. Each raises ``AssertionError`` with a sentence that says 
 
 from __future__ import annotations
 
+from .data import check_shift, check_source
 from .evals import check_eval
 from .methods import Checked, check_method
 from .miniature import make_miniature
 from .models import check_model
 from .samples import small_clip, small_task, small_vit
-from .shifts import check_shift
-from .sources import check_source
 
 __all__ = [
     "Checked",

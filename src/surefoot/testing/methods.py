@@ -19,7 +19,7 @@ from ..models.model import Model
 from ..paths import Path
 from ..weights.fingerprint import fingerprint
 from .declarations import check_declaration, check_recipe
-from .models import check_saved, pixels
+from .models import check_saved, pixels, shared_tensors
 from .samples import require, small_task, small_vit, unread
 
 __all__ = ["Checked", "check_method"]
@@ -136,10 +136,9 @@ def _check_start(name: str, start: Model, before: Mapping[str, object]) -> None:
 
 def _check_result(name: str, start: Model, tuned: Model, task: Task) -> None:
     require(isinstance(tuned, Model), f"{name}: fit returned {type(tuned).__name__}, not a Model")
-    held = {t.untyped_storage().data_ptr() for t in start.state_dict().values() if t.numel()}
-    shared = [k for k, t in tuned.state_dict().items() if t.untyped_storage().data_ptr() in held]
-    require(not shared, f"{name}: the result shares {', '.join(shared[:3])} with the start, so "
-            "training it further would change the start")  # fmt: skip
+    shared = shared_tensors(start, tuned)
+    require(not shared, f"{name}: the result shares {shared} with the start, so training it "
+            "further would change the start")  # fmt: skip
     modes = [n or "the model" for n, m in tuned.named_modules() if m.training]
     require(not modes, f"{name}: {', '.join(modes[:1])} is in training mode; return model.eval()")
     if tuned.head is not None:

@@ -19,7 +19,7 @@ from ..paths import Path as WeightPath
 from ..weights.fingerprint import fingerprint
 from .samples import require
 
-__all__ = ["check_model", "check_saved", "pixels"]
+__all__ = ["check_model", "check_saved", "pixels", "shared_tensors"]
 
 _CLOSE = 1e-4
 """Features of one image alone and in a batch, relative to the largest."""
@@ -59,10 +59,8 @@ def check_model(model: Model) -> None:
     _check_transform(model)
     spec = ModelSpec.from_json(json.loads(json.dumps(model.spec.to_json())))
     require(spec == model.spec, f"the spec of {name} changes on its way through JSON")
-    held = {t.untyped_storage().data_ptr() for t in model.state_dict().values() if t.numel()}
-    copied = model.clone().state_dict()
-    shared = [k for k, t in copied.items() if t.untyped_storage().data_ptr() in held]
-    require(not shared, f"a clone of {name} shares {', '.join(shared[:3])} with it")
+    shared = shared_tensors(model, model.clone())
+    require(not shared, f"a clone of {name} shares {shared} with it")
     check_saved(model, name=name)
     if model.text is not None:
         _check_text(model)
@@ -76,6 +74,13 @@ def check_model(model: Model) -> None:
     middle = WeightPath(model, model.clone()).at(0.5)
     require(fingerprint(middle) == fingerprint(model),
             f"half-way between {name} and its clone lies another model")  # fmt: skip
+
+
+def shared_tensors(model: Model, other: Model) -> str:
+    """Names of tensors of the other that lie in the model's memory, the first three."""
+    held = {t.untyped_storage().data_ptr() for t in model.state_dict().values() if t.numel()}
+    tensors = other.state_dict().items()
+    return ", ".join([k for k, t in tensors if t.untyped_storage().data_ptr() in held][:3])
 
 
 def check_saved(model: Model, *, name: str) -> None:

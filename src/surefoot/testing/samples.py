@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,15 @@ from ..models.model import Model, ModelSpec
 from ..models.tiny import clip_spec
 from ..transforms import TransformSpec
 
-__all__ = ["Unread", "require", "small_clip", "small_task", "small_vit", "unread"]
+__all__ = [
+    "Unread",
+    "require",
+    "small_clip",
+    "small_task",
+    "small_vit",
+    "unread",
+    "with_tests",
+]
 
 _CLASSES = ("square", "bar", "frame")
 _SIZE = 32
@@ -101,9 +110,7 @@ def small_clip(*, seed: int = 0) -> Model:
         "joint": 24,
     }
     spec = replace(spec, name="small CLIP", source="surefoot.testing", builder=builder, notes=())
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return build(spec.builder).model(spec)
+    return _random(spec, seed)
 
 
 def small_vit(*, depth: int = 2, seed: int = 0) -> Model:
@@ -124,6 +131,11 @@ def small_vit(*, depth: int = 2, seed: int = 0) -> Model:
         normalize=False,
         saw_text=False,
     )
+    return _random(spec, seed)
+
+
+def _random(spec: ModelSpec, seed: int) -> Model:
+    """The model of a spec with random weights; the global generator is left as it was."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return build(spec.builder).model(spec)
@@ -152,14 +164,12 @@ class Unread:
         return content(self._split.images, index)
 
 
+def with_tests(task: Task, change: Callable[[Split], Split]) -> Task:
+    """The task with its test set and the split of every shift changed."""
+    shifts = tuple(replace(shift, split=change(shift.split)) for shift in task.shifts)
+    return replace(task, test=change(task.test), shifts=shifts)
+
+
 def unread(task: Task) -> Task:
     """The task with a test and shifts that raise when an image of them is read."""
-
-    def closed(split: Split) -> Split:
-        return replace(split, images=Unread(split))
-
-    return replace(
-        task,
-        test=closed(task.test),
-        shifts=tuple(replace(s, split=closed(s.split)) for s in task.shifts),
-    )
+    return with_tests(task, lambda split: replace(split, images=Unread(split)))

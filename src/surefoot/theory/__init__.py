@@ -12,9 +12,8 @@ No torch here; numpy and scipy, in double precision.
 
 from __future__ import annotations
 
-from .floor import ft_floor
 from .flow import Flow, Tolerance, gradient_flow, lp_flow, lp_limit
-from .network import Network, Problem, Setting, draw_problem, feature_distance
+from .network import Network, Problem, Setting, draw_problem, ft_floor
 from .statements import RULES, Row, Statement, judge
 from .study import METHODS, run_study
 
@@ -29,7 +28,6 @@ __all__ = [
     "Statement",
     "Tolerance",
     "draw_problem",
-    "feature_distance",
     "ft_floor",
     "gradient_flow",
     "judge",

@@ -7,7 +7,7 @@ No torch here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -69,42 +69,19 @@ class Flow:
         if loss < self.lowest:
             self.lowest, self.lowest_time = loss, time
 
+    def look(self, problem: Problem, start: Network, at: Network, time: float) -> None:
+        """Take down what is tracked at every step, against the start."""
+        change = at.features - start.features
+        self.note(problem.ood_loss(at.w), time)
+        self.moved_outside = max(self.moved_outside, problem.outside(change))
+        self.drift = max(self.drift, float(np.linalg.norm(at.conserved - start.conserved)))
+        self.end, self.time, self.moved = at, time, float(np.linalg.norm(change))
+
 
 def velocity(problem: Problem, v: Floats, features: Floats) -> tuple[Floats, Floats]:
     """(dv/dt, dB/dt), shapes (k,) and (k, d): minus the gradient of the training loss."""
     residual = problem.moment @ (features.T @ v - problem.w_star)
     return -2 * (features @ residual), np.outer(-2 * v, residual)
-
-
-@dataclass
-class _Watch:
-    """Measures a state against the start of its flow."""
-
-    problem: Problem
-    start: Network
-    conserved: Floats = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.conserved = self._conserved(self.start)
-
-    @staticmethod
-    def _conserved(at: Network) -> Floats:
-        held: Floats = np.outer(at.v, at.v) - at.features @ at.features.T
-        return held
-
-    def network(self, state: Floats) -> Network:
-        """Unpack (k + k d,)."""
-        k = len(self.start.v)
-        return Network(state[:k], state[k:].reshape(k, -1))
-
-    def look(self, flow: Flow, at: Network, time: float) -> None:
-        """Take down what is tracked at every step."""
-        change = at.features - self.start.features
-        flow.note(self.problem.ood_loss(at.w), time)
-        flow.moved_outside = max(flow.moved_outside, self.problem.outside(change))
-        drift = float(np.linalg.norm(self._conserved(at) - self.conserved))
-        flow.drift = max(flow.drift, drift)
-        flow.end, flow.time, flow.moved = at, time, float(np.linalg.norm(change))
 
 
 def gradient_flow(
@@ -129,11 +106,14 @@ def gradient_flow(
         TrainingError: The solver gave up, or the data are not fitted by the longest time.
     """
     limits = tolerance or Tolerance()
-    watch, wanted = _Watch(problem, start), np.asarray(times, dtype=np.float64)
+    k, wanted = len(start.v), np.asarray(times, dtype=np.float64)
     flow = Flow(np.empty(len(wanted)), np.empty(len(wanted)), start)
 
+    def network(state: Floats) -> Network:
+        return Network(state[:k], state[k:].reshape(k, -1))
+
     def slope(_: float, state: Floats) -> Floats:
-        at = watch.network(state)
+        at = network(state)
         dv, db = velocity(problem, at.v, at.features)
         return np.concatenate([dv, db.ravel()])
 
@@ -145,7 +125,7 @@ def gradient_flow(
         rtol=limits.relative,
         atol=limits.absolute,
     )
-    watch.look(flow, start, 0.0)
+    flow.look(problem, start, start, 0.0)
     done = 0
     while problem.train_loss(flow.end.w) > limits.fitted:
         if steps.status != "running":
@@ -160,10 +140,10 @@ def gradient_flow(
         upto = int(np.searchsorted(wanted, steps.t, side="right"))
         if upto > done:
             between = steps.dense_output()
-            states = [watch.network(between(t)) for t in wanted[done:upto]]
+            states = [network(between(t)) for t in wanted[done:upto]]
             _fill(flow, problem, [s.w for s in states], wanted, done)
             done = upto
-        watch.look(flow, watch.network(steps.y.copy()), float(steps.t))
+        flow.look(problem, start, network(steps.y.copy()), float(steps.t))
     _fill(flow, problem, [flow.end.w] * (len(wanted) - done), wanted, done)
     return flow
 

@@ -18,7 +18,7 @@ import numpy as np
 from ..stats import mean_interval_over_seeds
 from .network import Setting
 
-__all__ = ["RULES", "Row", "Statement", "judge"]
+__all__ = ["RULES", "Row", "Statement", "finite", "judge"]
 
 Verdict = Literal["holds", "does not hold", "not significant"]
 Method = Literal["lp", "ft", "lp-ft"]
@@ -146,8 +146,8 @@ class _Table:
         return [v for e in eps for v in self.values(method, e, name)]
 
 
-def _certain(holds: bool) -> Verdict:
-    return "holds" if holds else "does not hold"
+def _verdict(holds: bool, fails: bool) -> Verdict:
+    return "holds" if holds else "does not hold" if fails else "not significant"
 
 
 def _floor(t: _Table) -> Judged:
@@ -164,7 +164,8 @@ def _floor(t: _Table) -> Judged:
     )
     numbers = {"lowest": lowest, "least_ratio_to_lp": ratio, "mean_lowest_by_eps": means,
                "proved_floor_by_seed": first}  # fmt: skip
-    return _certain(lowest >= ORDER_ONE and ratio >= EARLY_STOP), words, numbers
+    holds = lowest >= ORDER_ONE and ratio >= EARLY_STOP
+    return _verdict(holds, not holds), words, numbers
 
 
 def _slope(t: _Table) -> Judged:
@@ -175,16 +176,12 @@ def _slope(t: _Table) -> Judged:
     found = mean_interval_over_seeds(slopes, LEVEL)
     low, high = found.interval.low, found.interval.high
     sure = bool(found.interval)
-    verdict: Verdict = "not significant"
-    if sure and SLOPE[0] <= low and high <= SLOPE[1]:
-        verdict = "holds"
-    elif sure and (high < SLOPE[0] or low > SLOPE[1]):
-        verdict = "does not hold"
+    within, apart = SLOPE[0] <= low and high <= SLOPE[1], high < SLOPE[0] or low > SLOPE[1]
     reach = f"{LEVEL:.0%} interval {low:.3f} to {high:.3f}" if sure else "no interval from one seed"
     nearest = (y[1] - y[0]) / (x[1] - x[0])
-    numbers = {"slopes": slopes, "mean": found.mean, "low": _json(low), "high": _json(high),
+    numbers = {"slopes": slopes, "mean": found.mean, "low": finite(low), "high": finite(high),
                "slopes_between_the_two_smallest_eps": [float(s) for s in nearest]}  # fmt: skip
-    return verdict, f"slope {found.mean:.3f}, {reach}", numbers
+    return _verdict(sure and within, sure and apart), f"slope {found.mean:.3f}, {reach}", numbers
 
 
 def _fit(t: _Table) -> Judged:
@@ -194,7 +191,7 @@ def _fit(t: _Table) -> Judged:
     probe = min(t.every("lp", "id_end", eps))
     words = f"ID loss: FT and LP-FT at most {tuned:.1e}, LP at least {probe:.1e}"
     holds = tuned <= FITTED and probe >= FITTED * UNFITTED
-    return _certain(holds), words, {"highest_ft_and_lp_ft": tuned, "lowest_lp": probe}
+    return _verdict(holds, not holds), words, {"highest_ft_and_lp_ft": tuned, "lowest_lp": probe}
 
 
 def _better(t: _Table) -> Judged:
@@ -207,15 +204,11 @@ def _better(t: _Table) -> Judged:
         found = mean_interval_over_seeds(logs, 1 - (1 - LEVEL) / len(eps))
         low, high = math.exp(found.interval.low), math.exp(found.interval.high)
         numbers[f"{e:g}"] = {"ratios": [math.exp(v) for v in logs], "mean": math.exp(found.mean),
-                             "low": _json(low), "high": _json(high)}  # fmt: skip
+                             "low": finite(low), "high": finite(high)}  # fmt: skip
         lows.append(low)
         highs.append(high)
         ratios.append(math.exp(found.mean))
-    verdict: Verdict = "not significant"
-    if all(high < 1 for high in highs):
-        verdict = "holds"
-    elif any(low > 1 for low in lows):
-        verdict = "does not hold"
+    verdict = _verdict(all(high < 1 for high in highs), any(low > 1 for low in lows))
     reach = f"highest upper end {max(highs):.2f}" if math.isfinite(highs[0]) else "no interval"
     words = f"LP-FT / LP: {min(ratios):.2f} to {max(ratios):.2f} in the mean, {reach}"
     return verdict, words, {"ratio_by_eps": numbers}
@@ -228,9 +221,10 @@ def _still(t: _Table) -> Judged:
     moved = min(t.every("ft", "moved", eps))
     words = f"moved off the data by at most {outside:.0e}, on them by {moved:.2f} or more (FT)"
     numbers = {"highest_outside": outside, "least_move_ft": moved}
-    return _certain(outside <= STILL and moved > 1e3 * STILL), words, numbers
+    holds = outside <= STILL and moved > 1e3 * STILL
+    return _verdict(holds, not holds), words, numbers
 
 
-def _json(value: float) -> float | None:
-    """NaN is no JSON."""
+def finite(value: float) -> float | None:
+    """None for a limit in closed form, and where there is no interval: JSON knows neither."""
     return value if math.isfinite(value) else None

@@ -5,7 +5,6 @@ No torch here.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -13,10 +12,9 @@ from typing import Any
 import numpy as np
 from scipy.integrate import RK45
 
-from .floor import ft_floor
 from .flow import Flow, Tolerance, gradient_flow, lp_flow
-from .network import Floats, Network, Problem, Setting, draw_problem
-from .statements import Method, Row, judge
+from .network import Floats, Network, Problem, Setting, draw_problem, ft_floor
+from .statements import Method, Row, finite, judge
 
 __all__ = ["METHODS", "TIMES", "run_study"]
 
@@ -109,8 +107,8 @@ def _row(problem: Problem, seed: int, eps: float, method: Method, flow: Flow) ->
         ood_end=problem.ood_loss(w),
         train_end=problem.train_loss(w),
         ood_lowest=flow.lowest,
-        lowest_time=_finite(flow.lowest_time),
-        time=_finite(flow.time),
+        lowest_time=finite(flow.lowest_time),
+        time=finite(flow.time),
         moved=flow.moved,
         moved_outside=flow.moved_outside,
         drift=flow.drift,
@@ -134,8 +132,3 @@ def _integration(rows: list[Row], apart: list[float]) -> dict[str, Any]:
 def _short(values: Floats) -> list[float]:
     """Six digits: enough for a drawing, and a third of the file."""
     return [float(f"{v:.5e}") for v in values]
-
-
-def _finite(value: float) -> float | None:
-    """None for a limit; JSON knows no infinity."""
-    return value if math.isfinite(value) else None

@@ -1,26 +1,78 @@
-"""The loop's checkpoint: one file per training, written whole at the end of every epoch."""
+"""A training as it stands, and its checkpoint: one file, written whole after every epoch."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+import math
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from .. import processes
+from ..context import RunContext
 from ..data.dataset import Split
 from ..errors import TrainingError
+from ..gradient_cache import WholeBatch
 from ..records import written
+from .distributed import Distributed
 from .schedule import Schedule
-from .step import Stepper
 
-__all__ = ["identity", "keep", "own_seed", "read_checkpoint", "restore", "write_checkpoint"]
+__all__ = ["Training", "identity", "keep", "own_seed", "restore"]
 
 _APART = 7919
 """Between the seeds of two processes' random layers; they see different images."""
+
+
+@dataclass
+class Training:
+    """A training as it stands: what it computes with, and how far it has come."""
+
+    distributed: Distributed
+    schedule: Schedule
+    run: RunContext
+    micro: int
+    n: int
+    step: int = 0
+    epoch: int = 0
+
+    def __post_init__(self) -> None:
+        self.accelerator = self.distributed.accelerator
+        self.objective = self.distributed.objective
+        self.whole = isinstance(self.objective, WholeBatch)
+        self.per_epoch = self.schedule.steps_per_epoch(self.n)
+        self.total = self.per_epoch * self.schedule.epochs
+
+    def sizes(self) -> list[int]:
+        """Images of every global batch of an epoch."""
+        size = self.schedule.batch_size
+        return [min(size, self.n - i * size) for i in range(self.per_epoch)]
+
+    def over_all(self, total: Any) -> Any:
+        """The sum over processes of a loss that each has of its own images."""
+        if self.accelerator.num_processes == 1 or self.whole:
+            return total
+        device = self.accelerator.device
+        own = torch.as_tensor(total, dtype=torch.float32, device=device).reshape(1)
+        return self.accelerator.reduce(own, "sum")
+
+    def finite(self, loss: Any) -> float:
+        """The loss as a number.
+
+        Raises:
+            TrainingError: It is not finite.
+        """
+        value = float(loss)
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss is {value} at step {self.step}",
+                expected="a finite number",
+                fix="lower the learning rate, keep gradient clipping on, or check the start's "
+                "weights with `surefoot check`",
+            )
+        return value
 
 
 def own_seed(seed: int, process: int) -> int:
@@ -33,13 +85,6 @@ def identity(schedule: Schedule, split: Split, seed: int, eval_mode: bool) -> st
     plain = {**asdict(schedule), "micro_batch": None}
     text = json.dumps([plain, len(split), split.name, seed, eval_mode], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a state: temporary file, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written(path, "wb") as out:
-        torch.save(state, out)
 
 
 def read_checkpoint(path: Path, name: str) -> dict[str, Any]:
@@ -57,7 +102,7 @@ def read_checkpoint(path: Path, name: str) -> dict[str, Any]:
     return state
 
 
-def keep(loop: Stepper, name: str, rows: list[dict[str, Any]]) -> None:
+def keep(loop: Training, name: str, rows: list[dict[str, Any]]) -> None:
     """Write the checkpoint of a finished epoch; the main process does, all call it."""
     path = loop.run.checkpoint_file()
     if path is not None:
@@ -75,11 +120,13 @@ def keep(loop: Stepper, name: str, rows: list[dict[str, Any]]) -> None:
             }
             if loop.accelerator.device.type == "cuda":
                 state["rng_on_device"] = torch.cuda.get_rng_state(loop.accelerator.device)
-            write_checkpoint(path, state)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with written(path, "wb") as out:
+                torch.save(state, out)
     loop.accelerator.wait_for_everyone()
 
 
-def restore(loop: Stepper, name: str, seed: int) -> list[dict[str, Any]]:
+def restore(loop: Training, name: str, seed: int) -> list[dict[str, Any]]:
     """Take up the checkpoint of this stage where there is one and the run asks for it."""
     path = loop.run.checkpoint_file()
     if path is None or not loop.run.resume or not processes.agreed(path.is_file):

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .step import Stepper
+from .checkpoint import Training
 
 __all__ = ["DataStall", "EpochLog", "advice", "time_left"]
 
@@ -22,7 +22,7 @@ class EpochLog:
     def __init__(self) -> None:
         self._last = float("-inf")
 
-    def epoch(self, loop: Stepper, row: Mapping[str, Any]) -> None:
+    def epoch(self, loop: Training, row: Mapping[str, Any]) -> None:
         """One line on a finished epoch, where no bar shows it."""
         run, now = loop.run, time.monotonic()
         last = row["epoch"] == loop.schedule.epochs

@@ -15,53 +15,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..context import RunContext, cap_threads
+from ..context import RunContext, cap_threads, halved
 from ..data.dataset import Split
 from ..data.loading import make_loader
 from ..data.rng import mix
+from ..gradient_cache import WholeBatch, cached_backward, slices
 from ..transforms import Transform
-from .checkpoint import identity, keep, own_seed, restore
+from .checkpoint import Training, identity, keep, own_seed, restore
 from .distributed import distribute
 from .epoch_log import DataStall, EpochLog, advice
-from .schedule import Schedule
-from .step import Batch, Stepper
+from .schedule import Plan, Schedule, learning_rate
 
-__all__ = ["Batch", "train"]
+__all__ = ["Batch", "backward", "train", "update"]
 
-
-def _order(
-    n: int, schedule: Schedule, *, seed: int, epoch: int, rank: int, world: int
-) -> list[NDArray[np.int64]]:
-    """This process's share of every global batch of one epoch.
-
-    The order depends on (seed, epoch) alone, so several processes see together what one would.
-    """
-    order = np.random.default_rng([seed, epoch]).permutation(n)
-    batches = [order[i : i + schedule.batch_size] for i in range(0, n, schedule.batch_size)]
-    return [np.array_split(batch, world)[rank] for batch in batches]
-
-
-class _Plan:
-    """(epoch, indices) of every batch of some epochs; an epoch's order is drawn when it begins."""
-
-    def __init__(
-        self, n: int, schedule: Schedule, *, seed: int, epochs: range, rank: int, world: int
-    ) -> None:
-        self.n, self.schedule, self.seed, self.epochs = n, schedule, seed, epochs
-        self.rank, self.world = rank, world
-
-    def __len__(self) -> int:
-        return len(self.epochs) * self.schedule.steps_per_epoch(self.n)
-
-    def __iter__(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        who = {"rank": self.rank, "world": self.world}
-        for epoch in self.epochs:
-            for batch in _order(self.n, self.schedule, seed=self.seed, epoch=epoch, **who):
-                yield epoch, batch
+Batch = Mapping[str, Tensor]
 
 
 def train(
@@ -121,7 +91,7 @@ def train(
     distributed = distribute(objective, schedule, accelerator, run, watched=after_step is not None)
     share = math.ceil(schedule.batch_size / accelerator.num_processes)
     micro = min(schedule.micro_batch or share, share)
-    loop = Stepper(distributed, schedule, run, micro, len(split))
+    loop = Training(distributed, schedule, run, micro, len(split))
     epoch_log = EpochLog()
     name = identity(schedule, split, seed, eval_mode)
     # Dropout and the like draw from a generator of this training's own.
@@ -130,14 +100,7 @@ def train(
         rows = restore(loop, name, seed)
         bar.update(len(split) * loop.epoch)
         left = range(loop.epoch, schedule.epochs)
-        who = {"rank": accelerator.process_index, "world": accelerator.num_processes}
-        # One loader for all epochs: its workers start once, and read on into the next epoch while
-        # this one is validated and saved.
-        plan = _Plan(len(split), schedule, seed=seed, epochs=left, **who)
-        batches = iter(
-            make_loader(split, transform, batches=plan, seed=seed, workers=run.workers,
-                        device=accelerator.device)
-        )  # fmt: skip
+        batches = _batches(loop, split, transform, left, seed)
         for epoch in left:
             distributed.train(not eval_mode)
             row = _epoch(loop, batches, bar, seed=seed, after_step=after_step, layout=layout)
@@ -161,8 +124,24 @@ def train(
     return rows
 
 
+def _batches(
+    loop: Training, split: Split, transform: Transform, epochs: range, seed: int
+) -> Iterator[dict[str, Tensor]]:
+    """This process's share of every batch of all epochs that are left.
+
+    One loader for all: its workers start once, and read on into the next epoch while this one is
+    validated and saved.
+    """
+    rank, world = loop.accelerator.process_index, loop.accelerator.num_processes
+    plan = Plan(len(split), loop.schedule, seed=seed, epochs=epochs, rank=rank, world=world)
+    workers, device = loop.run.workers, loop.accelerator.device
+    return iter(
+        make_loader(split, transform, batches=plan, seed=seed, workers=workers, device=device)
+    )
+
+
 def _epoch(
-    loop: Stepper,
+    loop: Training,
     batches: Iterator[dict[str, Tensor]],
     bar: Any,
     *,
@@ -181,8 +160,8 @@ def _epoch(
         on_device = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
         if layout:
             on_device["image"] = on_device["image"].to(**layout)
-        loss = loop.backward(on_device, size, host=batch)
-        lr = loop.update()
+        loss = backward(loop, on_device, size, host=batch)
+        lr = update(loop)
         if after_step is not None:
             after_step(loop.step)
         own = size if loop.whole else len(batch["index"])
@@ -207,7 +186,88 @@ def _epoch(
     }
 
 
-def _log(loop: Stepper, row: Mapping[str, Any], epoch_log: EpochLog) -> None:
+def backward(loop: Training, batch: Batch, size: int, host: Batch | None = None) -> Any:
+    """Accumulate the gradient of the mean loss over a global batch of ``size`` images.
+
+    Out of memory: the micro-batch is halved, the gradient cleared and the step repeated.
+
+    Args:
+        loop: The training; its micro-batch may become smaller.
+        batch: This process's share, on the device.
+        size: Images of the global batch.
+        host: The share as it was on the CPU, for objectives that look at its numbers.
+
+    Returns:
+        The mean loss over this process's images; a number on a CPU, elsewhere a scalar
+        on the device, since asking for its value would make the device wait.
+    """
+    while True:
+        try:
+            return _gradient(loop, batch, size, host)
+        except RuntimeError as error:
+            if loop.accelerator.num_processes > 1:
+                raise
+            loop.micro = halved(error, min(loop.micro, len(batch["index"])))
+        # Outside the handler, so that the failed pass's tensors are free to go.
+        loop.distributed.optimizer.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        loop.run.say(
+            step=loop.step,
+            micro_batch=loop.micro,
+            note=f"out of memory: micro-batch halved to {loop.micro}, step repeated",
+        )
+
+
+def _gradient(loop: Training, batch: Batch, size: int, host: Batch | None) -> Any:
+    if isinstance(loop.objective, WholeBatch):
+        mean: Any = cached_backward(
+            loop.objective, batch, micro=loop.micro, size=size, host=host,
+            accelerator=loop.accelerator,
+        )  # fmt: skip
+    else:
+        mean = _accumulate(loop, batch, size)
+    if loop.accelerator.device.type == "cpu" and loop.accelerator.num_processes == 1:
+        mean = loop.finite(mean)
+    loop.distributed.reduce()
+    return mean
+
+
+def _accumulate(loop: Training, batch: Batch, size: int) -> Any:
+    parts = list(slices(batch, loop.micro))
+    if loop.distributed.even:
+        most = math.ceil(math.ceil(size / loop.accelerator.num_processes) / loop.micro)
+        parts += [{k: v[:0] for k, v in batch.items()}] * (most - len(parts))
+    on_cpu = loop.accelerator.device.type == "cpu"
+    loss_sum: Any = 0.0
+    for at, part in enumerate(parts):
+        last = at == len(parts) - 1
+        # The average over processes of loss times share is the mean over the batch.
+        share = len(part["index"]) * loop.accelerator.num_processes / size
+        with loop.distributed.no_sync(last=last):
+            with loop.accelerator.autocast():
+                loss = loop.distributed.module(part)
+            loop.accelerator.backward(loss * share)  # each gradient in its tensor's precision
+        value = float(loss.detach()) if on_cpu else loss.detach()
+        loss_sum = loss_sum + value * len(part["index"])
+    return loss_sum / max(len(batch["index"]), 1)
+
+
+def update(loop: Training) -> float:
+    """One optimiser step; returns the learning rate it used."""
+    lr = learning_rate(loop.schedule, loop.step, total=loop.total, per_epoch=loop.per_epoch)
+    optimizer = loop.distributed.optimizer
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group.get("lr_scale", 1.0)
+    if loop.schedule.clip is not None:
+        loop.distributed.clip(loop.schedule.clip)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    loop.step += 1
+    return lr
+
+
+def _log(loop: Training, row: Mapping[str, Any], epoch_log: EpochLog) -> None:
     if not loop.accelerator.is_main_process:
         return
     loop.run.say(**row)
@@ -223,7 +283,7 @@ def _draw(index: Tensor, seed: int, epoch: int) -> Tensor:
     return torch.from_numpy((mix(index.numpy(), seed, epoch, 1) >> np.uint64(1)).astype(np.int64))
 
 
-def _bar(loop: Stepper) -> Any:
+def _bar(loop: Training) -> Any:
     """A bar with images per second and the time left, on stderr."""
     return tqdm(
         total=loop.n * loop.schedule.epochs,

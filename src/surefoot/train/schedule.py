@@ -1,19 +1,22 @@
-"""How long, how fast, with what optimiser."""
+"""How long, how fast, in which order, with what optimiser."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from ..errors import TrainingError
 from ..models.blocks import layer_scales
 from ..optim import SGDSPD, AdamSPD
 
-__all__ = ["Schedule", "learning_rate", "make_optimizer"]
+__all__ = ["Plan", "Schedule", "epoch_order", "learning_rate", "make_optimizer"]
 
 _FUSED_ON = ("cpu", "cuda")
 """Devices on which torch updates a whole tensor in one pass, and on which that was tried."""
@@ -31,6 +34,9 @@ class Schedule:
             2411.01713) in the place of weight decay: "adam_spd", "sgd_spd".
         weight_decay: Decoupled for AdamW, L2 for SGD. For SPD its lambda, of another size: 1
             stops a tensor from going further from where it began wherever its gradient disagrees.
+        decayed: What weight decay pulls: "all" that trains, as the code of WiSE-FT, LP-FT and FLYP
+            has it, or "matrices": not norms, biases and scalars (fewer than two dimensions), as
+            timm and open_clip have it.
         betas: Of Adam.
         eps: Of Adam.
         momentum: Of SGD.
@@ -55,6 +61,7 @@ class Schedule:
     lr: float = 3e-5
     optimizer: Literal["adamw", "sgd", "adam_spd", "sgd_spd"] = "adamw"
     weight_decay: float = 0.1
+    decayed: Literal["all", "matrices"] = "all"
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     momentum: float = 0.9
@@ -82,6 +89,37 @@ class Schedule:
     def warmup(self, total: int) -> int:
         """Steps of warm-up out of ``total``."""
         return min(500, total // 10) if self.warmup_steps is None else self.warmup_steps
+
+
+def epoch_order(
+    n: int, schedule: Schedule, *, seed: int, epoch: int, rank: int, world: int
+) -> list[NDArray[np.int64]]:
+    """This process's share of every global batch of one epoch.
+
+    The order depends on (seed, epoch) alone, so several processes see together what one would.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(n)
+    batches = [order[i : i + schedule.batch_size] for i in range(0, n, schedule.batch_size)]
+    return [np.array_split(batch, world)[rank] for batch in batches]
+
+
+class Plan:
+    """(epoch, indices) of every batch of some epochs; an epoch's order is drawn when it begins."""
+
+    def __init__(
+        self, n: int, schedule: Schedule, *, seed: int, epochs: range, rank: int, world: int
+    ) -> None:
+        self.n, self.schedule, self.seed, self.epochs = n, schedule, seed, epochs
+        self.rank, self.world = rank, world
+
+    def __len__(self) -> int:
+        return len(self.epochs) * self.schedule.steps_per_epoch(self.n)
+
+    def __iter__(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        who = {"rank": self.rank, "world": self.world}
+        for epoch in self.epochs:
+            for batch in epoch_order(self.n, self.schedule, seed=self.seed, epoch=epoch, **who):
+                yield epoch, batch
 
 
 def learning_rate(schedule: Schedule, step: int, *, total: int, per_epoch: int) -> float:
@@ -121,6 +159,9 @@ def make_optimizer(module: nn.Module, schedule: Schedule) -> torch.optim.Optimiz
     groups: list[Any] = [{"params": trained}]
     if s.layer_decay < 1:
         groups = _groups(module, trained, s.layer_decay)
+    if s.decayed == "matrices":
+        pull = "projection" if s.optimizer.endswith("spd") else "weight_decay"
+        groups = [part for group in groups for part in _apart(group, pull)]
     fused = all(p.device.type in _FUSED_ON for p in trained)
     adam: dict[str, Any] = {"lr": s.lr, "betas": s.betas, "eps": s.eps, "fused": fused}
     if s.optimizer == "adam_spd":
@@ -130,6 +171,14 @@ def make_optimizer(module: nn.Module, schedule: Schedule) -> torch.optim.Optimiz
     if s.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay)
     return torch.optim.AdamW(groups, weight_decay=s.weight_decay, **adam)
+
+
+def _apart(group: dict[str, Any], pull: str) -> list[dict[str, Any]]:
+    """A group of parameters in two: matrices and above, and what is not pulled."""
+    pulled = [p for p in group["params"] if p.ndim > 1]
+    free = [p for p in group["params"] if p.ndim < 2]
+    halves = [{**group, "params": pulled}, {**group, "params": free, pull: 0.0}]
+    return [half for half in halves if half["params"]]
 
 
 def _groups(module: nn.Module, trained: list[nn.Parameter], decay: float) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from .alpha import Side
 from .audit import COMPUTED, finite
 from .combine import combined, require_all_compatible, total_of
 
-__all__ = ["check_shares", "fisher_merge", "precise_mean"]
+__all__ = ["check_shares", "fisher_merge", "fisher_norm", "precise_mean"]
 
 Tensors = Mapping[str, Tensor]
 
@@ -24,6 +24,7 @@ def fisher_merge(
     weights: Sequence[float] | None = None,
     *,
     floor: float = 0.0,
+    normalize: bool = False,
     integers: Side = "end",
 ) -> dict[str, Tensor]:
     """sum_i w_i F_i theta_i / sum_i w_i F_i, number by number (arXiv 2111.09832, section 3).
@@ -38,6 +39,9 @@ def fisher_merge(
         weights: One per model, finite, >= 0, not all 0; equal when left out.
         floor: Fishers below it are raised to it, so that noise does not decide where all of them
             are tiny (1e-6 in the paper's code).
+        normalize: Divide every Fisher by its Euclidean norm over all numbers, so that a model that
+            is surer on the whole counts no more for it: the default of the paper's code, and not
+            of its formula, which this is without it (as is wise-ft's).
         integers: Whose integer tensors are taken.
 
     Raises:
@@ -53,26 +57,41 @@ def fisher_merge(
     require_all_compatible(models)
     active = [i for i, share in enumerate(shares) if share > 0]
 
+    norms = [fisher_norm(fishers[i].values()) if normalize else 1.0 for i in active]
+
     def merged(name: str, *xs: Tensor) -> Tensor:
         own = [fishers[i][name] for i in active] if name in fishers[0] else None
-        return precise_mean(xs, [shares[i] for i in active], own, floor)
+        return precise_mean(xs, [shares[i] for i in active], own, floor, norms)
 
     copied = models[-1] if integers == "end" else models[0]
     return combined(merged, [models[i] for i in active], integers, copied=copied)
 
 
+def fisher_norm(blocks: Iterable[Tensor]) -> float:
+    """The Euclidean norm of a Fisher over all its numbers; 1 where all are 0."""
+    total = math.sqrt(sum(float(b.double().square().sum()) for b in blocks))
+    return total if total > 0 else 1.0
+
+
 def precise_mean(
-    xs: Sequence[Tensor], shares: Sequence[float], fishers: Sequence[Tensor] | None, floor: float
+    xs: Sequence[Tensor],
+    shares: Sequence[float],
+    fishers: Sequence[Tensor] | None,
+    floor: float,
+    norms: Sequence[float],
 ) -> Tensor:
-    """The average of wide tensors, or blocks of them; by the shares alone without Fishers."""
+    """The average of wide tensors, or blocks of them; by the shares alone without Fishers.
+
+    Fishers are raised to the floor, then divided by ``norms``, as the paper's code does it.
+    """
     if len(xs) == 1:
         return xs[0]
     flat = [torch.full_like(x, share) for x, share in zip(xs, shares, strict=True)]
     total, plain = total_of(flat), total_of([w * x for w, x in zip(flat, xs, strict=True)])
     if fishers is None:
         return plain / total
-    precise = [w * f.to(w.device, w.dtype).clamp_min(floor)
-               for w, f in zip(flat, fishers, strict=True)]  # fmt: skip
+    precise = [w * (f.to(w.device, w.dtype).clamp_min(floor) / norm)
+               for w, f, norm in zip(flat, fishers, norms, strict=True)]  # fmt: skip
     known = total_of(precise)
     # Divided before they are multiplied: a Fisher of 1e-30 squared would leave float32.
     weighed = total_of([p / known * x for p, x in zip(precise, xs, strict=True)])

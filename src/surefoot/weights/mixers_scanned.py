@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, combinations_with_replacement
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import WeightsError
 from .combine import ratio_of, stock
 from .dtypes import COMPUTED_KINDS
-from .fisher import check_shares, precise_mean
+from .fisher import check_shares, fisher_norm, precise_mean
 from .mixers import common_dtype, wide_mixer
 from .mixing import Mixer, Part, Scan
 from .ops import wide
@@ -24,6 +24,9 @@ from .ties import check_ties, elect, threshold
 __all__ = ["fisher", "model_stock", "ties"]
 
 Integers = Callable[[str], int]
+
+_BLOCK = 1 << 20
+"""Numbers of a Fisher in memory at once, where its norm is taken."""
 
 
 def ties(
@@ -103,6 +106,8 @@ def fisher(
     shares: Sequence[float],
     floor: float,
     integers: Integers,
+    *,
+    normalize: bool,
 ) -> Mixer:
     """One Fisher per checkpoint, the same names in each; see :class:`~.rules.FisherRule`."""
     count = len(sources)
@@ -111,14 +116,27 @@ def fisher(
     for number, file in enumerate(files, 1):
         _require_fisher(file, files[0], sources[0], number)
     active = [i for i, share in enumerate(shares) if share > 0]
+    norms = [_norm(files[i]) if normalize else 1.0 for i in active]
 
     def merged(part: Part, *xs: Tensor) -> Tensor:
         own = None
         if part.name in files[0] and len(active) > 1:
             own = [_fisher_block(files[i], part) for i in active]
-        return precise_mean(xs, [shares[i] for i in active], own, floor)
+        return precise_mean(xs, [shares[i] for i in active], own, floor, norms)
 
     return wide_mixer(merged, active, integers)
+
+
+def _norm(file: TensorFile) -> float:
+    """The norm of a Fisher on disk, read in blocks."""
+
+    def blocks() -> Iterator[Tensor]:
+        for name in file:
+            numel = math.prod(file.shape(name))
+            for at in range(0, numel, _BLOCK):
+                yield _fisher_block(file, Part(name, at, min(at + _BLOCK, numel), numel))
+
+    return fisher_norm(blocks())
 
 
 def _fisher_block(file: TensorFile, part: Part) -> Tensor:

@@ -227,6 +227,7 @@ class FisherRule(Rule):
         fishers: For each checkpoint a file with the diagonal of its Fisher information.
         weights: One per checkpoint; None: the same for all.
         floor: Fishers below it are raised to it.
+        normalize: Divide each Fisher by its Euclidean norm, the default of the paper's code.
 
     Example:
         >>> sf.weights.FisherRule(fishers=("a.safetensors", "b.safetensors")).floor
@@ -239,6 +240,7 @@ class FisherRule(Rule):
     fishers: tuple[str | os.PathLike[str], ...] = ()
     weights: tuple[float, ...] | None = None
     floor: float = 0.0
+    normalize: bool = False
 
     def options(self) -> dict[str, Any]:
         """The fields, the Fishers by the names of their files."""
@@ -249,7 +251,8 @@ class FisherRule(Rule):
         from .mixers_scanned import fisher
 
         shares = (1.0,) * len(sources) if self.weights is None else self.weights
-        return fisher(sources, self.fishers, shares, self.floor, self._integers(len(sources)))
+        return fisher(sources, self.fishers, shares, self.floor, self._integers(len(sources)),
+                      normalize=self.normalize)  # fmt: skip
 
 
 def _line(sources: Sequence[TensorFile], alpha_of: Callable[[str], float], rule: Rule) -> Mixer:

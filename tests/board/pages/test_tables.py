@@ -181,6 +181,7 @@ def test_the_short_form_of_a_row_ranks_and_filters_as_the_whole_one(rich):
                     e.paper_id, e.paper_title, e.extra_data, e.toy, e.dated, short.code_links,
                     e.source.run, e.source.recipe, result.raw, result.value, result.bound,
                     result.selection, result.alpha, result.stderr, result.low, result.high,
+                    e.printed_by,
                 )  # fmt: skip
                 links = json.loads(short.code_links)
                 assert (tuple(links) if links is not None else None) == e.code_links

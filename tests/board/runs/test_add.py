@@ -69,13 +69,15 @@ def results(store):
 def test_a_run_becomes_entries_and_a_curve(own, tmp_path):
     run = make_run(tmp_path / "mine", FULL, notes=["WARNING: 3 images leak", "plain"])
     done = add_results(own, run)
-    assert (done.entries, done.reproduced, done.unchanged, done.curves) == (4, 0, 0, 1)
+    assert (done.entries, done.reproduced, done.unchanged, done.curves) == (6, 0, 0, 1)
     found = results(own)
     assert set(found) == {
         ("Fine-tuning", "test", "end"),
         ("Fine-tuning", "sketch", "end"),
         ("WiSE-FT of FT", "sketch", "fixed"),
         ("WiSE-FT of FT", "sketch", "oracle"),
+        ("Before fine-tuning", "test", "fixed"),
+        ("Before fine-tuning", "sketch", "fixed"),
     }
     entry = found["Fine-tuning", "test", "end"]
     [result] = entry.results
@@ -118,7 +120,7 @@ def test_adding_again_adds_nothing(own, tmp_path):
     run = make_run(tmp_path / "mine", FULL)
     add_results(own, run)
     again = add_results(own, run)
-    assert (again.entries, again.unchanged, again.curves) == (0, 4, 0)
+    assert (again.entries, again.unchanged, again.curves) == (0, 6, 0)
 
 
 def test_seeds_are_one_entry_with_the_interval_over_them(own, tmp_path):

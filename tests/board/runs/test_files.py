@@ -11,7 +11,7 @@ from surefoot.board import BoardError, Store
 from surefoot.board.pages.run_links import run_links
 from surefoot.board.runs.add import add_results
 from surefoot.board.runs.files import pack, read_rows
-from surefoot.board.runs.scores import Placing, metric_name
+from surefoot.board.runs.scores import START, Placing, metric_name
 from surefoot.board.store.ranking import in_time
 from surefoot.errors import RunError
 from surefoot.runs import Run
@@ -42,12 +42,14 @@ def test_a_packed_study_adds_what_the_study_adds(own, tmp_path):
     packed = tmp_path / "packed.json"
     packed.write_text(json.dumps(pack(folder, command="surefoot fit"), allow_nan=False))
     done = add_results(own, folder)
-    assert (done.entries, done.curves) == (4, 2)
+    assert (done.entries, done.curves) == (6, 2)
     again = add_results(own, packed)
-    assert (again.entries, again.unchanged, again.curves) == (0, 4, 0)
-    assert {e.source.run for e in results(own).values()} == {"mine/ft, mine/ft-2"}
+    assert (again.entries, again.unchanged, again.curves) == (0, 6, 0)
+    assert {(e.model_name == START, e.source.run) for e in results(own).values()} == {
+        (False, "mine/ft, mine/ft-2"), (True, "mine/ft")
+    }  # fmt: skip
     with Store.open(":memory:", create=True) as other:
-        assert add_results(other, packed).entries == 4
+        assert add_results(other, packed).entries == 6
         assert {e.source.date for e in other.entries.all()} == {
             e.source.date for e in results(own).values()
         }

@@ -61,5 +61,5 @@ def test_further_folders(store, tmp_path):
     make_run(tmp_path / "runs" / "mine", FULL)
     (tmp_path / "runs" / "other.json").write_text(json.dumps({"seconds": 3}))
     done = start(store, [tmp_path / "runs"])
-    assert done.results["mine"] == 4
+    assert done.results["mine"] == 6
     assert "other.json is no file of score rows" in done.left_out["other.json"]

@@ -125,7 +125,7 @@ HOSTILE = [
     "😀" * 100,
     "%s%n",
 ]
-TEXTS = ("model_name", "backbone", "setting", "paper_title", "note", "split", "metric", "recipe",
+TEXTS = ("model_name", "backbone", "setting", "paper_title", "note", "split", "recipe",
          "run_method")  # fmt: skip
 
 
@@ -137,6 +137,12 @@ def test_hostile_text_is_only_text(own, field, text):
     assert own.submissions.by_id(sent.id).payload[field] == text
     assert own.submissions.by_id(sent.id).who == text
     assert own.entries.count() == before + 1
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_text_is_no_metric(own, text):
+    with pytest.raises(SubmissionError, match="metric: the board has no"):
+        submit(own, form(metric=text), who="eve")
 
 
 @settings(

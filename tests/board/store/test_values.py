@@ -60,7 +60,7 @@ def test_a_bound_is_marked_as_one(raw, value, bound):
         ("1,23,456", "a comma that may be a decimal point"),
         ("84.2 (0.3)", "more than one number"),
         ("84.2/91.0", "more than one number"),
-        ("86M", "a number with other text"),
+        ("86 parts", "a number with other text"),
         ("~84", "a number with other text"),
         ("good", "no number"),
         ("1e999", "too large for a number"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,3 +32,12 @@ def test_a_description_says_everything(name: str) -> None:
         assert f"{name}:{split}" in text
         assert counts(expected) in text
     assert "\n\n\n" not in text
+
+
+def test_to_describe_them_all_no_heavy_library_is_imported() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from surefoot.data.known.describe import table; table()"
+         "; print({'torch', 'torchvision', 'scipy', 'sklearn', 'pyarrow'} & set(sys.modules))"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "set()"

@@ -116,6 +116,9 @@ def test_features_scale_and_round_trip(kind: str, tmp_path: Path) -> None:
         text = peer.get_text_features(IDS, **mask)
         text = text if isinstance(text, torch.Tensor) else text.pooler_output
         assert torch.equal(model.text(IDS), text)
+        offset = model.text.logit_offset
+        assert (offset is None) == (kind != "siglip")
+        assert offset is None or torch.equal(offset, peer.logit_bias)
         scale = 1 / float(peer.temperature) if kind == "align" else float(peer.logit_scale.exp())
     assert model.scale() == pytest.approx(scale, rel=1e-5)
 

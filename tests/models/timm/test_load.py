@@ -17,8 +17,7 @@ from surefoot.models.heads import Head
 from surefoot.models.load import load
 from surefoot.models.states import Checked
 from surefoot.models.timm import load as timm_load
-from surefoot.models.timm.encoder import transform_of
-from surefoot.models.timm.export import to_timm_state
+from surefoot.models.timm.encoder import classifier_state, transform_of
 
 from .. import clips
 
@@ -50,7 +49,7 @@ def test_features_are_timms_before_the_classifier(name: str, tmp_path: Path) -> 
         torch.testing.assert_close(head(model.features(x)), peer(x))
         model.head = head
     back = timm.create_model(name, num_classes=5)
-    back.load_state_dict(to_timm_state(model))
+    back.load_state_dict(classifier_state(model)[0])
     assert clips.same(back, peer)
     assert any("head was left out" in note for note in model.spec.notes)
 
@@ -59,7 +58,7 @@ def test_features_are_timms_before_the_classifier(name: str, tmp_path: Path) -> 
 def test_full_size_dino_features(tmp_path: Path) -> None:
     model = load("timm:vit_base_patch16_224.dino/random")
     peer = timm.create_model("vit_base_patch16_224.dino", num_classes=0)
-    peer.load_state_dict(to_timm_state(model))
+    peer.load_state_dict(classifier_state(model)[0])
     x = clips.pixels(224, n=1)
     with torch.no_grad():
         cls = peer.eval().forward_features(x)[:, 0]

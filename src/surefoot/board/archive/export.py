@@ -13,8 +13,8 @@ from typing import IO, Any
 import yaml
 
 from ...records import write_atomic, written
+from ..store.metrics import Metric
 from ..store.results import KINDS, Board, Entry, Kind, Result, write_source
-from ..store.rows import Dataset
 from ..store.store import Store
 from ..store.text import slugify
 from .evaluation_tables import DiskMap, EvaluationTables, json_items, provenance
@@ -145,11 +145,13 @@ def flat_rows(
         dataset, task = datasets.get(board.dataset_id), tasks.get(board.task_id)
         if dataset is None or task is None or (dataset.toy and not toy):
             continue
+        path = " > ".join(store.datasets.path(dataset.id))
+        metrics = {name: store.metric(board, name) for name in board.metrics}
         for entry in store.entries.of(board_id=board.id, kinds=kinds):
             if (entry.toy and not toy) or (from_archive(entry.licence) and not archive):
                 continue
             for result in entry.results:
-                yield _flat(store, board, dataset, task.name, entry, result)
+                yield _flat(path, board, metrics[result.metric], task.name, entry, result)
 
 
 _OF_RESULT = ("raw", "value", "n", "low", "high", "interval", "alpha", "selection")
@@ -157,13 +159,12 @@ _OF_ENTRY = ("extra_data", "toy", "paper_title", "paper_url", "paper_date")
 
 
 def _flat(
-    store: Store, board: Board, dataset: Dataset, task: str, entry: Entry, result: Result
+    dataset: str, board: Board, metric: Metric, task: str, entry: Entry, result: Result
 ) -> dict[str, Any]:
-    metric = store.metrics.get(result.metric)
     return {
         "board": board.slug,
         "task": task,
-        "dataset": " > ".join(store.datasets.path(dataset.id)),
+        "dataset": dataset,
         "split": board.split,
         "protocol": board.protocol,
         "metric": result.metric,

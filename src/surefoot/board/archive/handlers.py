@@ -17,6 +17,7 @@ from .fields import (
     is_date,
     looks_like_spam,
 )
+from .format import joined
 from .records import Outcome, RecordHandler, paper_of
 
 __all__ = ["DatasetHandler", "LinkHandler", "MethodHandler", "PaperHandler"]
@@ -40,9 +41,22 @@ class PaperHandler(RecordHandler):
         values = self.values(record)
         row = self._find(values)
         slug = "" if row else self._slug(values)
+        told = row is not None and self._abstract(row, values)
         paper_id, outcome = self.put(row, values, slug=slug)
         self._tag(paper_id, tasks, methods)
-        return outcome
+        return "updated" if told else outcome
+
+    def _abstract(self, row: Any, values: dict[str, Any]) -> bool:
+        """Take the paper's own abstract in place of our summary, which is kept beside it."""
+        extra = json.loads(row["extra"])
+        if not values["abstract"] or extra.pop("abstract_is", None) is None:
+            return False
+        told = {
+            "abstract": values["abstract"],
+            "extra": canonical({**extra, "summary": row["abstract"]}),
+            "licence": joined(row["licence"], self.licence),
+        }
+        return self.store.db.update("paper", row["id"], told, note=f"import {self.record.id}")
 
     def values(self, record: Json) -> dict[str, Any]:
         """As they are, but for dates and numbers that are none: these stay in ``extra``."""

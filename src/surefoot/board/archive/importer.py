@@ -39,6 +39,9 @@ HANDLERS: dict[str, type[Handler]] = {
 }
 """Kind of file -> what takes its records in."""
 
+READER = 2
+"""Of what a file yields; it grows where more of a record is taken in than before."""
+
 _BATCH = 5_000
 _WITH_PAPERS = ("papers-with-abstracts", "links-between-papers-and-code")
 _BROKEN = (EOFError, OSError, zlib.error, UnicodeError)
@@ -120,9 +123,9 @@ def import_file(
     if kind not in HANDLERS:
         raise BoardError(f"{kind!r} is no kind of archive file", expected=", ".join(HANDLERS))
     before = store.imports.find(sha256=sha256, kind=kind)
-    if before is not None and before.complete:
+    if before is not None and before.complete and before.reader >= READER:
         return ImportReport(before, 0, store.imports.reasons(before.id), 0.0, skipped=True)
-    record = store.imports.begin(file.name, sha256, kind, licence)
+    record = store.imports.begin(file.name, sha256, kind, licence, READER)
     run = _Run(store, HANDLERS[kind](store, record, licence, file), record.id)
     run.read(file, progress)
     if kind in _WITH_PAPERS:

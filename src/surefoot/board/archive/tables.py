@@ -123,13 +123,13 @@ class TableHandler(Handler):
 
     def _row(self, row: Any, path: str, board_id: int, task: str, label: tuple[str, ...]) -> None:
         row = as_storable(as_record(row, "the row"))
-        name = as_text(row, "model_name", required=True)
+        name = as_text(row, "model_name")
         metrics = row.get("metrics")
         metrics = as_record({} if metrics is None else metrics, "metrics")
         for metric, value in metrics.items():
             if isinstance(value, (list, dict)):
                 raise Rejected(f"the value of {metric!r} is no single value")
-        key = row_id(task, label, {**row, "metrics": metrics})
+        key = row_id(task, label, {**row, "model_name": name, "metrics": metrics})
         said = self.sidecar.next(key)
         used = as_flag(row, "uses_additional_data")
         known: dict[str, Any] = {f: said[f] for f in ENTRY if f in said}

@@ -51,11 +51,11 @@ def board_page(
     there = {r.row.kind for r in found.rows}
     return {
         "board": context.heading(board),
-        "description": tidy(board.description, 600),
+        "description": board.description,
         "protocol": {"name": protocol.name, "title": protocol.title, "text": protocol.description},
         "metric": metric_facts(found.metric),
         "metrics": [_choice(context, board, m, name) for m in board.metrics],
-        "others": [metric_facts(context.store.metrics.get(m)) for m in others],
+        "others": [metric_facts(context.store.metric(board, m)) for m in others],
         "rows": rows,
         "all": len(found.rows),
         "query": query,
@@ -129,7 +129,7 @@ def _course(context: PageContext, found: BoardRows) -> Node | None:
     for i, (one, best) in enumerate(dated):
         if best or i % step == 0:
             entry, value = one.row, one.row.value or 0.0
-            words = f"{tidy(entry.model_name, 80)}, {tidy(entry.backbone, 60)}".rstrip(", ")
+            words = f"{tidy(entry.shown, 80)}, {tidy(entry.backbone, 60)}".rstrip(", ")
             tip = f"{words}: {value:g} ({day(entry.dated)})" + (", best so far" if best else "")
             when = date.fromisoformat(entry.dated[:10]).toordinal()
             href = context.links("rows", entry.id)
@@ -146,6 +146,8 @@ def _course(context: PageContext, found: BoardRows) -> Node | None:
 _SOURCE_WORDS = {
     "citation": "Paper", "table": "Table", "row": "Row", "quality": "Read from", "file": "File",
     "sha256": "SHA-256", "json_path": "Place in the file", "run": "Run", "recipe": "Recipe hash",
+    "printed_by": "Printed by",
+    "version": "surefoot version", "machine": "Machine", "report": "Report",
     "note": "Note",
 }  # fmt: skip
 _QUALITY = {
@@ -161,7 +163,7 @@ def row_page(context: PageContext, entry: Entry) -> dict[str, Any]:
     head = context.heading(board)
     cited = context.paper(entry.paper_id)
     return {
-        "title": f"{tidy(entry.model_name, 160)} on {head['dataset']}",
+        "title": f"{tidy(entry.shown, 160)} on {head['dataset']}",
         "board": head,
         "entry": entry,
         "cited": cited.title if cited else entry.paper_title,
@@ -181,7 +183,7 @@ def _result(
 ) -> tuple[Result, dict[str, Any], str]:
     """A number, its metric, and where it stands."""
     place = "" if entry.deleted else context.places(board, result.metric).words(entry.id)
-    return result, metric_facts(context.store.metrics.get(result.metric)), place
+    return result, metric_facts(context.store.metric(board, result.metric)), place
 
 
 def _source(source: Source) -> list[tuple[str, str]]:

@@ -96,7 +96,7 @@ def compare_page(context: PageContext, across: Board, up: Board) -> dict[str, An
     hues = {n: i + 1 for i, n in enumerate(sorted(names, key=lambda n: (-names[n], n))[:6])}
     dots = []
     for x, y in pairs:
-        words = f"{tidy(y.row.model_name, 80)} ({detail(y.row, y.row)})"
+        words = f"{tidy(y.row.shown, 80)} ({detail(y.row, y.row)})"
         tip = f"{words}: {tidy(x.row.raw, 20)} and {tidy(y.row.raw, 20)}"
         href = context.links("rows", y.row.id)
         a_value, b_value = x.row.value or 0.0, y.row.value or 0.0

@@ -154,6 +154,7 @@ def paper_page(context: PageContext, paper: Paper) -> dict[str, Any]:
         "datasets": store.datasets.of(paper_id=paper.id),
         "code": [c for c in store.code.of(paper_id=paper.id)[:8] if web(c.url)],
         "summary": "summary" in str(paper.extra.get("abstract_is", "")),
+        "in_short": tidy(paper.extra.get("summary", ""), 2000),
         "short": [_line(context, r) for r in short],
         "lines": [_line(context, r) for r in table[:_MOST]] if len(table) > len(short) else [],
         "oracle": any(r.result.selection == "oracle" for r in short),

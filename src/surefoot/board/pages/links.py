@@ -7,18 +7,26 @@ disk, a USB stick or any folder of a web server.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
+
+from markupsafe import Markup, escape
 
 from ..store.rows import Paper
 from ..store.text import digest
 from .words import tidy
 
-__all__ = ["Links", "file_of", "links_of", "web"]
+__all__ = ["Links", "file_of", "links_of", "prose", "web"]
 
 Part = str | int
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_LINK = re.compile(r"\[([^\[\]]+)\]\(([^\s()]+)\)")
+_STRONG = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+_EMPHASIS = re.compile(r"(?<!\w)([*_])(?=\S)(.+?)(?<=\S)\1(?!\w)")
 _LONGEST = 180  # bytes; file systems stop at 255, and a page number is added
 
 
@@ -45,6 +53,28 @@ def links_of(data: Any) -> list[dict[str, str]]:
     rows = data if isinstance(data, (list, tuple)) else ()
     found = [(web(c.get("url")), c.get("title")) for c in rows if isinstance(c, Mapping)]
     return [{"url": u, "title": tidy(t or u, 120)} for u, t in found if u]
+
+
+def prose(text: str, limit: int = 0) -> Markup:
+    """A description in Markdown or HTML: its links and emphasis, and nothing else of either.
+
+    Args:
+        text: A stranger's.
+        limit: Characters, at most; 0: all.
+    """
+    plain = tidy(unescape(_TAG.sub(" ", text)), limit)
+    first, *rest = _LINK.split(plain)
+    found = [_emphasised(first)]
+    for words, address, more in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+        url = web(address)
+        link = Markup('<a href="{}" rel="noopener noreferrer nofollow">{}</a>')
+        found += [link.format(url, words) if url else escape(words), _emphasised(more)]
+    return Markup("").join(found)
+
+
+def _emphasised(text: str) -> Markup:
+    strong = _STRONG.sub(r"<strong>\2</strong>", str(escape(text)))
+    return Markup(_EMPHASIS.sub(r"<em>\2</em>", strong))  # what is around the tags is escaped
 
 
 def file_of(*parts: Part, page: int = 1) -> str:

@@ -177,7 +177,7 @@ def tasks_page(context: PageContext) -> dict[str, Any]:
         return {
             "name": tidy(task.name, 120),
             "href": context.links("tasks", task.slug),
-            "text": tidy(task.description, 160),
+            "text": task.description,
             "boards": boards[task.id],
             "papers": papers.get(task.id, 0),
             "below": sum(k["boards"] + k["below"] for k in kids),

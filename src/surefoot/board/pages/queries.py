@@ -46,7 +46,8 @@ class BoardName:
         dataset: Of the board.
         dataset_slug: Its address.
         apart: What tells it from other boards of the same task, data set and split: words of its
-            protocol; "" where there is no other, or where the others say enough.
+            protocol; "" where there is no other, or where the others say enough. A trial is always
+            named as one.
     """
 
     task: str
@@ -76,6 +77,10 @@ def board_names(db: Database) -> dict[int, BoardName]:
         if len(known) > 1:
             apart |= _apart(known)
         apart |= {r["id"]: _sent(r) for r in some if r["id"] in waiting}
+    for r in rows:
+        trial = next((w for w in r["title"].split(", ") if w.startswith("trial")), "")
+        if trial not in apart.get(r["id"], ""):
+            apart[r["id"]] = ", ".join(w for w in (apart.get(r["id"]), trial) if w)
     return {r["id"]: BoardName(r[1], r[2], r[3], r[4], apart.get(r["id"], "")) for r in rows}
 
 

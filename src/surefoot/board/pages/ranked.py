@@ -107,6 +107,6 @@ def board_rows(
         waiting = store.ranking(board, name, kinds=("submitted",), toy=toy)
         rest = [Standing(r.row, None, reason=why) for r in waiting]
         ranked = store.ranking(board, name, toy=toy)
-        return BoardRows(board, store.metrics.get(name), (*ranked, *rest))
+        return BoardRows(board, store.metric(board, name), (*ranked, *rest))
 
     return cache.get(("rows", board.id, name, toy), make, lambda b: len(b.rows) + 1)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from ...drawing import script, stylesheet
 from . import words
-from .links import Links, web
+from .links import Links, prose, web
 from .page_context import PageContext
 
 __all__ = ["ASSETS", "POLICY", "Plain", "asset", "environment", "prepare", "render"]
@@ -61,7 +61,7 @@ def environment() -> Environment:
         auto_reload=False,
         finalize=_shown,
     )
-    made.filters["web"] = web
+    made.filters |= {"prose": prose, "web": web}
     for name in ("count", "day", "signed", "tidy"):
         made.filters[name] = getattr(words, name)
     for name in ("alpha_words", "detail", "interval", "number", "plural"):

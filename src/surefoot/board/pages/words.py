@@ -132,8 +132,9 @@ def alpha_words(result: Result | Brief) -> str:
 
 
 def detail(entry: Entry | Brief, result: Result | Brief | None = None) -> str:
-    """What stands under a model's name: backbone, setting, choice of alpha."""
-    parts = [entry.backbone, entry.setting, alpha_words(result) if result else ""]
+    """What stands under a model's name: backbone, setting, choice of alpha, who else prints it."""
+    printed = f"as printed by {entry.printed_by}" if entry.printed_by else ""
+    parts = [entry.backbone, entry.setting, alpha_words(result) if result else "", printed]
     return " · ".join(tidy(p, 160) for p in parts if p)
 
 

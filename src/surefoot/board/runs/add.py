@@ -2,8 +2,8 @@
 
 A run's dataset is its task's name; a split (``test``, the name of a shift) is a board. Values are
 written in points of a hundred with two decimals. Several seeds of one method are one entry: the
-mean, with the interval over seeds. A trial (limits on the data) and splits made by a program are
-marked toy; unfinished runs are refused; the validation split is no result.
+mean, with an interval over seeds and images. A trial (limits on the data) and splits made by a
+program are marked toy; unfinished runs are refused; the validation split is no result.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..store.store import Store
 from ..store.text import fold
 from .curves import curves_of
 from .files import read_rows
-from .scores import Placing, RunEntry, how_scored, metric_name, run_entries
+from .scores import START, Placing, RunEntry, how_scored, metric_name, run_entries
 
 __all__ = ["Added", "Started", "add_results", "score_files", "start"]
 
@@ -74,7 +74,7 @@ def add_results(store: Store, path: str | Path, placing: Placing | None = None) 
             boards[board.slug] = None
             result = replace(one.entry.results[0], metric=metric)
             entry = replace(one.entry, board_id=board.id, results=(result,))
-            if placing.reproduces:
+            if placing.reproduces and one.row.score.method != START:
                 entry = _reproduced(store, entry, placing.reproduces, notes)
             if store.entries.has(entry.row_key):
                 counts["unchanged"] += 1
@@ -107,7 +107,8 @@ def _place(store: Store, one: RunEntry, placing: Placing) -> tuple[Board, str]:
             + (f", manifest {facts['manifest']}" if facts.get("manifest") else "")
             + "."
         )
-        title = ", ".join(w for w in (dataset.name, score.split, how_scored(score)) if w)
+        trial = f"trial on {facts.get('n', 'some')} images" if one.row.trial else ""
+        title = ", ".join(w for w in (dataset.name, score.split, how_scored(score), trial) if w)
         store.protocols.declare(Protocol(one.protocol, title, what))
     task = store.tasks.ensure(placing.task)
     return store.boards.ensure(task.id, dataset.id, score.split, one.protocol), metric

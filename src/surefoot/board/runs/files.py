@@ -23,7 +23,7 @@ from ..errors import BoardError
 __all__ = ["RunRow", "pack", "read_rows"]
 
 Facts = Mapping[str, Any]
-_KEPT = ("method", "label", "seed", "model", "status")
+_KEPT = ("method", "label", "seed", "model", "status", "version")
 _KEPT_OF_SPLIT = ("n", "domain", "use", "version", "manifest", "licence", "synthetic", "notes")
 
 
@@ -34,7 +34,8 @@ class RunRow:
     Attributes:
         score: The number.
         run: Name of the run, as a reader can find it.
-        facts: run.json of the run, as far as it is known, with ``date`` (ISO day) beside it.
+        facts: run.json of the run, as far as it is known, with ``date`` (ISO day), ``version``,
+            ``machine`` and ``report`` beside it.
     """
 
     score: Score
@@ -53,9 +54,14 @@ class RunRow:
         return known
 
     @property
+    def trial(self) -> bool:
+        """From a run with limits on its data."""
+        return self.facts.get("status") == "trial"
+
+    @property
     def toy(self) -> bool:
         """From a trial, or from images that a program made."""
-        return self.facts.get("status") == "trial" or self.score.synthetic
+        return self.trial or self.score.synthetic
 
 
 def read_rows(path: Path) -> list[RunRow]:
@@ -130,8 +136,8 @@ def _read_folder(path: Path) -> list[RunRow]:
         )
     rows = []
     for run in study.runs:
-        facts = {**run.facts, "date": _day(run)}
         name = _name(run, path)
+        facts = {**run.facts, "date": _day(run), **_made(run, name)}
         rows += [RunRow(s, name, facts) for s in run.scores()]
     return rows
 
@@ -141,6 +147,17 @@ def _name(run: Run, path: Path) -> str:
     whole = path.resolve()
     inner = run.path.resolve()
     return whole.name if inner == whole else f"{whole.name}/{inner.name}"
+
+
+def _made(run: Run, name: str) -> dict[str, str]:
+    """By what, where, and the report of it, as far as the folder says."""
+    env = run.read_json("env.json") or {}
+    words = (env.get("platform"), env.get("machine"), env.get("gpu"))
+    return {
+        "version": str(env.get("versions", {}).get("surefoot", "")),
+        "machine": ", ".join(str(w) for w in words if w),
+        "report": f"{name}/report.html" if (run.path / "report.html").is_file() else "",
+    }
 
 
 def _day(run: Run) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...records import Score
@@ -15,7 +15,7 @@ from ..store.store import Store
 from ..store.text import digest, fold, slugify
 from .files import RunRow
 
-__all__ = ["Placing", "RunEntry", "group_rows", "how_scored", "metric_name", "one_result",
+__all__ = ["START", "Placing", "RunEntry", "group_rows", "how_scored", "metric_name", "one_result",
            "protocol_name", "run_entries"]  # fmt: skip
 
 _Z = 1.959963984540054
@@ -54,19 +54,31 @@ class Placing:
     whole: Sequence[str] = ()
 
 
+START = "Before fine-tuning"
+"""What a path starts from, alpha = 0: the baseline of every run, whatever its method and seed."""
+
+
 def group_rows(rows: Iterable[RunRow]) -> list[list[RunRow]]:
-    """Rows that are one entry: everything equal but the seed. Points of a path are left out."""
+    """Rows that are one entry: everything equal but the seed.
+
+    Points of a path are left out, but for its start: once, though every run on the way measures it
+    again, and not at all where it is the zero-shot model, which has a row of its own.
+    """
     groups: dict[tuple[Any, ...], list[RunRow]] = {}
+    starts: dict[tuple[Any, ...], RunRow] = {}
     for row in rows:
         s = row.score
+        measured = (s.split, s.metric, s.evaluator, s.version, row.facts.get("model"))
         if s.selection == "none" and s.alpha is not None:
+            if s.alpha == 0.0:
+                start = replace(s, method=START, selection="fixed")
+                starts.setdefault((*measured, s.value), replace(row, score=start))
             continue
         label = row.facts.get("label", "")
         fixed = s.alpha if s.selection == "fixed" else None
-        key = (s.method, label, s.selection, fixed, s.split, s.metric, s.evaluator, s.version,
-               row.facts.get("model"))  # fmt: skip
-        groups.setdefault(key, []).append(row)
-    return list(groups.values())
+        groups.setdefault((s.method, label, s.selection, fixed, *measured), []).append(row)
+    known = {(*key[4:], g[0].score.value) for key, g in groups.items() if key[0] == "zero-shot"}
+    return [*groups.values(), *([one] for key, one in starts.items() if key not in known)]
 
 
 def one_result(group: Sequence[RunRow], manifest: str) -> Result:
@@ -168,19 +180,24 @@ def _entry(store: Store, group: Sequence[RunRow], placing: Placing, named: str, 
     runs = sorted({r.run for r in group})
     recipes = sorted({r.score.recipe for r in group if r.score.recipe})
     day = max(str(r.facts.get("date", "")) for r in group)
-    label = str(facts.get("label") or "")
+    start = score.method == START
+    label = "" if start else str(facts.get("label") or "")
+    backbone = placing.backbone or str(facts.get("model", ""))
+    known_by = ["start", backbone] if start else recipes or runs
+    seeds = [] if start else [r.score.seed for r in group]
     said = label if fold(label) not in (fold(score.method), fold(name), "zero-shot") else ""
     how = "" if name == "kNN classification" else how_scored(score)
     return Entry(
         0,
         "measured",
         name,
-        Source("run", run=", ".join(runs), recipe=", ".join(recipes), date=day, note=_notes(first)),
-        row_key=digest("run", recipes or runs, [r.score.seed for r in group], protocol, name, label,
+        Source("run", run=", ".join(runs), recipe=", ".join(recipes), date=day, note=_notes(first),
+               **{name: str(facts.get(name, "")) for name in ("version", "machine", "report")}),
+        row_key=digest("run", known_by, seeds, protocol, name, label,
                        score.selection, score.alpha, score.split, score.metric, score.evaluator,
                        [r.score.value for r in group]),
-        backbone=placing.backbone or str(facts.get("model", "")),
-        setting=", ".join(w for w in (said, how) if w),
+        backbone=backbone,
+        setting=", ".join(w for w in (said, how, "trial" if first.trial else "") if w),
         method_id=method.id if method else None,
         toy=(dataset is not None and dataset.toy) or any(r.toy for r in group),
         results=(result,),

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import yaml
+
 from ..errors import BoardError
 from ..store.ranking import Agreement, agreement
 from ..store.results import Entry, write_source
@@ -14,9 +16,11 @@ from ..store.store import Store
 from ..store.submit import SubmissionForm
 from ..store.text import digest, fold
 from .files import read_rows
-from .scores import Placing, RunEntry, run_entries
+from .scores import START, Placing, RunEntry, run_entries
 
 __all__ = ["Checked", "Rerun", "judge", "verify"]
+
+_LIMITS = ("limit_train", "limit_eval")
 
 Rerun = Callable[[Submission], Path]
 """Carries a submission's recipe out and gives the folder of the finished run."""
@@ -38,7 +42,7 @@ class Checked:
 def verify(
     store: Store, submission_id: int, rerun: Rerun, checked: Checked | None = None
 ) -> Agreement:
-    """Run a submission's recipe again and judge what comes out.
+    """Run a submission's recipe again and judge what comes out, unless that is known before.
 
     Args:
         store: The board.
@@ -57,9 +61,29 @@ def verify(
             expected="a recipe to run again",
             fix="give a finished run of it with --run",
         )
+    if why := _known_before(store, submission):
+        store.submissions.update(submission_id, note=why, why="verification")
+        return Agreement("not comparable", reason=why)
     run = rerun(submission)
     _same_recipe(store, submission, run)
     return judge(store, submission_id, run, checked)
+
+
+def _known_before(store: Store, submission: Submission) -> str:
+    """Why no run of a submission's recipe could be compared with it; "" where one might."""
+    form = SubmissionForm.model_validate(dict(submission.payload))
+    try:
+        data = yaml.safe_load(form.recipe)
+    except yaml.YAMLError:  # whoever runs it says so
+        return ""
+    parts = [data, *data.values()] if isinstance(data, dict) else []
+    limits = [k for part in parts if isinstance(part, dict) for k in _LIMITS if part.get(k)]
+    dataset = store.datasets.named(form.dataset)
+    if form.protocol == "unspecified":
+        return "the submission names no protocol, so its number can be compared with none"
+    if limits:
+        return f"the recipe is a trial ({', '.join(limits)}): its number is not of the whole data"
+    return "toy data" if dataset is not None and dataset.toy else ""
 
 
 def _same_recipe(store: Store, submission: Submission, run: Path) -> None:
@@ -139,13 +163,14 @@ def _meant(store: Store, form: SubmissionForm, run: str | Path, whole: bool) -> 
     split = form.run_split or form.split
     placing = Placing(backbone=form.backbone or None, whole=(split,) if whole else ())
     entries = run_entries(store, read_rows(Path(run)), placing)
+    methods = {e.row.score.method for e in entries} - {START}
     found = [
         one
         for one in entries
         if one.row.score.split == split
         and fold(one.entry.results[0].metric) == fold(form.metric)
         and one.entry.results[0].selection == form.run_selection
-        and (not form.run_method or one.row.score.method == form.run_method)
+        and one.row.score.method in ((form.run_method,) if form.run_method else methods)
     ]
     if len(found) != 1:
         there = sorted(

@@ -62,12 +62,15 @@ def board_of(store: Store, plan: ProtocolPlan) -> Board:
 
 
 def fill_numbers(store: Store) -> None:
-    """Add every published number that is not there."""
+    """Add every published number that is not there; of the others, say anew where they are read."""
     for cell in _without_repeats([_cell(v) for v in numbers()]):
         key = digest("seed", cell.value.paper, cell.value.table, cell.value.model,
                      cell.value.method, cell.value.setting, cell.value.column)  # fmt: skip
-        if not store.entries.has(key):
-            store.entries.add(_entry(store, cell, key), why=SEED)
+        known, entry = store.entries.find(row_key=key), _entry(store, cell, key)
+        if known is None:
+            store.entries.add(entry, why=SEED)
+        else:
+            store.entries.update(known.id, source=entry.source, why="what the package says of it")
 
 
 def _cell(value: Published) -> _Cell:
@@ -137,6 +140,7 @@ def _model_name(value: Published, name: MethodName) -> str:
 
 def _source(cell: _Cell) -> Source:
     v = cell.value
+    said = v.provenance.partition(":")[2].strip()
     return Source(
         "paper",
         citation=v.paper,
@@ -144,7 +148,8 @@ def _source(cell: _Cell) -> Source:
         row=f"{v.model}, {v.method}" + (f", {v.setting}" if v.setting else "") + f"; {v.column}",
         quality="secondary" if cell.name.quoted else v.quality,
         file=f"published/{v.file}, line {v.line}",
-        note=v.provenance.partition(":")[2].strip(),
+        note=said,
+        printed_by=v.paper if cell.name.quoted else said if v.quality == "secondary" else "",
         also=cell.also,
     )
 

@@ -35,6 +35,17 @@ class Results(Table[Result]):
         )
         return None if row is None else int(row["id"])
 
+    def in_archive_order(self, board_id: int, metric: str) -> list[float]:
+        """Values of a board's rows that came from the archive, in the archive's order."""
+        rows = self.db.all(
+            "SELECT value FROM result JOIN entry ON entry.id = entry_id WHERE board_id = ? "
+            "AND metric = ? AND value IS NOT NULL AND json_extract(source, '$.kind') = 'archive' "
+            "ORDER BY entry.id",
+            board_id,
+            metric,
+        )
+        return [float(r["value"]) for r in rows]
+
     def reproductions(self, result_id: int) -> list[Result]:
         """Results that repeat a published one."""
         return self.select(
@@ -93,7 +104,8 @@ SELECT e.id, r.id, kind, model_name, backbone, setting, method_id, paper_id, pap
   CASE WHEN instr(source, '"run"') THEN coalesce(json_extract(source, '$.run'), '') ELSE '' END,
   CASE WHEN instr(source, '"recipe"') THEN coalesce(json_extract(source, '$.recipe'), '')
     ELSE '' END,
-  raw, value, bound, selection, alpha, stderr, low, high
+  raw, value, bound, selection, alpha, stderr, low, high,
+  CASE WHEN instr(source, '"printed_by"') THEN json_extract(source, '$.printed_by') ELSE '' END
 FROM entry AS e JOIN result AS r ON r.entry_id = e.id AND r.metric IN ({names})
 WHERE board_id = ? AND e.deleted IS NULL AND r.deleted IS NULL ORDER BY e.id, r.id
 """
@@ -173,7 +185,7 @@ class Entries(Table[Entry]):
         boards = {i: table.by_id(i) for i in {e.board_id for e in entries}}
         names = {i: table.names(board) for i, board in boards.items()}
         return [
-            PaperResult(*names[e.board_id], r.metric, r.raw, e.model_name, boards[e.board_id], e, r)
+            PaperResult(*names[e.board_id], r.metric, r.raw, e.shown, boards[e.board_id], e, r)
             for e in entries
             for r in e.results
             if r.headline or not headline

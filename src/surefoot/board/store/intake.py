@@ -21,14 +21,17 @@ class Imports(Table[ImportRecord]):
     row = ImportRecord
     label = "file"
 
-    def begin(self, file: str, sha256: str, kind: str, licence: str) -> ImportRecord:
-        """Note that an import begins; one that was cut off goes on under its old number."""
+    def begin(
+        self, file: str, sha256: str, kind: str, licence: str, reader: int = 1
+    ) -> ImportRecord:
+        """Note that an import begins; one that was cut off, or read by less, keeps its number."""
         found = self.find(sha256=sha256, kind=kind)
         if found is not None:
-            return found
+            self.update(found.id, reader=reader, complete=False, why="read again")
+            return self.by_id(found.id)
         with self.db.transaction():
             facts = {"file": file, "sha256": sha256, "kind": kind, "licence": licence}
-            number = self.db.put("import", {**facts, "started": now()})
+            number = self.db.put("import", {**facts, "started": now(), "reader": reader})
             self.db.record("import", "import", number, None, facts)
         return self.by_id(number)
 

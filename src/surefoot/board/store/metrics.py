@@ -2,7 +2,8 @@
 
 The archive does not say. A direction is **declared** where this registry or a person says so for
 that very name, **inferred** where the name's words leave no doubt ("Word Error Rate"), and
-**unknown** otherwise ("Params", "Accuracy drop", "PSNR gap").
+**unknown** otherwise ("Params", "Accuracy drop", "PSNR gap"). What is unknown may be told by the
+**archive order**, in which the archive gave a board's rows (:meth:`~.store.Store.metric`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .text import fold
 __all__ = ["Direction", "KnownFrom", "Metric", "Metrics", "built_in", "infer"]
 
 Direction = Literal["higher", "lower", "unknown"]
-KnownFrom = Literal["declared", "inferred", "unknown"]
+KnownFrom = Literal["declared", "inferred", "archive order", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,11 @@ class Metrics:
         if row is None:
             return infer(name)
         return Metric(name, row["direction"], row["known_from"], row["unit"], row["note"])
+
+    def declared(self, name: str) -> bool:
+        """Whether somebody said on this board what a metric is, if only that nobody knows."""
+        sql = "SELECT 1 FROM metric WHERE fold = ? AND deleted IS NULL"
+        return self.db.one(sql, fold(name)) is not None
 
     def declare(
         self, name: str, direction: Direction, *, unit: str = "", note: str = "", why: str = ""

@@ -47,7 +47,7 @@ def _append_only() -> str:
 def steps() -> list[str]:
     """The SQL of every step: ``steps()[0]`` makes version 1."""
     first = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
-    return [first + _append_only(), _SHARED_MODELS, _WHOLE_ARCHIVE, search_index.schema()]
+    return [first + _append_only(), _SHARED_MODELS, _WHOLE_ARCHIVE, search_index.schema(), _READER]
 
 
 _SHARED_MODELS = "CREATE INDEX entry_model ON entry (model_name, backbone);"
@@ -61,7 +61,10 @@ CREATE INDEX entry_submitted ON entry (board_id) WHERE kind = 'submitted' AND de
 """
 """Of half a million papers the newest are asked for on most pages; boards are counted on all."""
 
-VERSION = 4
+_READER = "ALTER TABLE import ADD COLUMN reader INTEGER NOT NULL DEFAULT 1;"
+"""What an earlier surefoot left aside, a later one may take in: a file is read again then."""
+
+VERSION = 5
 """What this surefoot writes."""
 
 

@@ -179,7 +179,10 @@ def agreement(
     difference, tolerance = mine.value - theirs.value, max(rounding, noise)
     if abs(difference) <= tolerance + _FUZZ:
         return Agreement(
-            "matches", difference, tolerance, f"within {tolerance:.2f} points of the published one"
+            "matches",
+            difference,
+            tolerance,
+            f"within {tolerance:.2f} points of the {published[1].kind} one",
         )
     return Agreement("differs", difference, tolerance, f"differs by {difference:+.2f} points")
 

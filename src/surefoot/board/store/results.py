@@ -10,6 +10,7 @@ __all__ = ["KINDS", "Board", "Brief", "Curve", "CurvePoint", "Entry", "ExtraData
 
 Kind = Literal["published", "reproduced", "measured", "submitted"]
 ExtraData = Literal["yes", "no", "unknown"]
+UNNAMED = "unnamed model"
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """Kinds of result, in the order in which pages name them."""
 
@@ -31,6 +32,10 @@ class Source:
         recipe: Hash of the run's recipe.
         date: Day of the run, ISO; "" unknown.
         note: Anything else that a reader must know.
+        printed_by: Who prints it, where that is not the paper that the row is of.
+        version: Of surefoot that ran it.
+        machine: On which it ran, as the run says.
+        report: The run's report, from the folder on in which the run lies.
         also: Other places that print the same number.
     """
 
@@ -46,6 +51,10 @@ class Source:
     recipe: str = ""
     date: str = ""
     note: str = ""
+    printed_by: str = ""
+    version: str = ""
+    machine: str = ""
+    report: str = ""
     also: tuple[str, ...] = ()
 
 
@@ -192,6 +201,16 @@ class Entry:
             return self.paper_date or ""
         return self.source.date or self.created[:10]
 
+    @property
+    def printed_by(self) -> str:
+        """As its source says."""
+        return self.source.printed_by
+
+    @property
+    def shown(self) -> str:
+        """Its model's name; an archive has rows without one."""
+        return self.model_name.strip() or UNNAMED
+
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
@@ -239,6 +258,7 @@ class Brief(NamedTuple):
         code_links: JSON text.
         run: Of its source.
         recipe: Of its source.
+        printed_by: Of its source.
     """
 
     id: int
@@ -264,3 +284,9 @@ class Brief(NamedTuple):
     stderr: float | None
     low: float | None
     high: float | None
+    printed_by: str = ""
+
+    @property
+    def shown(self) -> str:
+        """As :attr:`Entry.shown`."""
+        return self.model_name.strip() or UNNAMED

@@ -161,7 +161,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class ImportRecord:
-    """One file that was imported, or begun: ``complete`` says which."""
+    """One file that was imported, or begun (``complete``), and by which ``reader``."""
 
     id: int
     file: str
@@ -176,6 +176,7 @@ class ImportRecord:
     unchanged: int
     quarantined: int
     note: str
+    reader: int
 
 
 @dataclass(frozen=True)

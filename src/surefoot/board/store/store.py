@@ -22,13 +22,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from .catalogue import Boards, Datasets, Methods, Protocols, Tasks
 from .database import Database
 from .entries import Curves, Entries, Results
 from .intake import Imports, Submissions
-from .metrics import Metrics
+from .metrics import Metric, Metrics
 from .papers import CodeLinks, Papers
 from .ranking import Agreement, Standing, agreement, rank
 from .results import Board, Entry, Kind
@@ -141,7 +143,23 @@ class Store:
         metric = metric or next(iter(board.metrics), "")
         rows = self.entries.briefs(board, metric)
         some = [r for r in rows if r.kind in kinds and (toy or not r.toy)]
-        return rank(some, self.metrics.get(metric))
+        return rank(some, self.metric(board, metric))
+
+    def metric(self, board: Board, name: str) -> Metric:
+        """A metric as a board is ranked by it.
+
+        Where neither its name nor anybody says which way is better, the order does in which the
+        archive gave the board's rows, best first by the board's first metric.
+        """
+        known = self.metrics.get(name)
+        if known.ranked or self.metrics.declared(name) or name != next(iter(board.metrics), ""):
+            return known
+        values = self.results.in_archive_order(board.id, name)
+        steps = [after - before for before, after in pairwise(values)]
+        for way, sign in (("higher", -1), ("lower", 1)):
+            if len(values) > 2 and any(steps) and all(sign * step >= 0 for step in steps):
+                return replace(known, direction=way, known_from="archive order")
+        return known
 
     def agreements(self, entry: Entry) -> list[tuple[Entry, Agreement]]:
         """What an entry's numbers are compared with: their reproductions, or what they reproduce.

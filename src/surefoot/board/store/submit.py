@@ -12,7 +12,8 @@ from ...errors import SurefootError
 from ...registry import nearest
 from ..errors import SubmissionError
 from .entries import make_result
-from .results import Entry, Source
+from .metrics import built_in
+from .results import Board, Entry, Source
 from .rows import Submission
 from .store import Store
 from .submission_form import SubmissionForm, template
@@ -80,11 +81,26 @@ def _unknown_names(store: Store, given: Mapping[str, Any]) -> dict[str, str]:
             _unknown(protocol, [p.name for p in store.protocols.all()])
             + "; `unspecified` says that none fits"
         )
-    used = [m.name for m in store.metrics.used()] if metric else []
-    twin = next((m for m in used if _letters(m) == _letters(metric or "")), None)
-    if twin is not None and fold(twin) != fold(metric or ""):
-        problems["metric"] = f"the board spells it {twin!r}"
+    if metric:
+        board = _board(store, given)
+        used = [*(m.name for m in store.metrics.used()), *(m.name for m in built_in().values())]
+        keys = list(board.metrics) if board and board.metrics else used
+        twin = next((m for m in keys if _letters(m) == _letters(metric)), None)
+        if twin is None:
+            problems["metric"] = _unknown(metric, keys)
+        elif fold(twin) != fold(metric):
+            problems["metric"] = f"the board spells it {twin!r}"
     return problems
+
+
+def _board(store: Store, given: Mapping[str, Any]) -> Board | None:
+    """The board that a submission is for, where there is one."""
+    task, dataset = (table.named(given.get(name) or "") for name, table in
+                     (("task", store.tasks), ("dataset", store.datasets)))  # fmt: skip
+    if task is None or dataset is None:
+        return None
+    split, protocol = given.get("split", "test"), given.get("protocol", "unspecified")
+    return store.boards.find(task_id=task.id, dataset_id=dataset.id, split=split, protocol=protocol)
 
 
 def _wrong_numbers(store: Store, form: SubmissionForm) -> dict[str, str]:
@@ -98,14 +114,17 @@ def _wrong_numbers(store: Store, form: SubmissionForm) -> dict[str, str]:
         problems["high"] = f"{form.high} is below the value {form.value}"
     if (form.low is None) != (form.high is None) and not problems:
         problems["low" if form.low is None else "high"] = "is missing: an interval has two ends"
-    if store.metrics.get(form.metric).unit == "%":
-        if 0 < value < 1 and not parsed.percent:
-            problems["value"] = (
-                f"{form.value} looks like a fraction; {form.metric} is in points of a hundred: "
-                f"write {100 * value:g}, or {form.value}% if that is what you mean"
-            )
-        elif not 0 <= value <= 100:
-            problems["value"] = f"{form.value} is no share of a hundred"
+    board = _board(store, form.model_dump())
+    rows = store.entries.briefs(board, form.metric) if board else []
+    others = [abs(r.value) for r in rows if r.value is not None and r.kind != "submitted"]
+    share = store.metrics.get(form.metric).unit == "%"
+    if 0 < value < 1 and not parsed.percent and (share or min(others, default=0) > 1):
+        problems["value"] = (
+            f"{form.value} looks like a fraction; {form.metric} is in points of a hundred: "
+            f"write {100 * value:g}, or {form.value}% if that is what you mean"
+        )
+    elif share and not 0 <= value <= 100:
+        problems["value"] = f"{form.value} is no share of a hundred"
     return problems
 
 

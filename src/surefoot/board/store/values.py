@@ -16,11 +16,12 @@ __all__ = ["ParsedValue", "parse_value"]
 
 _NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _VALUE = re.compile(
-    rf"(?P<bound><=?|>=?|[≤≥])?\s*(?P<number>{_NUMBER})\s*(?P<percent>%)?"
+    rf"(?P<bound><=?|>=?|[≤≥])?\s*(?P<number>{_NUMBER})(?P<scale>[kKMBGT])?\s*(?P<percent>%)?"
     rf"(?:\s*(?:±|\+/?-|\\pm)\s*(?P<pm>{_NUMBER})\s*(?P<percent2>%)?)?",
 )
 _MISSING = frozenset({"", "-", "--", "n/a", "na", "none", "null", "nan", "?", "tbd", "x"})
 _DASHES = str.maketrans({"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-"})
+_SCALES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
@@ -66,7 +67,7 @@ def parse_value(raw: str) -> ParsedValue:
     if found is None:
         return ParsedValue(raw, reason=_why_not(text))
     number = found["number"]
-    value = float(number.replace(",", ""))
+    value = float(number.replace(",", "")) * _SCALES.get(found["scale"], 1.0)
     plus_minus = float(found["pm"].replace(",", "")) if found["pm"] else None
     if not math.isfinite(value) or (plus_minus is not None and not math.isfinite(plus_minus)):
         return ParsedValue(raw, reason="too large for a number")
@@ -74,7 +75,7 @@ def parse_value(raw: str) -> ParsedValue:
     return ParsedValue(
         raw,
         value,
-        None if exponent else len(number.partition(".")[2]),
+        None if exponent or found["scale"] else len(number.partition(".")[2]),
         bool(found["percent"] or found["percent2"]),
         _bound(found["bound"]),
         plus_minus,

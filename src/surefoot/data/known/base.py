@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import BadImages, DataError, MissingDependency
+from ...errors import BadImages, DataError
 from ..dataset import ClassMap, Domain, Images, Split, Use
 from ..folder import from_folder
 from ..images import FileImages
@@ -197,8 +197,6 @@ class KnownDataset(ABC):
     ) -> list[Problem]:
         try:
             split = self.read(folder, name)
-        except MissingDependency:
-            raise
         except BadImages as error:
             return missing_problems(name, error, expected)
         except DataError as error:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...atomic import write_atomic
 from ...errors import ClassMismatch, DataError
-from ...records import write_atomic
 from ..dataset import ClassMap, Split
 from .arrays import ArrayImages, require_images
 from .base import Counts, KnownDataset

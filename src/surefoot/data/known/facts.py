@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
+from ...atomic import write_atomic
 from ...errors import DataError
-from ...records import write_atomic
 
 __all__ = ["MARK", "Expected", "aliases", "facts", "mark_miniature", "miniature_mark", "packaged"]
 

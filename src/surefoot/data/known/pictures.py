@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...records import write_atomic
+from ...atomic import write_atomic
 
 __all__ = ["class_folders", "encoded", "pixels", "salted", "stack", "write_lines", "write_picture"]
 

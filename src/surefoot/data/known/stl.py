@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...atomic import write_atomic
 from ...errors import DataError
-from ...records import write_atomic
 from ..dataset import Split
 from .arrays import ArrayImages
 from .base import Counts

@@ -45,7 +45,7 @@ def known_shift(
         return _control(spec, name, task_classes, class_map, metric, root)
     known = spec.known
     split = replace(read_known(spec, root=root), name=name)
-    if class_map is None and known.class_map is not None:
+    if class_map is None:
         class_map = known.class_map(folder_of(spec, root), split, task_classes)
     chosen = metric or known.metric_of(spec.split_for("test"))
     # A published target is scored over the classes that it can contain.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .base import Adapter, AdapterModule
 from .film import FiLMAdapter
-from .insertion import adapter_names, adapter_of, adapter_size, as_initialised, fold, insert
+from .insertion import adapter_names, adapter_of, as_initialised, fold, insert
 from .replay_loss import features_and_replay_loss, without_replay
 from .sites import Sites, find_sites
 from .token_replay import TokenReplayAdapter
@@ -17,7 +17,6 @@ __all__ = [
     "TokenReplayAdapter",
     "adapter_names",
     "adapter_of",
-    "adapter_size",
     "as_initialised",
     "features_and_replay_loss",
     "find_sites",

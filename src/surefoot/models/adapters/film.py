@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...errors import ModelError
 from .base import Adapter, AdapterModule
-from .sites import Sites, find_sites, fused_qkv, no_place
+from .sites import Sites, attend, find_sites, fused_qkv, no_place, packed_qkv
 
 __all__ = ["FiLMAdapter", "Film", "FilmVariant"]
 
@@ -76,15 +76,12 @@ class _FilmedAttention(nn.MultiheadAttention):
 
     def forward(self, query: Tensor, *unused: Any, **settings: Any) -> Any:
         """Tokens (b, n, d), or (n, b, d) without ``batch_first`` -> the same, and None."""
-        if settings.get("attn_mask") is not None:
-            raise ModelError("film_all takes no attention mask", expected="an image encoder")
-        x = query if self.batch_first else query.transpose(0, 1)
-        qkv = self.film(nn.functional.linear(x, self.in_proj_weight, self.in_proj_bias))
-        q, k, v = qkv.unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
-        dropout = self.dropout if self.training else 0.0
-        heads = nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
-        out = self.out_proj(heads.transpose(1, 2).flatten(2))
-        return (out if self.batch_first else out.transpose(0, 1)), None
+        mask = settings.get("attn_mask")
+        return attend(self, query, self._qkv, self.out_proj, mask=mask, what="film_all")
+
+    def _qkv(self, x: Tensor) -> Tensor:
+        changed: Tensor = self.film(nn.functional.linear(x, self.in_proj_weight, self.in_proj_bias))
+        return changed
 
 
 @dataclass(frozen=True)
@@ -169,7 +166,7 @@ class FiLMAdapter(Adapter):
             yield sites.embed
         for block in sites.blocks:
             attn = block.attn
-            if type(attn) is nn.MultiheadAttention and attn.in_proj_weight is not None:
+            if packed_qkv(attn):
                 yield attn
             elif not fused_qkv(attn):
                 raise no_place(name, attn, "has linear layers that film_all cannot reach")

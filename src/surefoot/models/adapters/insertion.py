@@ -17,10 +17,9 @@ from .token_replay import TokenReplayAdapter
 __all__ = [
     "adapter_names",
     "adapter_of",
-    "adapter_size",
     "as_initialised",
-    "attach",
     "fold",
+    "from_record",
     "insert",
 ]
 
@@ -87,16 +86,7 @@ def adapter_of(model: Model) -> Adapter | None:
         ModelError: Its record cannot be read.
     """
     record = model.spec.builder.get("adapter")
-    return None if record is None else _from_record(record)
-
-
-def attach(encoder: nn.Module, record: Mapping[str, Any], *, name: str = "the model") -> None:
-    """Add the adapter of a record (``spec.builder["adapter"]``) to a bare encoder, in place.
-
-    Raises:
-        ModelError: The record cannot be read, or the encoder has no place for it.
-    """
-    _from_record(record).attach(encoder, name=name)
+    return None if record is None else from_record(record)
 
 
 def as_initialised(start: Model, tuned: Model) -> Model:
@@ -117,17 +107,16 @@ def adapter_names(model: Model) -> tuple[str, ...]:
     return tuple(name for name, p in model.named_parameters() if id(p) in own)
 
 
-def adapter_size(model: Model) -> int:
-    """How many parameters the adapter has."""
-    named = dict(model.named_parameters())
-    return sum(named[name].numel() for name in adapter_names(model))
-
-
 def _modules(encoder: nn.Module) -> list[nn.Module]:
     return [m for m in encoder.modules() if isinstance(m, AdapterModule)]
 
 
-def _from_record(record: Mapping[str, Any]) -> Adapter:
+def from_record(record: Mapping[str, Any]) -> Adapter:
+    """The adapter of a record (``spec.builder["adapter"]``).
+
+    Raises:
+        ModelError: The record cannot be read.
+    """
     kind = KINDS.get(str(record.get("kind")))
     given = {k: v for k, v in record.items() if k != "kind"}
     known = () if kind is None else tuple(f.name for f in fields(kind))  # type: ignore[arg-type]

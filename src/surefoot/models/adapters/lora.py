@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ...errors import ModelError
 from ..foreign import lora_model
-from .sites import Sites, find_sites, fused_qkv, no_place
+from .sites import Sites, attend, find_sites, fused_qkv, no_place, packed_qkv
 
 __all__ = ["LoraWrapped", "OpenAttention", "Places", "wrap"]
 
@@ -41,15 +41,8 @@ class OpenAttention(nn.Module):
 
     def forward(self, query: Tensor, *unused: Any, **settings: Any) -> tuple[Tensor, None]:
         """Tokens (b, n, d), or (n, b, d) without ``batch_first`` -> the same, and None."""
-        if settings.get("attn_mask") is not None:
-            raise ModelError("LoRA takes no attention mask", expected="an image encoder")
-        x = query if self.batch_first else query.transpose(0, 1)
-        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        dropout = self.dropout if self.training else 0.0
-        heads = nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
-        out = self.proj(heads.transpose(1, 2).flatten(2))
-        return (out if self.batch_first else out.transpose(0, 1)), None
+        mask = settings.get("attn_mask")
+        return attend(self, query, self.qkv, self.proj, mask=mask, what="LoRA")
 
 
 class LoraWrapped:
@@ -130,23 +123,13 @@ def _open(encoder: nn.Module, sites: Sites, name: str) -> dict[str, nn.Multihead
     names = {m: n for n, m in encoder.named_modules()}
     for block in sites.blocks:
         attn: Any = block.attn
-        if not fused_qkv(attn) and not _plain(attn):
+        if not fused_qkv(attn) and not packed_qkv(attn):
             raise no_place(name, attn, "has linear layers that LoRA cannot reach")
     opened = {names[b.attn]: b.attn for b in sites.blocks if not fused_qkv(b.attn)}
     for place, attn in opened.items():
         assert isinstance(attn, nn.MultiheadAttention)
         _put(encoder, place, OpenAttention(attn).train(attn.training))
     return opened  # type: ignore[return-value]
-
-
-def _plain(attn: Any) -> bool:
-    """Is it ``nn.MultiheadAttention`` with one packed projection and nothing special?"""
-    return (
-        type(attn) is nn.MultiheadAttention
-        and attn.in_proj_weight is not None
-        and attn.bias_k is None
-        and not attn.add_zero_attn
-    )
 
 
 def _linears(

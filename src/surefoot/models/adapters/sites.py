@@ -6,15 +6,17 @@ its own ``VisionTransformer`` as well as those that it takes from timm.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ...errors import ModelError
 
-__all__ = ["BlockSites", "Sites", "find_sites", "fused_qkv", "no_place"]
+__all__ = ["BlockSites", "Sites", "attend", "find_sites", "fused_qkv", "no_place", "packed_qkv"]
+
+Layer = Callable[[Tensor], Tensor]
 
 _TIMM_ATTENTION = ("timm.models.vision_transformer", "timm.layers.attention")
 """Modules of timm whose ``Attention`` has one linear layer before it and one behind."""
@@ -97,6 +99,43 @@ def fused_qkv(attn: nn.Module) -> bool:
     """Is it timm's plain attention: ``qkv``, softmax, ``proj``, each a module that is called?"""
     kind = type(attn)
     return kind.__name__ == "Attention" and kind.__module__ in _TIMM_ATTENTION
+
+
+def packed_qkv(attn: Any) -> bool:
+    """Is it ``nn.MultiheadAttention`` with one packed projection and nothing special?"""
+    return (
+        type(attn) is nn.MultiheadAttention
+        and attn.in_proj_weight is not None
+        and attn.bias_k is None
+        and not attn.add_zero_attn
+    )
+
+
+def attend(
+    attn: Any, query: Tensor, qkv: Layer, proj: Layer, *, mask: Tensor | None, what: str
+) -> tuple[Tensor, None]:
+    """``nn.MultiheadAttention`` on itself, written out so that its two linear layers are called.
+
+    Args:
+        attn: Has ``num_heads``, ``head_dim``, ``batch_first`` and ``dropout``.
+        query: Tokens (b, n, d), or (n, b, d) without ``batch_first``.
+        qkv: Tokens (b, n, d) -> queries, keys and values (b, n, 3 d).
+        proj: The output projection.
+        mask: Must be None.
+        what: Of the adapter, for the message.
+
+    Raises:
+        ModelError: There is a mask.
+    """
+    if mask is not None:
+        raise ModelError(f"{what} takes no attention mask", expected="an image encoder")
+    x = query if attn.batch_first else query.transpose(0, 1)
+    mixed: Any = qkv(x)
+    q, k, v = mixed.unflatten(-1, (3, attn.num_heads, attn.head_dim)).permute(2, 0, 3, 1, 4)
+    dropout = attn.dropout if attn.training else 0.0
+    heads = nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+    out = proj(heads.transpose(1, 2).flatten(2))
+    return (out if attn.batch_first else out.transpose(0, 1)), None
 
 
 def no_place(name: str, module: nn.Module, why: str) -> ModelError:

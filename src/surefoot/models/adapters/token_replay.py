@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...errors import ModelError
 from .base import Adapter, AdapterModule
-from .sites import BlockSites, Sites, find_sites, fused_qkv, no_place
+from .sites import BlockSites, Sites, find_sites, fused_qkv, no_place, packed_qkv
 
 __all__ = ["Replay", "ReplayStack", "TokenReplayAdapter"]
 
@@ -128,30 +128,23 @@ class ReplayStack(AdapterModule):
     ) -> None:
         super().__init__()
         self.bank = bank
-        self.replays = _Unlisted(replays)
+        self.replays = replays  # in a tuple: used, and no children
         self.two_pass = two_pass
         self._again = False
 
     def second(self, stack: nn.Module, args: tuple[Any, ...], output: Tensor) -> Any:
         """Behind the blocks: run them again on their input, their output (b, n, d) in the bank."""
-        if self._again or self.replays.items[0].off:
+        if self._again or self.replays[0].off:
             return None
         self._again = True
         try:
-            for replay in self.replays.items:
+            for replay in self.replays:
                 replay.fed = output
             return stack(*args)
         finally:
             self._again = False
-            for replay in self.replays.items:
+            for replay in self.replays:
                 replay.fed = None
-
-
-class _Unlisted:
-    """Modules that are used, and are not children."""
-
-    def __init__(self, items: tuple[Replay, ...]) -> None:
-        self.items = items
 
 
 @dataclass(frozen=True)
@@ -230,7 +223,7 @@ def _require_plain(sites: Sites, name: str) -> None:
         attn: Any = site.attn
         if not site.pre_norm:
             raise no_place(name, site.block, "is not known to be x + attn(norm1(x))")
-        if type(attn) is nn.MultiheadAttention and attn.in_proj_weight is not None:
+        if packed_qkv(attn):
             continue
         plain = isinstance(getattr(attn, "norm", nn.Identity()), nn.Identity)
         if not fused_qkv(attn) or not plain or getattr(attn, "gate", None) is not None:

@@ -12,12 +12,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...errors import ModelError
+from ..build import Parts
 from ..foreign import hf_model, hf_tokenizer
 from ..model import Model, TextTower
-from ..parts import Parts, Shared
 from ..tokenizer_files import pack_tokenizer, read_files
 
-__all__ = ["IMAGE_ONLY", "HFImage", "HFText", "build", "split", "to_hf_state", "whole"]
+__all__ = ["IMAGE_ONLY", "HFImage", "HFText", "build", "split", "to_hf_state"]
 
 IMAGE_ONLY = ("dinov2", "dinov3_vit")
 
@@ -73,7 +73,8 @@ class HFText(TextTower):
         folder: Path | None = None,
         files: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(files)
+        self.folder = folder
         self.model_type = str(config["model_type"])
         self.context = int(config["text_config"].get("max_position_embeddings") or 64)
         self.context = min(self.context, 64) if self.model_type == "align" else self.context
@@ -84,18 +85,6 @@ class HFText(TextTower):
         if self.model_type == "siglip":
             bias: Any = model.logit_bias
             self.logit_bias = nn.Parameter(bias.detach().clone())
-        self._folder, self._files, self._shared = folder, dict(files or {}), Shared()
-
-    @property
-    def tokenizer(self) -> Any:
-        """The tokenizer, made on first use.
-
-        Raises:
-            ModelError: The folder has none.
-        """
-        if self._shared.value is None:
-            self._shared.value = _tokenizer(self._folder, self._files)
-        return self._shared.value
 
     @property
     def files(self) -> dict[str, str]:
@@ -106,6 +95,23 @@ class HFText(TextTower):
             except ModelError:
                 return {}
         return self._files
+
+    def make_tokenizer(self) -> Any:
+        """From the packed files, or from those of the folder.
+
+        Raises:
+            ModelError: The folder has none.
+        """
+        where = str(self.folder or "the file")
+        if self._files:
+            return hf_tokenizer(self._files, where)
+        if self.folder is not None and any(self.folder.glob("*token*")):
+            return hf_tokenizer(read_files(self.folder), where)
+        raise ModelError(
+            f"there is no tokenizer in {where}, so texts cannot be encoded",
+            expected="tokenizer.json beside config.json",
+            fix="copy the tokenizer's files of the model into the folder",
+        )
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Texts -> token ids (n, context), int64, on the CPU."""
@@ -129,32 +135,14 @@ class HFText(TextTower):
         return self.text_projection(embedded) if self.model_type == "clip" else embedded
 
 
-def _tokenizer(folder: Path | None, files: Mapping[str, str]) -> Any:
-    where = str(folder or "the file")
-    if files:
-        return hf_tokenizer(files, where)
-    if folder is not None and any(folder.glob("*token*")):
-        return hf_tokenizer(read_files(folder), where)
-    raise ModelError(
-        f"there is no tokenizer in {where}, so texts cannot be encoded",
-        expected="tokenizer.json beside config.json",
-        fix="copy the tokenizer's files of the model into the folder",
-    )
-
-
 def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None) -> Parts:
-    """The modules of ``{"kind": "hf", "config": {...}}``, fresh weights."""
-    pooling = str(builder.get("pooling", "token"))
-    return split(whole(builder), builder["config"], None, files, pooling=pooling)
-
-
-def whole(builder: Mapping[str, Any]) -> nn.Module:
-    """The whole transformers model of a builder, fresh weights.
+    """The modules of ``{"kind": "hf", "config": {...}}``, fresh weights.
 
     Raises:
         ModelError: A model type that is not understood, or a configuration that wants code.
     """
-    return hf_model(builder["config"])
+    pooling = str(builder.get("pooling", "token"))
+    return split(hf_model(builder["config"]), builder["config"], None, files, pooling=pooling)
 
 
 def split(
@@ -179,17 +167,7 @@ def split(
 
 
 def to_hf_state(model: Model) -> dict[str, Tensor]:
-    """The state dict in transformers' keys.
-
-    Raises:
-        ModelError: The model did not come from transformers.
-    """
-    if model.spec.builder.get("kind") != "hf":
-        raise ModelError(
-            f"{model.spec.name} is not a transformers model",
-            expected="a model that was loaded from a transformers folder or hub id",
-            fix="export it to safetensors",
-        )
+    """The state dict of a transformers model in transformers' keys."""
     kind = model.spec.builder["config"]["model_type"]
     state = {k.removeprefix("model."): v for k, v in model.encoder.state_dict().items()}
     if model.text is not None and model.logit_scale is not None:

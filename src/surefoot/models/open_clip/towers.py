@@ -12,10 +12,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...errors import DownloadUnavailable, ModelError
-from ...transforms import ResizeMode, TransformSpec
+from ...transforms import TransformSpec
+from ..build import Parts
 from ..foreign import clip_model, clip_tokenizer
 from ..model import Model, TextTower
-from ..parts import Parts, Shared
+from ..record import triple
 from ..tokenizer_files import pack_tokenizer
 
 __all__ = [
@@ -41,13 +42,11 @@ class OpenClipText(TextTower):
     def __init__(
         self, model: nn.Module, text_cfg: Mapping[str, Any], files: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(files)
         model.visual = None  # type: ignore[assignment]
         model.logit_scale = None  # type: ignore[assignment]
         self.model = model
         self.text_cfg = dict(text_cfg)
-        self._files = dict(files or {})
-        self._shared = Shared()
 
     @property
     def files(self) -> dict[str, str]:
@@ -59,16 +58,9 @@ class OpenClipText(TextTower):
                 return {}
         return self._files
 
-    @property
-    def tokenizer(self) -> Any:
-        """open_clip's tokenizer for this architecture, made on first use.
-
-        Raises:
-            DownloadUnavailable: It lives on the hub, is not cached, and there is no network.
-        """
-        if self._shared.value is None:
-            self._shared.value = clip_tokenizer(self.text_cfg, self._files)
-        return self._shared.value
+    def make_tokenizer(self) -> Any:
+        """open_clip's tokenizer for this architecture."""
+        return clip_tokenizer(self.text_cfg, self._files)
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Texts -> token ids (n, context), int64, on the CPU."""
@@ -116,13 +108,13 @@ def split(model: Any, builder: Mapping[str, Any], files: Mapping[str, str] | Non
 
 
 def to_open_clip_state(model: Model) -> dict[str, Tensor]:
-    """The state dict in open_clip's own keys, for ``create_model(arch, pretrained=FILE)``.
+    """An open_clip model's state dict in its own keys, for ``create_model(arch, pretrained=FILE)``.
 
     Raises:
-        ModelError: The model did not come from open_clip.
+        ModelError: Its text tower is gone.
     """
     text = model.text
-    if model.spec.builder.get("kind") != "open_clip" or not isinstance(text, OpenClipText):
+    if not isinstance(text, OpenClipText):
         raise ModelError(
             f"{model.spec.name} is not an open_clip model",
             expected="a model that was loaded as open_clip:...",
@@ -151,18 +143,14 @@ def transform_of(preprocess: Mapping[str, Any], *, name: str) -> TransformSpec:
             f"{name} takes images of {height} x {width} pixels, resized by {mode!r}",
             expected="a square input, or resize_mode squash",
         )
-    mean, std = preprocess["mean"], preprocess["std"]
-    if isinstance(mean, (int, float)):
-        mean, std = (mean,) * 3, (std,) * 3
     bilinear = preprocess.get("interpolation") == "bilinear"
-    resize_mode: ResizeMode = mode
     return TransformSpec(
         size=(int(height), int(width)),
-        mean=tuple(float(m) for m in mean),  # type: ignore[arg-type]
-        std=tuple(float(s) for s in std),  # type: ignore[arg-type]
+        mean=triple(preprocess["mean"]),  # type: ignore[arg-type]
+        std=triple(preprocess["std"]),  # type: ignore[arg-type]
         interpolation="bilinear" if bilinear else "bicubic",
         resize=int(height),
-        resize_mode=resize_mode,
+        resize_mode=mode,
         fill=int(preprocess.get("fill_color") or 0),
     )
 

@@ -10,16 +10,16 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...transforms import Interpolation, ResizeMode, TransformSpec
+from ..build import Parts
 from ..foreign import timm as library
 from ..foreign import timm_model
 from ..model import Model, ModelSpec
 from ..names import Source
-from ..parts import Parts
 from ..record import Fact, make_record
 from ..states import Checked, check_state, common_prefix, strip_prefix
 from .records import text_fact
 
-__all__ = ["build", "fill", "finish", "transform_of"]
+__all__ = ["build", "classifier_state", "fill", "finish", "transform_of"]
 
 
 def build(builder: Mapping[str, Any], *, files: Mapping[str, str] | None = None) -> Parts:
@@ -196,3 +196,34 @@ def transform_of(data: Mapping[str, Any]) -> tuple[TransformSpec, tuple[str, ...
         resize_mode=mode,
     )
     return spec, notes
+
+
+def classifier_state(model: Model) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The state dict of a timm model in timm's keys, and the class names, if the head is in it.
+
+    timm's classifiers are one linear layer on raw features: a head on l2-normalised features, or
+    an architecture with two classifiers, cannot be said in one; it stays out, and no class is
+    named.
+    """
+    state = {k: v.detach() for k, v in model.encoder.state_dict().items()}
+    head = model.head
+    record: Any = getattr(model.encoder, "pretrained_cfg", None) or {}
+    name = record.get("classifier")
+    if head is None or head.normalize or not isinstance(name, str):
+        return state, ()
+    like = _classifier(model, name, len(head.class_names))
+    if like is None:
+        return state, ()
+    state[f"{name}.weight"] = head.weight.detach().reshape(like.shape)
+    state[f"{name}.bias"] = head.bias.detach()
+    return state, head.class_names
+
+
+def _classifier(model: Model, name: str, classes: int) -> Tensor | None:
+    """The library's classifier weight for this many classes: (classes, d), or 1 x 1 convolution."""
+    builder = model.spec.builder
+    whole = timm_model(builder["name"], builder.get("args"), classes=classes).state_dict()
+    weight: Tensor | None = whole.get(f"{name}.weight")
+    right = weight is not None and weight.numel() == classes * model.feature_dim
+    expected = set(model.encoder.state_dict()) | {f"{name}.weight", f"{name}.bias"}
+    return weight if right and set(whole) == expected else None

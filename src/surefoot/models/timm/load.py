@@ -18,13 +18,13 @@ from ..names import Source, unknown_name
 from ..record import Fact
 from ..states import chosen_prefix
 from .encoder import fill, finish
-from .names import is_self_supervised
 from .records import names, quick_gelu, record_of, records_of, with_activation
 from .wants import (
     OPTIONS,
     activation_for,
     architecture_of,
     asked_arguments,
+    is_self_supervised,
     read_off,
     records_for,
     shown,

@@ -1,23 +1,115 @@
-"""``check_shift``: the contract of a shifted test set."""
+"""``check_source`` and ``check_shift``: the contracts of a container of images, and of a shift."""
 
 from __future__ import annotations
 
+import hashlib
 import math
+import pickle
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
-from ..data.dataset import Shift, Split
-from ..errors import SurefootError
+from ..data.dataset import Domain, Shift, Split, Use
+from ..data.images import EncodedImages
+from ..data.sequence import underlying
+from ..data.source import Source, Spec
+from ..errors import ClassMismatch, SurefootError
 from ..evals.predict import package
 from ..evals.score import score
 from ..metrics import get_metric
 from .samples import require
 
-__all__ = ["check_shift"]
+__all__ = ["check_shift", "check_source"]
 
 _DECODED = 16
-"""Images that are decoded twice, spread over the split."""
+"""Images of a shift that are decoded twice, spread over the split."""
+
+
+class _Reads(Protocol):
+    def read(
+        self,
+        *,
+        name: str,
+        domain: Domain,
+        use: Use,
+        class_names: tuple[str, ...] | None = None,
+    ) -> Split: ...
+
+
+def check_source(source: _Reads | Spec, *, use: Use = "train", root: Spec | None = None) -> None:
+    """Raise unless this source keeps what every container of images promises.
+
+    It gives the same split each time: the name, domain and use that were asked for, ids that are
+    distinct and name no place on this machine, a label for every image or none; labels in any
+    class order, foreign classes refused; every image with an identity that is its content, whether
+    it was decoded before or not; images that travel to worker processes; a place to find it
+    again.
+
+    Args:
+        source: What is typed for it, or an object with ``read`` as :class:`Source` has it.
+        use: In which role it is read.
+        root: The folder that holds published data sets.
+
+    Raises:
+        AssertionError: Says what was broken.
+
+    Example:
+        >>> sf.testing.check_source("photos/train")
+    """
+    if isinstance(source, Source) or hasattr(source, "read"):
+        kept: _Reads = source  # type: ignore[assignment]
+    else:
+        kept = Source.parse(source, root)
+        require(kept == Source.parse(source, root),
+                "the spec does not parse to the same source twice")  # fmt: skip
+    split = kept.read(name="asked", domain="OOD", use=use)
+    where = f"the source of {split.source or split.name!r}"
+    require((split.name, split.domain, split.use) == ("asked", "OOD", use),
+            f"{where} changes the name, domain or use that it is asked for")  # fmt: skip
+    require(bool(split.source), f"{where} does not say where it lies")
+    require(all(isinstance(n, str) and n.strip() for n in split.notes), f"{where} has empty notes")
+    ids = _ids(split, where)
+    again = kept.read(name="asked", domain="OOD", use=use)
+    require(again.manifest() == split.manifest(), f"{where} reads otherwise the second time")
+    require([again.images.id(i) for i in range(len(again))] == ids, f"{where}: ids change")
+    _check_classes(kept, split, use, where)
+    _check_identity(split, again, where)
+
+
+def _check_classes(source: _Reads, split: Split, use: Use, where: str) -> None:
+    """Any order is kept; a class that was not asked for is refused."""
+    if split.labels is None:
+        return
+    order = (*reversed(split.class_names), "one more class")
+    other = source.read(name="asked", domain="OOD", use=use, class_names=order)
+    require(other.class_names == order, f"{where} does not keep the label order that it is given")
+    require(other.labels is not None
+            and [order[i] for i in other.labels] == [split.class_names[i] for i in split.labels],
+            f"{where} gives other classes in another label order")  # fmt: skip
+    first = split.class_names[int(split.labels[0])]
+    fewer = tuple(c for c in split.class_names if c != first)
+    try:
+        source.read(name="asked", domain="OOD", use=use, class_names=fewer or ("none of them",))
+    except ClassMismatch:
+        return
+    require(False, f"{where} has images of {first!r}, and does not refuse a task without it")
+
+
+def _check_identity(split: Split, again: Split, where: str) -> None:
+    """Content decides, whether an image was looked at before or not; it travels to workers."""
+    split.images[0]
+    require(np.array_equal(split.identities, again.identities), f"{where}: identities change")
+    require(split.identities.shape == (len(split), 32) and bool(split.identities.any(axis=1).all()),
+            f"{where} has images without an identity: they cannot be read")  # fmt: skip
+    source, rows = underlying(split.images, np.arange(len(split)))
+    if isinstance(source, EncodedImages):
+        digest = hashlib.sha256(source.read(int(rows[-1]))).digest()
+        require(split.identities[-1].tobytes() == digest,
+                f"{where}: an identity is not the SHA-256 of the encoded bytes")  # fmt: skip
+    travelled = pickle.loads(pickle.dumps(split.images))
+    require(travelled[0].tobytes() == split.images[0].tobytes(),
+            f"{where}: images are others in a worker process")  # fmt: skip
 
 
 def check_shift(shift: Shift, *, decode: int = _DECODED) -> None:
@@ -56,10 +148,8 @@ def check_shift(shift: Shift, *, decode: int = _DECODED) -> None:
 
 
 def _check_images(name: str, split: Split, decode: int) -> None:
-    ids = [split.images.id(i) for i in range(len(split))]
+    ids = _ids(split, name)
     require(ids == [split.images.id(i) for i in range(len(split))], f"ids of {name} change")
-    twice = len(ids) - len(set(ids))
-    require(not twice, f"{twice} images of {name} have the id of another one")
     require(not any(i.startswith(("/", "\\")) or i[1:3] == ":\\" for i in ids),
             f"ids of {name} are absolute paths, which differ from machine to machine")  # fmt: skip
     for i in np.unique(np.linspace(0, len(split) - 1, max(1, decode)).astype(int)):
@@ -114,3 +204,11 @@ def _check_metric(name: str, shift: Shift) -> None:
     values = score(package(shift, noise)).value, score(package(turned, noise[order])).value
     require(math.isclose(*values, rel_tol=1e-9, abs_tol=1e-12),
             f"{shift.metric} of {name} depends on the order of the images: {values}")  # fmt: skip
+
+
+def _ids(split: Split, where: str) -> list[str]:
+    """The id of every image, each of which is another one."""
+    ids = [split.images.id(i) for i in range(len(split))]
+    twice = len(ids) - len(set(ids))
+    require(not twice, f"{twice} images of {where} have the id of another one")
+    return ids
