@@ -30,9 +30,8 @@ from ..inventory import Inventory
 from ..models.load import load
 from .check_parts import data_problems, model_problem
 from .inventory import records_of, refused, take_inventory
-from .prepare import prepare
 from .recipe import DataSpec, Recipe, load_recipe
-from .tasks import task_of
+from .tasks import prepare, task_of
 
 __all__ = ["Checked", "check_parts_of", "check_recipe", "check_target", "look_at"]
 
@@ -112,7 +111,7 @@ def check_parts_of(
         recipe: What would be run.
         parts: Which of "model", "train" and "methods" are meant.
         name: For the result.
-        strict: As in :func:`~.prepare.prepare`.
+        strict: As in :func:`~.tasks.prepare`.
     """
     try:
         if {"model", "train"} <= set(parts):

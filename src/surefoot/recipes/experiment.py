@@ -25,9 +25,8 @@ from .environment import environment
 from .examples import write_examples
 from .few_shot import drawn, said_of_all
 from .job import Job, Look, run_one
-from .prepare import Prepared, prepare
 from .recipe import Recipe, load_recipe
-from .tasks import task_facts
+from .tasks import Prepared, prepare, task_facts
 
 __all__ = ["Experiment", "member_names", "run_recipe"]
 
