@@ -60,7 +60,9 @@ def _closed(
     types = {n: kind for kind, names in names_by_type for n in names}
     unset: dict[str, Any] = {} if required else dict.fromkeys(types)
     body = {"__module__": __name__, "__annotations__": types, **unset}
-    return type(_Closed)(name, (base,), body)
+    make: Any = type(_Closed)
+    made: type[_Closed] = make(name, (base,), body)
+    return made
 
 
 class TokenizerKwargs(_Closed):
