@@ -83,6 +83,8 @@ def own_seed(seed: int, process: int) -> int:
 def identity(schedule: Schedule, split: Split, seed: int, eval_mode: bool) -> str:
     """Names a training, so that a checkpoint of another one is not taken up."""
     plain = {**asdict(schedule), "micro_batch": None}
+    if schedule.decayed == "all":  # as before there was another way
+        del plain["decayed"]
     text = json.dumps([plain, len(split), split.name, seed, eval_mode], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

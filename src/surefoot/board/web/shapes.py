@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Generic, TypeVar, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ..store.metrics import Direction, KnownFrom
 from ..store.results import Board, Entry, Result
@@ -54,12 +54,13 @@ class Shape(BaseModel):
 def shape(row: type[Any], columns: str) -> Callable[[type[S]], type[S]]:
     """Put columns of a row before a shape's own fields."""
     types = get_type_hints(row)
-    shown: dict[str, Any] = {n: (_JSON.get(types[n], types[n]), ...) for n in columns.split()}
+    shown: dict[str, Any] = {n: _JSON.get(types[n], types[n]) for n in columns.split()}
 
     def made(own: type[S]) -> Any:
-        fields = {name: (field.annotation, field) for name, field in own.model_fields.items()}
-        all_of_it: Any = {**shown, **fields}
-        return create_model(own.__name__, __base__=Shape, __doc__=own.__doc__, **all_of_it)
+        fields = own.model_fields
+        kinds = {**shown, **{name: field.annotation for name, field in fields.items()}}
+        body = {"__module__": __name__, "__doc__": own.__doc__, "__annotations__": kinds, **fields}
+        return type(Shape)(own.__name__, (Shape,), body)
 
     return made
 
