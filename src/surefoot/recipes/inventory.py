@@ -54,7 +54,7 @@ def take_inventory(
 
     Example:
         >>> sf.take_inventory(task, model).lines()[0].split()
-        ['data', 'shapes:', '3', 'classes,', 'top1']
+        ['data', 'shapes:', '3', 'classes,', 'all', 'count,', 'top1']
     """
     records = records_of(*models)
     if isinstance(about, Split):
