@@ -81,7 +81,7 @@ def test_two_runs_pair_whatever_their_images_are_called(tmp_path: Path) -> None:
     a, b = (e for e in view.entries if not e.rules)
     found = Pairing(view).difference(b, a, "test")
     assert found is not None
-    assert found.value == pytest.approx(3 / 40)
+    assert found.difference == pytest.approx(3 / 40)
     assert found.p == pytest.approx(0.25)  # three images are right with one only
 
 

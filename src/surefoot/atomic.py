@@ -8,7 +8,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, overload
 
-__all__ = ["replaced", "write_atomic", "written"]
+__all__ = ["file_stem", "replaced", "write_atomic", "written"]
+
+
+def file_stem(name: str) -> str:
+    """What a file of something so named may be called everywhere."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:

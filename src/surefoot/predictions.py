@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .errors import RunError
 from .records import write_atomic
 
-__all__ = ["Predictions", "file_stem", "same_order"]
+__all__ = ["Predictions", "same_order"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,11 +185,6 @@ def _former_unit(name: str | None, metadata: Mapping[str, NDArray[Any]]) -> str 
     """The unit of a file of before: one value all through was the split's name (QuickDraw)."""
     labels = metadata.get(name or "")
     return None if labels is None or len(set(labels.tolist())) < 2 else name
-
-
-def file_stem(split: str) -> str:
-    """What the file with the predictions of a split is called."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in split)
 
 
 def same_order(

@@ -38,9 +38,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .atomic import file_stem
 from .display import Table, data_frame, shown
 from .errors import RunError
-from .predictions import Predictions, file_stem
+from .predictions import Predictions
 from .records import Curve, Score, read_jsonl, write_atomic, write_jsonl
 from .select import Selection
 

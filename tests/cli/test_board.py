@@ -56,7 +56,7 @@ def test_init_adds_results_and_leaves_other_files_out(tmp_path):
     write_jsonl(results / "ours.jsonl", [s.to_json() for s in FULL])
     (results / "other.json").write_text('{"rows": []}')
     done = board("init", "--board", "b.db", "--results", results, where=tmp_path)
-    assert "ours.jsonl: 4 measured results" in done.output
+    assert "ours.jsonl: 6 measured results" in done.output
     assert "tiny_models.json: 42 measured results" in done.output
     assert "other.json is left out:" in done.output
     with Store.open(tmp_path / "b.db") as store:
@@ -66,7 +66,7 @@ def test_init_adds_results_and_leaves_other_files_out(tmp_path):
 def test_add(here):
     make_run(here / "mine", FULL)
     done = board("add", "mine", where=here)
-    assert "mine: 4 results (0 reproduced), 1 curves, 0 there already" in done.output
+    assert "mine: 6 results (0 reproduced), 1 curves, 0 there already" in done.output
     done = board("add", "mine", "--protocol", "nonsense", where=here)
     assert done.exit_code == 2
     assert "is not NAME=VALUE" in done.output
@@ -135,7 +135,7 @@ def test_a_packed_run_can_be_added(here):
     assert done.output == "mine.json: 1 runs, 10 scores\n"
     assert json.loads((here / "mine.json").read_text())["command"] == "surefoot fit"
     done = board("add", "mine.json", where=here)
-    assert "mine.json: 4 results (0 reproduced), 1 curves" in done.output
+    assert "mine.json: 6 results (0 reproduced), 1 curves" in done.output
     assert "on the board image-classification-on-pictograms" in done.output
 
 

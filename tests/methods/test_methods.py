@@ -114,9 +114,12 @@ def test_the_probe_leaves_the_encoder_and_equals_scikit_learn(task: Task) -> Non
         with torch.no_grad():
             return model.features(images).numpy()
 
+    # As LP-FT's code: the mean of all features is taken off, and they are divided by one sd.
+    train = features(task.train)
+    mean, sd = train.mean(), train.std()
     reference = LogisticRegression(C=0.1, max_iter=5000, tol=1e-8)
-    reference.fit(features(task.train), task.train.labels)
-    expected = reference.decision_function(features(task.test))
+    reference.fit((train - mean) / sd, task.train.labels)
+    expected = reference.decision_function((features(task.test) - mean) / sd)
     ours = logits(probed, task)
     # Logits are defined up to one constant per image.
     ours, expected = (x - x.mean(axis=1, keepdims=True) for x in (ours, expected))

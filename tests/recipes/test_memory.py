@@ -31,7 +31,8 @@ spec = ModelSpec(
 start = Model(nn.Sequential(nn.Flatten(), nn.Linear(192, 16)), spec=spec, feature_dim=16)
 recipe = parse_recipe({
     "model": "toy",
-    "data": {"train": f"{root}/train", "test": f"{root}/test", "shifts": {"far": f"{root}/far"}},
+    "data": {"train": f"{root}/train", "test": f"{root}/test", "shifts": {"far": f"{root}/far"},
+             "chosen_on_test": True},  # two pictures, again and again
     "methods": [
         {"name": "ft", "head": "zeros", "schedule": {"epochs": 1, "batch_size": 256, "lr": 1e-3}}
     ],

@@ -16,8 +16,9 @@ from surefoot.evals.predict import predict
 from surefoot.evals.zero_shot import pretrained_end
 from surefoot.models.load import load
 from surefoot.models.model import Model
-from surefoot.recipes.ends import load_path, model_of_run, resolve_model
+from surefoot.recipes.ends import load_path, model_of_run
 from surefoot.recipes.experiment import run_recipe
+from surefoot.recipes.members import resolve_model
 from surefoot.recipes.recipe import Recipe, parse_recipe
 from surefoot.report import render, render_terminal
 from surefoot.runs import Run

@@ -68,6 +68,7 @@ def test_a_run_keeps_everything(finished: Run, clip: Model, task: Task) -> None:
         "start.safetensors",
         "end.safetensors",
         "examples.json",
+        "decision.json",
     }
     assert finished.status == "finished"
     assert finished.read_json("env.json")["command"] == "surefoot fit ..."

@@ -15,9 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic import file_stem
 from ..errors import ClassMismatch, DataError
 from ..inventory import Note
-from ..predictions import file_stem
 from .class_map import ClassMap, check_groups
 from .sequence import Images, Taken, identities
 

@@ -60,7 +60,8 @@ class Method(ABC):
         """Raise what :meth:`fit` would raise for this start and these classes, before any image.
 
         By itself: the training images have labels, a head that starts as the field ``head`` says
-        can be had, and every method inside agrees. Methods that need more say so here.
+        can be had, and every method inside agrees; one inside whose head is "keep" starts from
+        what an earlier stage gives, and is not asked. Methods that need more say so here.
 
         Raises:
             ModelError: As in :meth:`fit`.
@@ -72,7 +73,7 @@ class Method(ABC):
             require_head_start(head, start, task)
         for field in fields(self):  # type: ignore[arg-type]
             inner = getattr(self, field.name)
-            if isinstance(inner, Method):
+            if isinstance(inner, Method) and getattr(inner, "head", None) != "keep":
                 inner.check(start, task)
 
     def label(self) -> str:

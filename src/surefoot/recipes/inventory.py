@@ -16,6 +16,7 @@ from ..errors import DataError, SurefootError
 from ..inventory import Inventory, Note, Pictures, SplitFacts
 from ..methods.base import Method
 from ..models.model import Model
+from ..models.record import ModelSpec, shown_transform
 from ..runs import Run
 from .auto_lr import schedules
 
@@ -53,7 +54,7 @@ def take_inventory(
 
     Example:
         >>> sf.take_inventory(task, model).lines()[0].split()
-        ['data', 'shapes:', '3', 'classes,', 'top1']
+        ['data', 'shapes:', '3', 'classes,', 'all', 'count,', 'top1']
     """
     records = records_of(*models)
     if isinstance(about, Split):
@@ -106,9 +107,15 @@ def refused(
 
 
 def records_of(*models: Model) -> dict[str, dict[str, list[str]]]:
-    """Name of a model -> its record; {} where it has none."""
-    every = {m.spec.name: m.spec.record for m in models}
-    return {name: {} if r is None else r.to_json() for name, r in every.items()}
+    """Name of a model -> its record; of one without (a built-in one) what it says of itself."""
+    return {m.spec.name: _record(m.spec) for m in models}
+
+
+def _record(spec: ModelSpec) -> dict[str, list[str]]:
+    if spec.record is not None:
+        return spec.record.to_json()
+    saw = {True: "yes", False: "no", None: "unknown"}[spec.saw_text]
+    return {"transform": [shown_transform(spec.transform), "the model"], "text": [saw, "the model"]}
 
 
 def seen_in_training(model: str, task: Task) -> list[Note]:

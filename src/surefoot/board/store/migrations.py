@@ -117,8 +117,9 @@ def migrate(
 
 
 def _check(connection: sqlite3.Connection, had: int, newest: int, where: str, write: bool) -> None:
-    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    # In this order: a process that writes both at once may come between the two.
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
     name = where or "the database"
     if application != APPLICATION_ID and tables:
         raise BoardError(
