@@ -368,7 +368,8 @@ def open_study(*paths: str | Path) -> Study:
     if len(paths) == 1 and (first / "study.json").is_file():
         facts = json.loads((first / "study.json").read_text())
         return Study(first, facts.get("title", first.name), facts, tuple(_members(first)))
-    runs = tuple(run for path in paths for run in _members(Path(path)))
+    found = [run for path in paths for run in _members(Path(path))]
+    runs = tuple({run.path.resolve(): run for run in found}.values())  # each once
     several = "comparison of " + ", ".join(Path(p).name for p in paths)
     title = first.name if len(paths) == 1 else several
     return Study(first, title, runs[0].facts.get("task", {}), runs)

@@ -235,3 +235,30 @@ def test_a_difference_of_effective_robustness_is_that_of_its_parts() -> None:
     value = line.effective_robustness([v.mean() for v in (better[0], home)], [0.5, 0.5])
     assert (lower.low + lower.high) / 2 == pytest.approx(value[0] - value[1])
     assert lower.high < 0
+
+
+def test_numbers_that_are_all_the_same_show_no_error() -> None:
+    """A likelihood of a model that answers nothing: no interval of no width."""
+    for units in (None, {"t": np.arange(200) // 20}):
+        found = interval_of_mean({"t": np.full(200, 2.3)}, units)
+        assert found.kind == "none"
+        assert found.reason == "all have the same value, which shows no error"
+        gap = compare({"t": np.full(200, 2.3)}, {"t": np.full(200, 1.1)}, units)
+        assert (gap.interval.kind, gap.p, gap.better) == ("none", 1.0, 0)
+
+
+def test_numbers_that_are_not_finite_are_refused() -> None:
+    for bad in (np.nan, np.inf):
+        with pytest.raises(DataError, match="not finite"):
+            interval_of_mean({"t": [1.0, bad, 0.0]})
+        with pytest.raises(DataError, match="not finite"):
+            compare({"t": [1.0, 0.0]}, {"t": [0.0, bad]})
+
+
+def test_a_whole_number_is_one_unit_however_a_table_wrote_it() -> None:
+    rows = {"a": [1, 0, 1], "b": [1, 0, 0]}
+    zero = {k: [0, 0, 0] for k in rows}
+    units = {"a": np.array([1, 2, 3]), "b": np.array([1.0, 2.0, 3.0])}
+    assert compare(rows, zero, units).units == 3
+    units["b"] = np.array([1.0, 2.0, 3.5])
+    assert compare(rows, zero, units).units == 4

@@ -58,6 +58,7 @@ def compare_command(
         raise click.UsageError("--out has no page for --published and --suite; use --json")
     if baseline is not None and (len(out) > 1 or _tables(out)):
         raise click.UsageError("--baseline writes one page; --json has its numbers")
+    _require_known(out)
     study = open_study(*runs)
     if published:
         _published(study, paper, as_json)
@@ -67,6 +68,16 @@ def compare_command(
         _baseline(study, baseline, out[0] if out else None, as_json)
     else:
         _side_by_side(study, out, as_json)
+
+
+def _require_known(out: Sequence[str]) -> None:
+    """Refuse files whose suffix says no format: a page under another name opens nowhere."""
+    from ..report.table_files import SUFFIXES
+
+    for name in out:
+        if Path(name).suffix not in (*SUFFIXES, ".html", ".htm"):
+            known = ", ".join([".html", *SUFFIXES])
+            raise click.UsageError(f"--out {name}: its suffix says no format; there are {known}")
 
 
 def _tables(out: Sequence[str]) -> list[str]:

@@ -13,15 +13,13 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import UnknownName
-from ..metrics import get_metric
 from ..runs import Run
 from ..stats import Interval, Ranking
 from .names import base_of, group_label, shown_alpha
 from .paired import Pairing
 from .view import Entry, View
 
-__all__ = ["Candidate", "Choice", "Gap", "choose", "less_is_better", "name_of"]
+__all__ = ["Candidate", "Choice", "Gap", "choose", "name_of"]
 
 RULES = ("id_val", "one_se", "fixed")
 """By which alpha is taken, the first that the run used; never the oracle."""
@@ -94,11 +92,12 @@ def choose(view: View, pairing: Pairing) -> Choice | None:
     found = [e for e in _entries(view) if "val" in e.cells and e.sources.get("val")]
     strangers = [(name_of(view, e), "its run is not finished") for e in found if not _done(e)]
     found = [e for e in found if _done(e)]
-    starts = [e for e in found if e.alphas() == (0.0,) and view.start_of(e.group) in found]
+    starts = [e for e in found if base_of(e.group) != "zero-shot" and e.alphas() == (0.0,)
+              and view.start_of(e.group) in found]  # fmt: skip
     strangers += [(name_of(view, e), "that is the pretrained model itself") for e in starts]
     found = [e for e in found if e not in starts]
-    less = less_is_better(_metric(view))
-    ranked = None if less else pairing.ranking(found, "val")
+    less = bool(view.less("val"))
+    ranked = pairing.ranking(found, "val")
     inside = {key for pair in ranked.pairs for key in pair} if ranked is not None else set()
     others = [e for e in found if inside and e.key not in inside and _kept(view, e)]
     strangers += [(name_of(view, e), "it was validated on other images") for e in others]
@@ -170,19 +169,6 @@ def _limits(ranked: Ranking | None, best: str) -> tuple[str, ...]:
     pairs = ranked.pairs.items() if ranked is not None else ()
     said = [found.limits for key, found in pairs if best in key]
     return tuple(s for s in (said[0] if said else ()) if all(s in other for other in said))
-
-
-def less_is_better(metric: str) -> bool:
-    """Whether it is an error; not known of a metric whose package is not here."""
-    try:
-        return get_metric(metric).direction == "min"
-    except UnknownName:
-        return False
-
-
-def _metric(view: View) -> str:
-    val = view.split("val")
-    return val.metric if val is not None else "top1"
 
 
 def _between(ranked: Ranking, a: str, b: str) -> Gap | None:

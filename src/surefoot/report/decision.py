@@ -19,7 +19,7 @@ from .doubts import doubts
 from .findings import findings
 from .gains import Gain, gains
 from .gather import gather
-from .names import metric_name, points, rule_name, signed
+from .names import base_of, group_label, metric_name, points, rule_name, signed
 from .paired import Pairing
 from .view import View
 
@@ -226,8 +226,11 @@ def decided(
     start = None if start is None or start.key == e.key else start
     found = gains(view, pairing, e, start) if start is not None else ()
     facts = choice.run.facts
+    method = str(facts.get("label") or facts.get("method") or "")
+    if base_of(e.group) == "zero-shot":  # which may be kept as the start of another's path
+        method = group_label("zero-shot")
     return Decision(
-        study.path, choice.run.path, str(facts.get("label") or facts.get("method") or ""),
+        study.path, choice.run.path, method,
         choice.alpha, choice.rule, choice.best.name, val.metric if val else "top1",
         val.n if val else 0, len(e.sources["val"]), choice.candidates, choice.tests,
         start.label if start is not None and found else "", found,

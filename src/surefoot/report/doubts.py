@@ -60,8 +60,11 @@ def _ties(view: View, choice: Choice) -> list[str]:
     if untested:
         val = view.split("val")
         why = "their predictions on ID validation were not kept, or are of other images each"
-        if val is not None and val.metric.partition(":")[0] in ("worst_group", "ece"):
-            why = f"{metric_name(val.metric)} is no mean over images"
+        base = val.metric.partition(":")[0] if val is not None else ""
+        if base in ("worst_group", "ece"):
+            why = f"{metric_name(base)} is no mean over images"
+        elif base in ("macro_f1", "per_class"):
+            why += ", or too many classes have too few images"
         out.append(f"Not every difference on ID validation could be tested: {why}.")
     return out
 

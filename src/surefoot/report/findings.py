@@ -225,7 +225,8 @@ def _caveats(view: View, items: Sequence[Finding]) -> list[str]:
     out += _chosen_on_test(view) + _failed(view) + _few_to_choose_on(view)
     shown = [d for f in items for d in (f.shift, f.inside) if d is not None]
     told = dict.fromkeys(words for d in shown for words in d.limits)
-    out += [words for words in told if not words.startswith("One seed")]
+    one_seed = any(words.startswith("One seed") for words in out)
+    out += [words for words in told if not (one_seed and words.startswith("One seed"))]
     out += different_images(view)
     made = [s.name for s in view.shifts if s.synthetic]
     if made and len(made) == len(view.shifts):

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from ..metrics import difference_interval
 from ..stats import Comparison, Interval, holm
-from .candidates import less_is_better
 from .names import points, signed
-from .paired import Pairing
+from .paired import Pairing, same_seeds, units_of
 from .view import MEAN, Entry, View
 
 __all__ = ["Gain", "gains", "lost"]
@@ -92,15 +91,12 @@ def _gain(
         return None
     plain = Gain(where, here.value, there.value, here.value - there.value, Interval.none())
     found = pairing.difference(best, start, column)
-    split = view.split(column)
-    less = split is not None and less_is_better(split.metric)
     if found is not None:
-        better = -found.better if less else found.better
-        return replace(plain, value=found.difference, interval=found.interval, better=better,
-                       found=found)  # fmt: skip
+        return replace(plain, value=found.difference, interval=found.interval,
+                       better=found.better, found=found)  # fmt: skip
     interval = _of_metric(view, best, start, column)
     sign = (1 if interval.low > 0 else -1 if interval.high < 0 else 0) if interval else 0
-    return replace(plain, interval=interval, better=-sign if less else sign)
+    return replace(plain, interval=interval, better=-sign if view.less(column) else sign)
 
 
 def _of_metric(view: View, best: Entry, start: Entry, split: str) -> Interval:
@@ -109,12 +105,13 @@ def _of_metric(view: View, best: Entry, start: Entry, split: str) -> Interval:
     first = next(iter(a.values()), None)
     if first is None or not b:
         return Interval.none("predictions were not kept")
-    theirs = [same for x in b.values() if (same := x.as_in(first)) is not None]
-    if len(theirs) < len(b):
+    there = {s: same for s, x in b.items() if (same := x.as_in(first)) is not None}
+    if len(there) < len(b):
         return Interval.none("they are of other images")
-    ours = [x.columns for x in a.values()]
-    return difference_interval(first.metric, ours, [x.columns for x in theirs], first.units,
-                               seeds_drawn=len(ours) > 1)  # fmt: skip
+    ours, theirs = same_seeds(a, there, (best, start))
+    left, right = ([x.columns for x in side.values()] for side in (ours, theirs))
+    return difference_interval(first.metric, left, right, units_of(ours, theirs),
+                               seeds_drawn=len(left) > 1)  # fmt: skip
 
 
 def _judged(found: Sequence[Gain]) -> tuple[Gain, ...]:

@@ -160,22 +160,25 @@ def _starts(
     there is a row for each that is not the same as one before, and it says whose it is.
     """
     found: list[tuple[PathView, Rows]] = []
-    seen: list[dict[str, list[float]]] = []
+    seen: list[dict[str, set[float]]] = []
     asked = of_path[0][0][1].evaluator  # neighbours beside a head are another question
     for path, rows in zip(paths, of_path, strict=True):
         here = [(r, replace(s, selection="end")) for r, s in rows
                 if s.alpha == 0 and s.selection == "none" and s.evaluator == asked]  # fmt: skip
         if not here:
             continue
-        values = {x.name: sorted(s.value for _, s in here if s.split == x.name) for x in splits}
+        values = {x.name: {s.value for _, s in here if s.split == x.name} for x in splits}
         if values not in seen:
             seen.append(values)
             found.append((path, here))
     out: list[Entry] = []
-    for path, here in found:
-        kind = (here[0][0].read_json("start.json") or {}).get("head_kind")
+    kinds = [(here[0][0].read_json("start.json") or {}).get("head_kind") for _, here in found]
+    for (path, here), kind in zip(found, kinds, strict=True):
         whose = "the path" if len(found) == 1 else f"the path of {path.label}"
-        label = "Zero-shot (α = 0)" if kind == "zero_shot" else f"Start of {whose} (α = 0)"
+        label = f"Start of {whose} (α = 0)"
+        if kind == "zero_shot":  # of several models there are several
+            of = "" if kinds.count(kind) == 1 else f" of {path.label}"
+            label = f"Zero-shot{of} (α = 0)"
         out += _entries(f"zero-shot:{label}", label, 0, here, splits, kept)
     return out
 

@@ -12,10 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, UnknownName
 from ..metrics import Metric, get_metric, interval, pseudo_values, units_of_lines
+from ..metrics.influence import classes_thin
 from ..predictions import Predictions, same_order
 from ..records import Score
 from ..runs import Run
 from ..stats import Interval, bound_of_mean, interval_of_mean
+from ..stats.spread import unit_names
 
 __all__ = ["Answers", "Kept", "Source", "sources_of"]
 
@@ -47,11 +49,15 @@ class Answers:
 
     @cached_property
     def numbers(self) -> Floats | None:
-        """Numbers per line whose mean is the value; None of a metric that is no such mean."""
+        """Numbers per line whose mean is the value; None of a metric that is no such mean.
+
+        None too of a mean over classes where too many have few images: no interval holds there.
+        """
         try:
-            return pseudo_values(self.metric, self.columns)
+            found = pseudo_values(self.metric, self.columns)
         except DataError:
             return None
+        return None if not self.metric.mean_of_images and classes_thin(self.columns) else found
 
     @property
     def line_units(self) -> NDArray[np.int64] | None:
@@ -65,7 +71,8 @@ class Answers:
             return None
         if np.array_equal(rows, np.arange(len(rows))):
             return self
-        return replace(other, columns=_ordered(self.columns, rows))
+        units = other.units if self.units is None else self.units[rows]
+        return replace(other, columns=_ordered(self.columns, rows), units=units)
 
 
 def _ordered(
@@ -121,7 +128,7 @@ class Kept:
         return Answers(metric, metric.of(p), p.ids, p.identities, names, codes)
 
     def _numbered(self, units: NDArray[np.generic]) -> NDArray[np.int64]:
-        labels, at = np.unique(units.astype(np.str_), return_inverse=True)
+        labels, at = np.unique(unit_names(units), return_inverse=True)
         codes = [self._units.setdefault(label, len(self._units)) for label in labels.tolist()]
         return np.array(codes, dtype=np.int64)[at]
 

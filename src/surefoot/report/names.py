@@ -69,8 +69,8 @@ def short_names(methods: Sequence[str]) -> dict[str, str]:
 def run_groups(runs: Sequence[Run]) -> dict[Path, str]:
     """Run folder -> its group, "METHOD:LABEL" or "METHOD": runs that differ in the seed alone.
 
-    Runs of one method, label and seed are different runs all the same (another recipe, say); their
-    folders' names tell them apart.
+    Runs of one method, label and seed are different runs all the same (another recipe, say), and
+    so are those of another model; their folders' names tell them apart.
     """
     found: dict[str, list[Run]] = {}
     for run in runs:
@@ -79,12 +79,23 @@ def run_groups(runs: Sequence[Run]) -> dict[Path, str]:
         found.setdefault(f"{base}:{label}" if label else base, []).append(run)
     out = {}
     for group, members in found.items():
-        seeds = [r.facts.get("seed") for r in members]
-        for run in members:
-            apart = len(set(seeds)) < len(seeds)
-            name = f"{group_label(group)} ({run.path.name})"
+        seeds = {r.facts.get("seed") for r in members}
+        models = {r.facts.get("model") for r in members}
+        apart = len(seeds) < len(members) or len(models) > 1
+        for run, tail in zip(members, _tails(members), strict=True):
+            name = f"{group_label(group)} ({tail})"
             out[run.path] = f"{base_of(group)}:{name}" if apart else group
     return out
+
+
+def _tails(runs: Sequence[Run]) -> list[str]:
+    """The ends of the folders' names that tell them apart: "ft", or "first/ft" and "second/ft"."""
+    parts = [run.path.resolve().parts for run in runs]
+    for depth in range(1, max(map(len, parts)) + 1):
+        tails = ["/".join(p[-depth:]) for p in parts]
+        if len(set(tails)) == len(runs):
+            break
+    return tails
 
 
 def _method(run: Run, facts: Mapping[str, Any]) -> str:

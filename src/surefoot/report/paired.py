@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..metrics import units_of_lines
 from ..stats import Comparison, Ranking, compare
 from .kept import Answers
 from .names import base_of
 from .same_images import apart
 from .view import MEAN, Entry, View
 
-__all__ = ["Pairing"]
+__all__ = ["Pairing", "same_seeds", "units_of"]
 
 Floats = NDArray[np.float64]
 Seeds = Mapping[object, Answers]
@@ -43,7 +44,8 @@ class Pairing:
         if key not in self._found:
             names = [s.name for s in self.view.shifts] if column == MEAN else [column]
             rows = [self._rows(a, b, name) for name in names]
-            self._found[key] = _compared(dict(zip(names, rows, strict=True)))
+            found, less = _compared(dict(zip(names, rows, strict=True))), self.view.less(column)
+            self._found[key] = None if found is None or less is None else _turned(found, less)
         return self._found[key]
 
     def _rows(self, a: Entry, b: Entry, split: str) -> tuple[Seeds, Seeds] | None:
@@ -58,7 +60,7 @@ class Pairing:
         there = {s: x for s, x in same.items() if x is not None and x.numbers is not None}
         if len(there) < len(right) or first.numbers is None:
             return None
-        return _same_seeds(left, there, [base_of(e.group) != "zero-shot" for e in (a, b)])
+        return same_seeds(left, there, (a, b))
 
     def ranking(self, entries: Sequence[Entry], column: str) -> Ranking | None:
         """Every pair of the rows of a column that saw the same images; None where none did.
@@ -70,7 +72,8 @@ class Pairing:
         found = {k: c for k, c in pairs.items() if c is not None}
         inside = _most([e.key for e in rows], found)
         found = {k: c for k, c in found.items() if inside.issuperset(k)}
-        values = {e.key: e.cells[column].value for e in rows if e.key in inside}
+        turn = -1 if self.view.less(column) else 1
+        values = {e.key: turn * e.cells[column].value for e in rows if e.key in inside}
         return Ranking.of(values, found) if found else None
 
     def best(self, entries: Sequence[Entry], column: str, ranks: Ranking | None) -> str | None:
@@ -105,10 +108,10 @@ def _strangers(a: Entry, b: Entry, split: str) -> bool:
     return any(apart(x, y, split) for x, _ in ours[:1] for y, _ in theirs[:1])
 
 
-def _same_seeds(a: Seeds, b: Seeds, trained: Sequence[bool]) -> tuple[Seeds, Seeds]:
-    """Both by the same seeds; one that was not trained, and is alone, is left alone."""
-    for mine, learnt in ((a, trained[0]), (b, trained[1])):
-        if len(mine) == 1 and not learnt:
+def same_seeds(a: Seeds, b: Seeds, rows: tuple[Entry, Entry]) -> tuple[Seeds, Seeds]:
+    """Both rows by the same seeds; one that was not trained, and is alone, is left alone."""
+    for mine, row in zip((a, b), rows, strict=True):
+        if len(mine) == 1 and base_of(row.group) == "zero-shot":
             return a, b
     common = [s for s in a if s in b]
     if not common:  # other seeds altogether: no two trainings have anything in common
@@ -126,8 +129,24 @@ def _compared(rows: Mapping[str, tuple[Seeds, Seeds] | None]) -> Comparison | No
     sides = [{name: _stacked(pair[i]) for name, pair in there.items()} for i in (0, 1)]
     if any(len({len(v) for v in side.values()}) > 1 for side in sides):
         return None
-    units = {name: next(iter(pair[0].values())).line_units for name, pair in there.items()}
+    units = {name: _units_of_lines(*pair) for name, pair in there.items()}
     return compare(sides[0], sides[1], units)
+
+
+def units_of(a: Seeds, b: Seeds) -> NDArray[np.int64] | None:
+    """Which images hang together, as whichever side knows it."""
+    found = (x.units for x in (*a.values(), *b.values()))
+    return next((units for units in found if units is not None), None)
+
+
+def _units_of_lines(a: Seeds, b: Seeds) -> NDArray[np.int64] | None:
+    return units_of_lines(next(iter(a.values())).columns, units_of(a, b))
+
+
+def _turned(found: Comparison, less: bool) -> Comparison:
+    """A comparison that knows which way is better, of all splits and of each."""
+    splits = {name: replace(each, less=less) for name, each in found.splits.items()}
+    return replace(found, less=less, splits=splits)
 
 
 def _stacked(seeds: Seeds) -> Floats:

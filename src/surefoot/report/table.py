@@ -15,8 +15,6 @@ from .view import MEAN, Cell, Entry, View
 
 __all__ = ["Column", "Row", "Shown", "Table", "build_table"]
 
-_LESS_IS_BETTER = frozenset({"ece", "nll"})
-
 
 @dataclass(frozen=True)
 class Column:
@@ -168,8 +166,7 @@ def _note(n: int, metric: str, synthetic: bool) -> str:
 
 def _more(view: View, column: Column) -> bool:
     """Whether more is better there."""
-    names = [s.name for s in view.shifts] if column.key == MEAN else [column.key]
-    return not any(s.metric in _LESS_IS_BETTER for s in view.splits if s.name in names)
+    return view.less(column.key) is False
 
 
 def _domain(entries: Sequence[Entry], key: str) -> tuple[float, float]:

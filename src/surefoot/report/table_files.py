@@ -44,14 +44,20 @@ def write_table(study: Study, path: str | Path) -> None:
 def _csv(view: View, table: Table, notes: Sequence[str]) -> str:
     out = io.StringIO()
     out.writelines(f"# {_line(n)}\n" for n in notes)
-    writer = csv.DictWriter(out, _CSV, lineterminator="\n")
+    writer, quoting = (csv.DictWriter(out, _CSV, lineterminator="\n", quoting=q)
+                       for q in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL))  # fmt: skip
     writer.writeheader()
+
+    def write(row: dict[str, object]) -> None:
+        # Unquoted, a # would begin a comment.
+        (quoting if any("#" in str(v) for v in row.values()) else writer).writerow(row)
+
     for entry, row in zip(view.entries, table.rows, strict=True):
         for column, cell in zip(table.columns, row.cells, strict=True):
             if cell.text and column.kind == "masked":
-                writer.writerow(_masked(view, entry, column.key.partition("\0")[0], cell))
+                write(_masked(view, entry, column.key.partition("\0")[0], cell))
             elif cell.text:
-                writer.writerow(_tidy(view, entry, column.key, cell))
+                write(_tidy(view, entry, column.key, cell))
     return out.getvalue()
 
 
@@ -104,7 +110,9 @@ def _latex(view: View, table: Table, notes: Sequence[str]) -> str:
 
 
 def _latex_row(cells: Sequence[str]) -> str:
-    return " & ".join(cells) + " \\\\"
+    row = " & ".join(cells)
+    first = "{}" if row.startswith(("[", "*")) else ""  # else an argument of the line end before it
+    return f"{first}{row} \\\\"
 
 
 def _latex_cell(c: Shown) -> str:

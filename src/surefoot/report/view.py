@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UnknownName
+from ..metrics import get_metric
 from ..runs import Run, Selection
 from ..select import MEAN
 from ..stats import Interval
 from .kept import Kept, Source
 from .names import base_of, rule_name, shown_alpha
 
-__all__ = ["MEAN", "Cell", "Entry", "PathView", "SplitView", "View"]
+__all__ = ["MEAN", "Cell", "Entry", "PathView", "SplitView", "View", "less_is_better"]
 
 
 @dataclass(frozen=True)
@@ -189,12 +191,24 @@ class View:
         """By name."""
         return next((s for s in self.splits if s.name == name), None)
 
+    def less(self, column: str) -> bool | None:
+        """Whether less is better in a column; None of a mean of shifts that do not agree."""
+        metrics = [s.metric for s in self.splits
+                   if (s.domain == "OOD" if column == MEAN else s.name == column)]  # fmt: skip
+        ways = {less_is_better(metric) for metric in metrics} or {False}
+        return ways.pop() if len(ways) == 1 else None
+
     def start_of(self, group: str) -> Entry | None:
-        """The zero-shot model, or the start of a group's own path where each has its own."""
+        """The zero-shot model, or the start of a group's own path where each has its own.
+
+        Runs of several models may stand side by side: another model is nobody's start.
+        """
         starts = [e for e in self.entries if base_of(e.group) == "zero-shot"]
-        whose = [f"of {p.label} (" for p in self.paths if p.group == group]
-        own = [e for e in starts if any(words in e.label for words in whose)]
-        return next(iter(own + starts), None)
+        whose = tuple(f" of {p.label} (α = 0)" for p in self.paths if p.group == group)
+        own = [e for e in starts if e.group == group or e.label.endswith(whose)]
+        models = {run.facts.get("model") for run in self.runs if self.groups[run.path] == group}
+        same = [e for e in starts if not models or models & _models(e)]
+        return next(iter(own + same), None)
 
     def entry(self, group: str, rule: str | None = None) -> Entry | None:
         """The end of a group, or the row that a rule chose."""
@@ -202,3 +216,16 @@ class View:
             if e.group == group and (rule in e.rules if rule else not e.rules):
                 return e
         return None
+
+
+def less_is_better(metric: str) -> bool:
+    """Whether it is an error; not known of a metric whose package is not here."""
+    try:
+        return get_metric(metric).direction == "min"
+    except UnknownName:
+        return False
+
+
+def _models(e: Entry) -> set[object]:
+    """Of the runs of a row."""
+    return {run.facts.get("model") for sources in e.sources.values() for run, _ in sources}

@@ -42,6 +42,7 @@ class Comparison:
         level: Of the interval.
         spread: The parts of the variance.
         splits: Split -> its own comparison, where there is more than one.
+        less: Less is better: of a calibration error, a likelihood's.
 
     Example:
         >>> found = sf.stats.compare({"test": a}, {"test": b})
@@ -64,13 +65,14 @@ class Comparison:
     level: float
     spread: Spread = field(repr=False)
     splits: Mapping[str, Comparison] = field(default_factory=dict, repr=False)
+    less: bool = False
 
     @property
     def better(self) -> int:
         """1: a is better, -1: b is, 0: the data do not say. Never more than the interval says."""
         if not self.interval or not self.p < 1 - self.level:
             return 0
-        return 1 if self.difference > 0 else -1
+        return 1 if (self.difference > 0) != self.less else -1
 
     @property
     def says(self) -> tuple[str, ...]:

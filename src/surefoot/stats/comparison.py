@@ -13,7 +13,7 @@ from ..errors import DataError
 from .compared import ENOUGH_UNITS, About, Comparison
 from .intervals import Interval
 from .paired import sign_flips
-from .shown import too_few
+from .shown import no_spread, too_few
 from .spread import Rows, Spread, right_or_wrong, rows_of, spread
 
 __all__ = ["Rights", "Units", "compare"]
@@ -159,7 +159,7 @@ def _test(
     p = p if exact is None else max(p, exact)
     if binary and not images and differing < min(ENOUGH_UNITS, found.units):
         return p, Interval.none(f"only {differing} of {found.units} units differ")
-    if not binary and (why := too_few(values)):
+    if not binary and (why := too_few(values) or no_spread(found)):
         return 1.0, Interval.none(why)
     low, high = found.estimate - half, found.estimate + half
     if p >= 1 - level:

@@ -62,7 +62,7 @@ def interval_of_mean(
         return Interval.none(_why(found))
     if binary:
         return share_interval(found, level)
-    why = too_few(numbers)
+    why = too_few(numbers) or no_spread(found)
     if why:
         return Interval.none(why)
     lean = _lean(found, level)
@@ -108,6 +108,12 @@ def too_few(values: Sequence[Floats]) -> str:
     sizes = np.abs(np.concatenate([v.mean(axis=0) for v in values]))
     worth = sizes.sum() ** 2 / (sizes @ sizes) if sizes.any() else 0.0
     return f"a few images make most of it, {worth:.0f} in effect" if worth < ENOUGH_IMAGES else ""
+
+
+def no_spread(found: Spread) -> str:
+    """Why a mean of equal numbers has no interval: rounding is no error of theirs; "" else."""
+    same = found.standard_error <= 1e-9 * abs(found.estimate)
+    return "all have the same value, which shows no error" if same else ""
 
 
 def _lean(found: Spread, level: float) -> float:

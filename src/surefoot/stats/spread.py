@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +19,7 @@ from scipy import optimize, special
 
 from ..errors import DataError
 
-__all__ = ["Rows", "Spread", "join_units", "right_or_wrong", "rows_of", "spread"]
+__all__ = ["Rows", "Spread", "join_units", "right_or_wrong", "rows_of", "spread", "unit_names"]
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -126,8 +127,8 @@ def rows_of(values: Sequence[ArrayLike], units: Sequence[ArrayLike | None] | Non
             own. Equal labels in two splits are one unit.
 
     Raises:
-        DataError: There is no split, seed or image, seeds differ between splits, or labels do not
-            fit.
+        DataError: There is no split, seed or image, seeds differ between splits, numbers are not
+            finite, or labels do not fit.
     """
     rows = [np.atleast_2d(np.asarray(v, dtype=np.float64)) for v in values]
     if not rows or any(r.ndim != 2 or not r.size for r in rows) or len({len(r) for r in rows}) > 1:
@@ -136,6 +137,9 @@ def rows_of(values: Sequence[ArrayLike], units: Sequence[ArrayLike | None] | Non
             f"cannot compare over splits of {shapes} (seeds, images)",
             expected="at least one split, the same seeds in each, at least one image",
         )
+    if not all(np.isfinite(r).all() for r in rows):
+        raise DataError("cannot make a mean of numbers that are not finite",
+                        expected="a finite number for every image")  # fmt: skip
     codes, count = join_units([r.shape[1] for r in rows], units)
     return rows, codes, count
 
@@ -169,7 +173,7 @@ def join_units(
                             expected="one per image")  # fmt: skip
     named = [u for u in labels if u is not None]
     numbers = all(u.dtype.kind in "iu" for u in named)
-    there = [u if numbers else u.astype(str) for u in named]
+    there = [u if numbers else unit_names(u) for u in named]
     flat = np.unique(np.concatenate(there), return_inverse=True)[1] if there else np.zeros(0, int)
     count, at, codes = int(flat.max()) + 1 if len(flat) else 0, 0, []
     for n, u in zip(sizes, labels, strict=True):
@@ -180,6 +184,14 @@ def join_units(
             codes.append(flat[at : at + n].astype(np.int64))
             at += n
     return codes, count
+
+
+def unit_names(labels: NDArray[Any]) -> NDArray[np.str_]:
+    """Labels as text, whole numbers without a point: 12 of one table is 12.0 of another."""
+    if labels.dtype.kind != "f":
+        return labels.astype(np.str_)
+    values, at = np.unique(labels, return_inverse=True)
+    return np.array([str(v).removesuffix(".0") for v in values.tolist()], dtype=np.str_)[at]
 
 
 def spread(rows: Rows, *, seeds_drawn: bool) -> Spread:
