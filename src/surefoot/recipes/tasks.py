@@ -11,7 +11,7 @@ from ..context import cap_threads
 from ..data.dataset import Task
 from ..data.specs import make_task
 from ..errors import Refused, SurefootError
-from ..inventory import Inventory
+from ..inventory import Inventory, Note
 from ..methods.base import Method
 from ..models.load import load
 from ..models.model import Model
@@ -161,7 +161,11 @@ def prepare(
     assert start is not None
     whole = f"of each method, over all {len(task.class_names)} classes; the start's: "
     left = [m for i, m in enumerate(recipe.methods) if i not in failed]
-    inventory = take_inventory(task, start, head=whole + head_of(start, task), methods=left)
+    first = drawn(task, recipe, spec.seeds[0])
+    inventory = take_inventory(first, start, head=whole + head_of(start, task), methods=left)
+    out = [Note(f"{recipe.methods[at].label()} is LEFT OUT: {why}", "warning")
+           for at, why in failed.items()]  # fmt: skip
+    inventory = replace(inventory, notes=(*inventory.notes, *out))
     wrong = refused(inventory, strict=strict, chosen_on_test=spec.data.chosen_on_test)
     if wrong:
         raise Refused.of(wrong)
