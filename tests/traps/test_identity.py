@@ -152,7 +152,9 @@ def test_one_image_under_two_classes_is_said(tmp_path: Path) -> None:
     )
     [said] = [n for s in found.splits for n in s.notes if "of two classes" in n]
     assert said.kind == "warning"
-    assert "train: 1 image is of two classes or more (cat/0.png" in said
+    assert (
+        "train: 1 image is of two classes or more (cat/0.png as cat, dog/same.png as dog)" in said
+    )
 
 
 def test_one_row_twice_is_no_contradiction(tmp_path: Path) -> None:

@@ -141,6 +141,7 @@ INPUTS: dict[str, Callable[[Path], Words]] = {
     "few shots, many images": lambda r: [*parts(r), "--method", "ft", "--few-shot", "2",
                                          "--batch", "2", "--epochs", "4"],
     "few shots": lambda r: [*parts(r), "--method", "lp", "--few-shot", "2"],
+    "a metric without its column": lambda r: [*parts(r), "--metric", "worst_group"],
     "no such metric": lambda r: [*parts(r), "--metric", "top0"],
     "no such method": lambda r: [*parts(r), "--method", "tf"],
 }  # fmt: skip
@@ -184,7 +185,7 @@ def test_check_says_what_fit_says(
     assert not (tmp_path / "out").exists()
 
     checked = typed(["check", *words])
-    if "--metric" in words or "tf" in words:  # the options themselves are wrong
+    if "top0" in words or "tf" in words:  # the options themselves are wrong
         assert checked == wrong != ""
         return
     first, *lines = capsys.readouterr().out.splitlines()
@@ -208,6 +209,7 @@ REFUSED = {
     "no such model": "There is no model named 'tiny-klip'",
     "no text tower": "has no text tower",
     "more shots than images": "fewer than k = 9",
+    "a metric without its column": "worst_group on 'val' finds no column 'group'",
 }
 SAID = {
     "a shift lacks a class": "2 of 3 classes, 3 each",

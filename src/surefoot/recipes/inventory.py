@@ -204,7 +204,9 @@ def _two_classes(split: Split, name: str) -> Iterator[Note]:
     n = int(torn.sum())
     if n:
         rows = known[torn[image]]
-        first = ", ".join(split.images.id(int(row)) for row in rows[:3])
+        called = (split.class_names[split.labels[row]] for row in rows[:3])
+        first = ", ".join(f"{split.images.id(int(row))} as {name}"
+                          for row, name in zip(rows[:3], called, strict=True))  # fmt: skip
         verb = "images are" if n > 1 else "image is"
         yield Note(f"{name}: {n} {verb} of two classes or more ({first}"
                    f"{', ...' * (len(rows) > 3)})", "warning")  # fmt: skip
