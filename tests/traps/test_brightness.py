@@ -12,6 +12,7 @@ from PIL import Image
 from surefoot.data.dataset import Task
 from surefoot.data.specs import make_task
 from surefoot.features import cache_key
+from surefoot.recipes.inventory import take_inventory
 from surefoot.transforms import TransformSpec
 
 from ..conftest import toy_model
@@ -126,3 +127,53 @@ def test_upright_by_exif(tmp_path: Path) -> None:
     task = make_task(train=str(root))
     sizes = {task.train.images[i].size for i in range(len(task.train))}
     assert sizes <= {(16, 16), (4, 8)}
+
+
+def test_one_pixel_without_a_value_does_not_make_all_black(tmp_path: Path) -> None:
+    """As at the edge of a map: the first pixel is no number."""
+    hole = ramp(1.0, "float32")
+    hole[0, 0] = np.nan
+    images = [hole, ramp(1.0, "float32"), ramp(0.9, "float32")]
+    task = make_task(train=sets(tmp_path, dict.fromkeys("ab", images), "tiff"))
+    assert max(shown(task)) == 255
+    assert min(shown(task)) >= 229
+
+
+def test_an_infinite_pixel_is_not_what_is_white(tmp_path: Path) -> None:
+    hole = ramp(1.0, "float32")
+    hole[1, 1] = np.inf
+    images = [hole, ramp(1.0, "float32"), ramp(0.9, "float32")]
+    assert min(shown(make_task(train=sets(tmp_path, dict.fromkeys("ab", images), "tiff")))) >= 229
+
+
+def test_sixteen_bits_with_the_high_byte_first(tmp_path: Path) -> None:
+    images = [ramp(4000 - i, "uint16") for i in range(3)]
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for i, image in enumerate(images):
+            swapped = Image.frombytes("I;16B", (4, 4), image.astype(">u2").tobytes())
+            swapped.save(tmp_path / label / f"{i}.tiff")
+    assert max(shown(make_task(train=str(tmp_path)))) == 249
+
+
+def test_several_pictures_in_one_file_are_said(tmp_path: Path) -> None:
+    root = folders(tmp_path, {"cat": 3, "dog": 3})
+    frames = [Image.new("RGB", (8, 8), c) for c in ("red", "blue", "green")]
+    frames[0].save(root / "cat" / "0.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(root / "dog" / "1.tiff", save_all=True, append_images=frames[1:])
+    found = take_inventory(make_task(train=str(root), val_fraction=0.3))
+    said = [str(n) for s in found.splits for n in s.notes if "further pictures" in n]
+    assert sum("the first is taken" in n for n in said) >= 1
+    assert not any(
+        "further" in n
+        for s in take_inventory(
+            make_task(train=str(folders(tmp_path / "f", {"cat": 3, "dog": 3})))
+        ).splits
+        for n in s.notes
+    )
+
+
+def test_floats_below_nothing_are_said_to_be_black(tmp_path: Path) -> None:
+    images = [ramp(1.0, "float32", -1.0) * np.float32(1 - i / 100) for i in range(3)]
+    task = make_task(train=sets(tmp_path, dict.fromkeys("ab", images), "tiff"))
+    assert any("what is below 0 (down to -1) is black" in n for n in task.notes)

@@ -137,3 +137,41 @@ def test_two_shifts_that_would_share_a_file_are_refused(one: str, other: str) ->
         return Task("t", split, split, split, shifts, split.class_names)
 
     refusal("would share one file of predictions", task)
+
+
+def test_one_image_under_two_classes_is_said(tmp_path: Path) -> None:
+    root = folders(tmp_path, {"cat": 4, "dog": 4})
+    (root / "dog" / "same.png").write_bytes((root / "cat" / "0.png").read_bytes())
+    test = folders(tmp_path.parent / f"{tmp_path.name}-t", TWO, 70)
+    found = take_inventory(
+        make_task(
+            train=str(root),
+            test=str(test),
+            val=str(folders(tmp_path.parent / f"{tmp_path.name}-v", TWO, 90)),
+        )
+    )
+    [said] = [n for s in found.splits for n in s.notes if "of two classes" in n]
+    assert said.kind == "warning"
+    assert (
+        "train: 1 image is of two classes or more (cat/0.png as cat, dog/same.png as dog)" in said
+    )
+
+
+def test_one_row_twice_is_no_contradiction(tmp_path: Path) -> None:
+    root = folders(tmp_path, {"cat": 4, "dog": 4})
+    (root / "cat" / "same.png").write_bytes((root / "cat" / "0.png").read_bytes())
+    found = take_inventory(make_task(train=str(root), val_fraction=0.25))
+    assert not [n for s in found.splits for n in s.notes if "of two classes" in n]
+
+
+def test_classes_that_differ_in_case_alone_are_said(tmp_path: Path) -> None:
+    file = table(tmp_path / "t.csv", {"cat": 4, "Cat": 4, "dog": 4})
+    [said] = [n for n in read(file).notes if "differ in case" in n]
+    assert "Cat, cat" in said
+    assert said.startswith("WARNING")
+
+
+def test_a_class_that_is_a_missing_label_as_text_is_said(tmp_path: Path) -> None:
+    file = table(tmp_path / "t.csv", {"cat": 4, "nan": 2, "dog": 4})
+    assert any("'nan'" in n and n.startswith("WARNING") for n in read(file).notes)
+    assert not [n for n in read(table(tmp_path / "u.csv", TWO)).notes if "WARNING" in n]

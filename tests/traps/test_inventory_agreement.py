@@ -134,7 +134,14 @@ INPUTS: dict[str, Callable[[Path], Words]] = {
     "a random head": lambda r: [*parts(r), "--model", "tiny-dino", "--method", "ft", "--head",
                                 "random"],
     "more shots than images": lambda r: [*parts(r), "--method", "lp", "--few-shot", "9"],
+    "one method of two cannot start": lambda r: [
+        *parts(r), "--model", "tiny-dino", "--method", "ft", "--method", "lp", "--keep-going"],
+    "no method can start": lambda r: [*parts(r), "--model", "tiny-dino", "--method", "ft",
+                                      "--method", "flyp", "--keep-going"],
+    "few shots, many images": lambda r: [*parts(r), "--method", "ft", "--few-shot", "2",
+                                         "--batch", "2", "--epochs", "4"],
     "few shots": lambda r: [*parts(r), "--method", "lp", "--few-shot", "2"],
+    "a metric without its column": lambda r: [*parts(r), "--metric", "worst_group"],
     "no such metric": lambda r: [*parts(r), "--metric", "top0"],
     "no such method": lambda r: [*parts(r), "--method", "tf"],
 }  # fmt: skip
@@ -178,7 +185,7 @@ def test_check_says_what_fit_says(
     assert not (tmp_path / "out").exists()
 
     checked = typed(["check", *words])
-    if "--metric" in words or "tf" in words:  # the options themselves are wrong
+    if "top0" in words or "tf" in words:  # the options themselves are wrong
         assert checked == wrong != ""
         return
     first, *lines = capsys.readouterr().out.splitlines()
@@ -202,6 +209,7 @@ REFUSED = {
     "no such model": "There is no model named 'tiny-klip'",
     "no text tower": "has no text tower",
     "more shots than images": "fewer than k = 9",
+    "a metric without its column": "worst_group on 'val' finds no column 'group'",
 }
 SAID = {
     "a shift lacks a class": "2 of 3 classes, 3 each",
@@ -213,6 +221,8 @@ SAID = {
     "WordNet ids": '"a photo of a tench."; "a photo of a tabby cat."',
     "a table with a column split": "rows of t.csv with split=train: 7 of 15; the others are left",
     "val is cut": "~ val",
+    "one method of two cannot start": "FT is LEFT OUT: ",
+    "few shots, many images": "FT: 6 images in batches of 2 are 12 steps in 4 epochs",
     "fewer images than classes": "1 class has no image: cat; a larger --limit",
     "good": "no image is in two splits (3 pairs compared)",
 }

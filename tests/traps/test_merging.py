@@ -82,6 +82,8 @@ QUANTISED = {"l.weight": torch.ones(4, 4, dtype=torch.int8), "l.weight_scale": t
         ("to_q_lora.down.weight", "to_q_lora.up.weight"),
         ("x.hada_w1_a", "x.hada_w1_b"),
         ("layer.A", "layer.B"),
+        ("w_a_000.weight", "w_b_000.weight"),
+        ("q.linear_a_q.weight", "q.linear_b_q.weight"),
         ("layer.a.weight", "layer.b.weight"),
     ],
 )
@@ -302,3 +304,36 @@ def test_an_error_of_merging_says_what_to_do(tmp_path: Path) -> None:
     both = files(tmp_path, factors(0, names), factors(1, names))
     with pytest.raises(WeightsError, match="merge_and_unload"):
         merge(both, tmp_path / "o.safetensors", Lerp())
+
+
+LISTS = [("classes", ["b", "a", "c"], ["a", "b", "c"]),
+         ("class_to_idx", {"b": 0, "a": 1, "c": 2}, {"a": 0, "b": 1, "c": 2}),
+         ("idx_to_class", {0: "b", 1: "a", 2: "c"}, {0: "a", 1: "b", 2: "c"})]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "one", "two"), LISTS)
+def test_classes_that_a_pickle_lists_are_looked_at(
+    tmp_path: Path, key: str, one: Any, two: Any
+) -> None:
+    for i, listed in enumerate((one, two)):
+        torch.save({"state_dict": state(i), key: listed}, tmp_path / f"{i}.pth")
+    both = [tmp_path / "0.pth", tmp_path / "1.pth"]
+    refusal("is in another order", lambda: merge(both, tmp_path / "o.safetensors", Mean()))
+    same = [both[0], both[0]]
+    assert merge(same, tmp_path / "o.safetensors", Mean()).notes == ()
+
+
+def test_classes_of_a_config_beside_are_looked_at(tmp_path: Path) -> None:
+    for i, names in enumerate((("b", "a", "c"), ("a", "b", "c"))):
+        (tmp_path / str(i)).mkdir()
+        weights(tmp_path / str(i) / "model.safetensors", state(i))
+        about = {"model_type": "vit", "id2label": dict(enumerate(names))}
+        (tmp_path / str(i) / "config.json").write_text(json.dumps(about))
+    both = [tmp_path / "0", tmp_path / "1"]
+    refusal("is in another order", lambda: merge(both, tmp_path / "o.safetensors", Mean()))
+
+
+def test_a_head_without_names_beside_one_with_names_is_said(tmp_path: Path) -> None:
+    both = files(tmp_path, state(0), state(1), metadata=[None, about("a", "b", "c")])
+    done = merge(both, tmp_path / "o.safetensors", Mean())
+    assert "0.safetensors does not say which classes" in done.notes[0]

@@ -69,3 +69,16 @@ def test_a_file_of_other_classes(tmp_path: Path) -> None:
     train = str(folders(tmp_path, NUMBERS))
     refusal("7", lambda: make_task(train=train, prompt_names={"7": "cat"}))
     refusal("2 prompt names for 3", lambda: make_task(train=train, prompt_names=["a", "b"]))
+
+
+def test_a_list_for_numbers_that_begin_with_one(tmp_path: Path) -> None:
+    train = folders(tmp_path / "train", {"1": 4, "2": 4, "3": 4})
+    (tmp_path / "classnames.txt").write_text("tabby cat\nfire truck\nbeagle\n")
+    task = make_task(train=str(train))
+    assert task.names_in_prompts == ("tabby cat", "fire truck", "beagle")
+
+
+def test_a_list_that_is_too_short_names_nothing(tmp_path: Path) -> None:
+    train = folders(tmp_path / "train", {"0": 4, "1": 4, "7": 4})
+    (tmp_path / "classnames.txt").write_text("tabby cat\nfire truck\nbeagle\n")
+    refusal("lists 3 classes, and there is a class 7", lambda: make_task(train=str(train)))

@@ -75,3 +75,9 @@ def test_a_table_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes("path,label\n0.png,ä\n".encode("latin-1"))
     (tmp_path / "0.png").write_bytes(rows({"cat": 1})[0][1])
     refusal("cannot be read", lambda: read(tmp_path / "t.csv"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_table_of_two_bytes_a_letter(tmp_path: Path, encoding: str) -> None:
+    file = table(tmp_path / "t.csv", COUNTS, encoding=encoding)
+    refusal("is not UTF-8", lambda: read(file))

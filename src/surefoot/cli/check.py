@@ -17,6 +17,8 @@ __all__ = ["check_command"]
 @click.argument("targets", nargs=-1, type=click.Path())
 @click.option("--recipes", is_flag=True, help="Also every recipe that ships with surefoot.")
 @fit_options()
+@click.option("--keep-going", is_flag=True, help="As of `surefoot fit`: methods that cannot start "
+              "are left out, where others can.")  # fmt: skip
 def check_command(targets: tuple[str, ...], recipes: bool, **options: Any) -> None:
     """Check recipes (YAML), data folders or tables, and methods (.py): all errors at once.
 
@@ -68,7 +70,9 @@ def _as_fit(options: dict[str, Any]) -> Any:
     named = {"model": options["model"] or "none", "methods": options["methods"] or ("zero-shot",),
              "train": options["train"] or "none"}  # fmt: skip
     given = {name for name in named if options[name]}
-    return check_parts_of(recipe_of_options({**options, **named}), given, strict=options["strict"])
+    recipe = recipe_of_options({**options, **named})
+    return check_parts_of(recipe, given, strict=options["strict"],
+                          keep_going=options["keep_going"])  # fmt: skip
 
 
 def _method_problems(file: str) -> list[str]:

@@ -51,7 +51,8 @@ def settle(splits: Iterable[Split]) -> list[Note]:
         if found:
             high = max(found)
             white[kind] = next((level for level in levels if high <= level), high)
-            notes.append(_said(kind, high, white[kind]))
+            low = min(float(np.nan_to_num(look["low"]).min(initial=0.0)) for look in seen)
+            notes.append(_said(kind, low, high, white[kind]))
     for source in encoded:
         source.white = white
     return notes
@@ -60,12 +61,14 @@ def settle(splits: Iterable[Split]) -> list[Note]:
 def _highest(look: NDArray[np.void], kind: str) -> float | None:
     """The greatest value of images of a kind; None where there are none."""
     own = look[np.char.startswith(look["mode"], kind.encode())]
-    return float(own["high"].max()) if len(own) else None
+    known = own["high"][np.isfinite(own["high"])]
+    return float(known.max()) if len(known) else None
 
 
-def _said(kind: str, high: float, white: float) -> Note:
+def _said(kind: str, low: float, high: float, white: float) -> Note:
     what = "16-bit greys" if kind == "I" else "images of floats"
     text = f"{what}: the brightest value of all splits is {high:,g}, and {white:,g} is white"
-    full = kind == "I" and white == _WHITES["I"][-1]
+    text += f", what is below 0 (down to {low:,g}) is black" if low < 0 else ""
+    full = low == 0 and kind == "I" and white == _WHITES["I"][-1]
     return Note(text, "fact" if full else "guessed", say="it by 8-bit images, or by 16-bit ones in "
                 "which 65,535 is white")  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,11 +75,14 @@ def built(
     """
     labels, classes = None, tuple(class_names or ())
     left = ((said, rows) for said, rows in found.left_out.items() if rows)
+    odd: tuple[str, ...] = ()
     if found.codes is not None:
-        order = found.order if class_names is None else class_names
         where = where or found.source
+        own = None if found.order is None else _distinct(found.order, where)
+        order = own if class_names is None else class_names
         labels, classes = label_names(found.codes, found.values, order, where=where)
         _refuse_splits(classes, where)
+        odd = () if class_names is not None else tuple(_odd(classes, where))
     return Split(
         name=name,
         images=found.images,
@@ -89,10 +93,44 @@ def built(
         captions=found.captions,
         metadata=found.metadata,
         source=found.source,
-        notes=(*found.notes, *(Note(said, "left out", rows=rows) for said, rows in left)),
+        notes=(*found.notes, *odd, *(Note(said, "left out", rows=rows) for said, rows in left)),
         version=found.version,
         licence=found.licence,
     )
+
+
+_NO_LABEL = frozenset({"nan", "NaN", "<NA>", "NaT", "None", "null", "NULL"})
+"""What programs write for a missing label where it must be text."""
+
+
+def _distinct(order: Sequence[str], where: str) -> tuple[str, ...]:
+    """The names of a container's list; two classes of one name would become one."""
+    names = tuple(str(name).strip() for name in order)
+    if len(set(names)) < len(names):
+        twice = Counter(names).most_common(1)[0][0]
+        raise DataError(
+            f"two classes are called {twice!r} in the list of {where}",
+            expected="one distinct name for each class",
+            fix="give one of the two another name",
+        )
+    return names
+
+
+def _odd(classes: Sequence[str], where: str) -> Iterator[Note]:
+    """Classes that may be one class in two spellings, or none."""
+    alike: dict[str, list[str]] = {}
+    for name in classes:
+        alike.setdefault(" ".join(name.casefold().split()), []).append(name)
+    several = [", ".join(names) for names in alike.values() if len(names) > 1]
+    if several:
+        first = "; ".join(several[:4]) + "; ..." * (len(several) > 4)
+        yield Note(f"WARNING: classes of {where} differ in case or blanks alone: {first}",
+                   "warning")  # fmt: skip
+    numbers = all(name.lstrip("-").isdecimal() for name in classes)
+    none = [repr(c) for c in classes if c in _NO_LABEL or (numbers and c == "-1")]
+    if none:
+        yield Note(f"WARNING: {', '.join(none)} is a class of {where}: are these rows without a "
+                   "label?", "warning")  # fmt: skip
 
 
 def _refuse_splits(classes: Sequence[str], where: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import BadImages
 from ..inventory import Pictures
 from .dataset import Split
-from .images import EncodedImages, decode, many_may_read, opened, reason
+from .images import EncodedImages, decode, many_may_read, opened, pictures_in, reason
 from .prefetch import prefetch, threads_for
 from .sequence import BROKEN, Images, content, keep_identity, keep_look, looks, underlying
 
@@ -41,7 +41,14 @@ def check_images(
     Returns:
         (id, reason) in the order of the split.
     """
-    bad: list[tuple[str, str]] = []
+    return [(split.images.id(i), why) for i, why in _bad(split, workers, progress, quick)]
+
+
+def _bad(
+    split: Split, workers: int, progress: Progress | None, quick: bool
+) -> list[tuple[int, str]]:
+    """Rows of the split and reasons."""
+    bad: list[tuple[int, str]] = []
     source, rows = underlying(split.images, np.arange(len(split), dtype=np.int64))
 
     def one(index: int) -> str | None:
@@ -54,7 +61,7 @@ def check_images(
     threads = workers or (1 if quick else _threads(split))
     for index, why in enumerate(prefetch(one, range(len(split)), threads)):
         if why is not None:
-            bad.append((split.images.id(index), why))
+            bad.append((index, why))
         if progress is not None and (index % 256 == 255 or index + 1 == len(split)):
             progress(index + 1, len(split))
     return bad
@@ -97,7 +104,7 @@ def _look(source: Images, row: int, quick: bool) -> None:
     data = source.read(row)
     keep_identity(source, row, hashlib.sha256(data).digest())
     if not quick:
-        decode(data, partial(keep_look, source, row))
+        decode(data, partial(keep_look, source, row, frames=_frames(data)))
         return
     if not data:
         raise OSError("the file is empty")
@@ -107,6 +114,13 @@ def _look(source: Images, row: int, quick: bool) -> None:
             keep_look(source, row, image)
         else:
             image.verify()
+
+
+def _frames(data: bytes) -> int:
+    """Pictures in a file; only the first has to be a good one."""
+    with suppress(*BROKEN):
+        return pictures_in(data)
+    return 1
 
 
 def require_good(
@@ -129,13 +143,13 @@ def require_good(
     Raises:
         BadImages: Some are bad and ``skip_bad`` is off, or all are.
     """
-    bad = check_images(split, workers=workers, progress=progress, quick=quick)
-    if not bad:
+    rows = _bad(split, workers, progress, quick)
+    if not rows:
         return split
+    bad = [(split.images.id(i), why) for i, why in rows]
     if not skip_bad or len(bad) == len(split):
         raise BadImages(bad, where=split.source or f"the split {split.name!r}")
-    gone = {name for name, _ in bad}
-    kept = [i for i in range(len(split)) if split.images.id(i) not in gone]
+    kept = np.delete(np.arange(len(split), dtype=np.int64), [i for i, _ in rows])
     first = ", ".join(name for name, _ in bad[:3])
     more = ", ..." if len(bad) > 3 else ""
     return split.take(

@@ -108,6 +108,13 @@ def _class_folders(root: Path) -> tuple[list[str], list[str]]:
                 continue
             if entry.is_dir():
                 folders.append(entry.name)
+            elif _leads_nowhere(entry):
+                raise DataError(
+                    f"{entry.name!r} in {root} is a link to {os.readlink(entry.path)}, which is "
+                    "not there",
+                    expected=LAYOUT,
+                    fix="mend the link, or remove it if the class is not wanted",
+                )
             elif os.path.splitext(entry.name)[1].lower() in image_extensions():
                 beside.append(entry.name)
     if not folders:
@@ -120,6 +127,12 @@ def _class_folders(root: Path) -> tuple[list[str], list[str]]:
         )
     _refuse_roles(root, folders)
     return natural(folders), sorted(beside)
+
+
+def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
+    """Is it a link to what was a folder, by its name?"""
+    gone = entry.is_symlink() and not os.path.exists(entry.path)
+    return gone and not os.path.splitext(entry.name)[1]
 
 
 def _refuse_roles(root: Path, folders: list[str]) -> None:

@@ -16,6 +16,7 @@ from .dataset import Domain, Split, Use
 from .strings import natural
 
 __all__ = [
+    "by_number",
     "class_order",
     "label_names",
     "listed_classes",
@@ -145,8 +146,35 @@ def label_names(
     return table[codes], names
 
 
+def by_number(values: Sequence[Any], names: Sequence[str], *, where: str) -> list[Any]:
+    """What the numbers of a list of classes stand for; None for those that say "no label".
+
+    Args:
+        values: Distinct labels; negative ones are of hidden test sets, NaN of tables in which a
+            label was missing, so that whole numbers became floats.
+        names: Of the classes, the first for class 0.
+        where: Named in messages.
+
+    Returns:
+        The values themselves where they are no whole numbers.
+
+    Raises:
+        DataError: A number beyond the list.
+    """
+    known = [v for v in values if v is not None and v == v]
+    if not all(isinstance(v, (int, float)) and v % 1 == 0 for v in known):
+        return list(values)
+    beyond = [int(v) for v in known if v >= len(names)]
+    if beyond:
+        raise DataError(
+            f"{where} names {len(names)} classes, and a row has class {beyond[0]}",
+            expected=f"numbers from 0 to {len(names) - 1}",
+        )
+    return [None if v is None or v != v or v < 0 else names[int(v)] for v in values]
+
+
 def _text(value: Any) -> str:
-    if value is None:
+    if value is None or value != value:  # NaN is no number, and no class
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -17,7 +17,7 @@ from ..inventory import Note
 from ..registry import import_optional, nearest
 from .building import Found, built
 from .dataset import Domain, Split, Use
-from .grouping import metadata_column, not_classes, parts_for, role_of
+from .grouping import by_number, metadata_column, not_classes, parts_for, role_of
 from .images import EncodedImages
 from .strings import Strings
 
@@ -59,6 +59,10 @@ def from_hf(
     rows, part = _rows(library, source, split, use)
     image = _image_column(library, rows, image_column, source)
     label = _column(rows, label_column, _labels(library, rows), "label", source)
+    taken = (
+        *_which(rows, image, image_column, library.Image, "image", ("image", "img")),
+        *_which(rows, label, label_column, library.ClassLabel, "label", ("label", "labels")),
+    )
     caption = _column(rows, caption_column, ("caption", "captions", "text"), "caption", source)
     if label is None and caption is None:
         raise DataError(
@@ -79,6 +83,7 @@ def from_hf(
         _add_labels(library, found, rows, label, source)
     if caption is not None:
         found.captions, found.notes = _captions(rows, caption)
+    found.notes = (*found.notes, *taken)
     if split is None and use == "test" and part and role_of(part) != "test":
         said = f"{source} has no split test: {part} serves as {name}"
         found.notes = (*found.notes, Note(said, "guessed", say=f"hf:{source}:{part}"))
@@ -214,7 +219,8 @@ def _offline(library: Any) -> Iterator[None]:
 
 def _image_column(library: Any, rows: Any, asked: str | None, source: str) -> str:
     typed = [n for n, f in rows.features.items() if isinstance(f, library.Image)]
-    found = _column(rows, asked, (*typed, "image", "img"), "image", source)
+    usual = [n for n in ("image", "img") if n in typed]  # masks and depths are images too
+    found = _column(rows, asked, (*usual, *typed, "image", "img"), "image", source)
     if found is None:
         raise DataError(
             f"the data set {source} has no image column",
@@ -227,6 +233,17 @@ def _image_column(library: Any, rows: Any, asked: str | None, source: str) -> st
 def _labels(library: Any, rows: Any) -> tuple[str, ...]:
     typed = [n for n, f in rows.features.items() if isinstance(f, library.ClassLabel)]
     return ("label", "labels", *typed)
+
+
+def _which(
+    rows: Any, taken: str | None, asked: str | None, kind: Any, role: str, usual: Sequence[str]
+) -> tuple[Note, ...]:
+    """That one of several columns of a kind was taken, where nothing told which is meant."""
+    others = [n for n, f in rows.features.items() if isinstance(f, kind) and n != taken]
+    if asked is not None or taken is None or taken in usual or not others:
+        return ()
+    said = f"the column {taken!r} serves as {role}, not {', '.join(map(repr, others))}"
+    return (Note(said, "guessed", say=f"by calling the one that is meant {role}"),)
 
 
 def _column(
@@ -262,8 +279,7 @@ def _add_labels(library: Any, found: Found, rows: Any, column: str, source: str)
         raise not_classes(source, column, f"a {type(feature).__name__} in each row")
     found.codes, found.values = _encoded(rows, column)
     if hasattr(feature, "int2str"):
-        # A ClassLabel of -1 says "no label" (hidden test sets of the hub).
-        found.values = [feature.int2str(int(v)) if v >= 0 else None for v in found.values]
+        found.values = by_number(found.values, feature.names, where=source)
         found.order = feature.names
 
 

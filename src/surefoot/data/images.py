@@ -30,6 +30,7 @@ __all__ = [
     "decode",
     "many_may_read",
     "opened",
+    "pictures_in",
     "reason",
     "to_rgb",
 ]
@@ -92,6 +93,21 @@ def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=_formats())
 
 
+_SEVERAL = (b"GIF8", b"II*\0", b"MM\0*", b"RIFF")
+"""First bytes of formats in which one file may hold several pictures: GIF, TIFF, WebP."""
+
+
+def pictures_in(data: bytes) -> int:
+    """Frames or pages of an encoded image; all but the first are left out.
+
+    The small picture that a phone keeps beside a JPEG (MPO) is a copy, and does not count.
+    """
+    if not data.startswith(_SEVERAL):
+        return 1
+    with opened(data) as image:
+        return int(getattr(image, "n_frames", 1))
+
+
 @lru_cache(maxsize=1)
 def _formats() -> tuple[str, ...]:
     Image.init()
@@ -140,7 +156,8 @@ def _eight_bits(image: Image.Image, white: White) -> Image.Image:
     usual = 65535.0
     if image.mode == "F":
         usual = 1.0 if pixels.max(initial=0.0) <= 1.0 else 255.0
-    pixels *= 255 / white.get(image.mode[0], usual)
+    brightest = white.get(image.mode[0], usual)
+    pixels = np.clip(pixels, 0, brightest) * (255 / brightest)
     return Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
 
 

@@ -163,17 +163,29 @@ def keep_identity(source: Images, row: int, digest: bytes) -> None:
     known[row] = True
 
 
-def keep_look(source: Images, row: int, image: Image.Image) -> None:
+def keep_look(source: Images, row: int, image: Image.Image, frames: int = 1) -> None:
     """Note how an image is stored that was just decoded: mode, size, range of its channels.
 
     Args:
         source: The sequence, as :func:`underlying` gives it.
         row: In it.
         image: Loaded, not yet brought to RGB.
+        frames: Pictures in its file.
     """
-    ends = np.array([np.nan, np.nan] if image.mode == "P" else image.getextrema(), np.float64)
+    ends = np.array(_ends(image), np.float64)
     low, high = (ends[..., 0].min(), ends[..., 1].max())
-    _ledger(source)[2][row] = (image.mode.encode()[:5], *image.size, low, high)
+    _ledger(source)[2][row] = (image.mode.encode()[:5], *image.size, low, high, frames)
+
+
+def _ends(image: Image.Image) -> Any:
+    """Smallest and largest value of each channel; Pillow cannot tell those of 16 bits and NaN."""
+    if image.mode == "P":
+        return np.nan, np.nan
+    if not image.mode.startswith(("I", "F")):
+        return image.getextrema()
+    pixels = np.asarray(image)
+    finite = pixels[np.isfinite(pixels)]
+    return (finite.min(), finite.max()) if finite.size else (np.nan, np.nan)
 
 
 def looks(images: Images) -> NDArray[np.void]:
@@ -183,8 +195,9 @@ def looks(images: Images) -> NDArray[np.void]:
 
 
 LOOK = np.dtype([("mode", "S5"), ("width", "<i4"), ("height", "<i4"), ("low", "<f4"),
-                 ("high", "<f4")])  # fmt: skip
-"""Mode of Pillow, size in pixels, smallest and largest value; NaN of a palette's."""
+                 ("high", "<f4"), ("frames", "<i4")])  # fmt: skip
+"""Mode of Pillow, size in pixels, smallest and largest value (NaN of a palette's), pictures in the
+file."""
 
 _Ledger = tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.void]]
 

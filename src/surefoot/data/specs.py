@@ -170,11 +170,13 @@ def _cut_off(own: Brought, role: Use, spec: Spec | None) -> bool:
 
 
 def _require_labels(train: Split, spec: Spec) -> None:
+    captions = train.captions is not None
     if train.labels is None:
         raise DataError(
-            f"the training set {os.fspath(spec)} has captions but no labels",
+            f"the training set {os.fspath(spec)} has {'captions but ' * captions}no labels",
             expected="a label per image, from which the classes of the task are taken",
-            fix="add a column label, or build a Task in Python for training on captions alone",
+            fix="add a column label (KEY.cls in shards), or build a Task in Python for training on "
+            "captions alone",
         )
 
 
@@ -223,11 +225,27 @@ def _templates(given: str | Sequence[str]) -> tuple[str, ...]:
     return check_templates(given, where="the templates given")
 
 
+def _numbered(listed: Mapping[str, str], classes: Sequence[str]) -> Mapping[str, str]:
+    """A list of names for classes that are numbers: the first is 0, or 1 where that one fits."""
+    n = len(listed)
+    numbers = [int(c) for c in classes if c.isdecimal()]
+    numbered = numbers and len(numbers) == len(classes) and set(listed) == set(map(str, range(n)))
+    if not n or not numbered or max(numbers) < n:
+        return listed
+    if sorted(numbers) == list(range(1, n + 1)):
+        return {c: listed[str(int(c) - 1)] for c in classes}
+    raise DataError(
+        f"the file beside the data lists {n} classes, and there is a class {max(numbers)}",
+        expected="one name a line, the first for class 0",
+        fix="say what the classes are called with --names FILE, or correct the list",
+    )
+
+
 def _prompt_names(
     given: Mapping[str, str] | Sequence[str] | None, classes: Sequence[str], own: Brought
 ) -> tuple[str, ...] | None:
     if given is None:
-        names = {**wordnet_names(classes), **own.prompt_names()}
+        names = {**wordnet_names(classes), **_numbered(own.prompt_names(), classes)}
         return tuple(names.get(c, c.replace("_", " ")) for c in classes) if names else None
     if isinstance(given, Mapping):
         ghosts = [k for k in given if k not in classes]

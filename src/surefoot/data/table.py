@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ..inventory import Note
 from .building import Found, built
 from .dataset import Domain, Split, Use
 from .embedded import parquet_images
-from .grouping import metadata_column, not_classes, parts_for
+from .grouping import by_number, metadata_column, not_classes, parts_for
 from .images import EncodedImages, FileImages
 from .strings import Strings
 from .table_file import ROW, TABLE, Columns, read_table
@@ -154,7 +155,7 @@ class _Rows:
         if not gone:
             return images
         if not skip_missing or len(gone) == len(images):
-            listed = [(paths[i] or f"row {i + 1}", "the file is missing") for i in gone]
+            listed = [(paths[i] or f"row {i + 1}", _why_gone(paths[i])) for i in gone]
             raise BadImages(listed, where=f"{self.file} (paths start from {base.absolute()})")
         kept = np.delete(np.arange(len(images), dtype=np.int64), gone)
         self.table = self.table.take(kept)
@@ -173,6 +174,11 @@ class _Rows:
         return Strings(p.replace("\\", "/") if i in changed else p for i, p in enumerate(paths))
 
 
+def _why_gone(path: str) -> str:
+    far = re.match(r"[a-z][a-z0-9+.-]+:/", path, re.IGNORECASE)
+    return "an address, not a file on this machine" if far else "the file is missing"
+
+
 def _used(names: Columns) -> set[str]:
     return {names.path, names.image, names.label, names.caption, names.id}
 
@@ -187,9 +193,10 @@ def _add_labels(found: Found, table: Any, column: str, file: Path) -> None:
         raise not_classes(str(file), column, f"{plain} in each row")
     found.codes, found.values = _encoded(table[column])
     listed = _class_label(table.schema.metadata, column)
-    if listed and all(isinstance(v, int) and v < len(listed) for v in found.values):
-        found.values = [listed[v] if v >= 0 else None for v in found.values]
-        found.order = listed
+    if listed:
+        numbers = found.values
+        found.values = by_number(numbers, listed, where=str(file))
+        found.order = listed if found.values != numbers else None
 
 
 def _class_label(metadata: Any, column: str) -> list[str]:

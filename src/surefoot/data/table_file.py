@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import os
 from collections.abc import Sequence
@@ -106,8 +107,15 @@ def _separator(file: Path, names: Columns) -> str:
     """What separates the columns: by which the first line holds most of the names that count.
 
     Raises:
-        DataError: The first line is no header: it names an image.
+        DataError: The first line is no header: it names an image; or no letters of one byte.
     """
+    with open(file, "rb") as raw:
+        if raw.read(4).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
+            raise DataError(
+                f"the table {file} is not UTF-8 but UTF-16 or UTF-32",
+                expected=TABLE,
+                fix="save it as UTF-8 (in a spreadsheet: CSV UTF-8)",
+            )
     with open(file, encoding="utf-8-sig", errors="replace", newline="") as lines:
         first = lines.readline(1 << 16)
     known = {*vars(names).values(), *sum(_ALIASES.values(), ())}

@@ -84,7 +84,8 @@ class TarIndex:
         Raises:
             DataError: Several pictures, and nothing tells which is meant.
         """
-        if not sample:
+        if not sample:  # the first key, or a sample of other kinds of members alone
+            self.left_out["sample", "without a picture"] += bool(key)
             return
         kind = _picture(sample, f"{shard}/{key}")
         if kind is None:

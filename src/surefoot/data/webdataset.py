@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from ..inventory import Note
 from .building import Found, built
 from .dataset import Domain, Split, Use
 from .grouping import listed_classes
@@ -25,6 +26,8 @@ __all__ = ["from_webdataset", "shards"]
 
 _KEY = re.compile(r"^((?:.*/|)[^./]+)[.]([^/]*)$")
 """The key ends at the first dot of the base name: the rule of the webdataset package."""
+
+_WHOLE = re.compile(r"-?[0-9]+")
 
 _EXPECTED = (
     "uncompressed tar shards, such as 'shards/{000..009}.tar' or 'shards/*.tar', with members "
@@ -61,8 +64,7 @@ def from_webdataset(
     """
     files = shards(pattern)
     index = TarIndex()
-    for number, file in enumerate(files):
-        _scan(file, number, index)
+    notes = [note for number, file in enumerate(files) for note in _scan(file, number, index)]
     if not len(index.offsets):
         raise DataError(f"the shards {pattern} hold no images", expected=_EXPECTED)
     index.require_whole(str(pattern))
@@ -77,6 +79,7 @@ def from_webdataset(
         f"wds:{pattern}",
         captions=index.texts(),
         metadata=index.columns(),
+        notes=notes,
         left_out={
             f"{n} {what}{'s' * (n != 1)} {how} of {pattern} {'is' if n == 1 else 'are'} left out": n
             for (what, how), n in index.left_out.items()
@@ -133,13 +136,14 @@ def _braces(text: str) -> Iterator[str]:
         yield from _braces(text[: hit.start()] + part + text[hit.end() :])
 
 
-def _scan(file: str, number: int, index: TarIndex) -> None:
-    """Walk one shard; neighbours with the same key are one sample."""
-    shard = os.path.basename(file)
+def _scan(file: str, number: int, index: TarIndex) -> tuple[Note, ...]:
+    """Walk one shard; neighbours with the same key are one sample. What is strange of its end."""
+    shard, last = os.path.basename(file), ""
     try:
         with tarfile.open(file, mode="r:") as tar:
             key, sample = "", dict[str, Any]()
             for member in tar:
+                last = member.name
                 tar.members = []  # type: ignore[attr-defined]  # tarfile keeps every header otherwise: memory would grow
                 hit = _KEY.match(member.name) if member.isreg() else None
                 if hit is None or os.path.basename(member.name).startswith("__"):
@@ -150,6 +154,7 @@ def _scan(file: str, number: int, index: TarIndex) -> None:
                     key, sample = hit[1], {}
                 _take(tar, member, hit[2].lower(), sample, where=f"{file}, {member.name}")
             index.add(shard, number, key, sample)
+            return _end(file, tar.offset, last)
     except tarfile.TarError as error:
         with open(file, "rb") as raw:
             packed = raw.read(2) in (b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5")
@@ -159,6 +164,28 @@ def _scan(file: str, number: int, index: TarIndex) -> None:
             expected=_EXPECTED,
             fix="unpack it to a plain .tar: images are compressed already" if packed else "",
         ) from error
+
+
+def _end(file: str, at: int, last: str) -> tuple[Note, ...]:
+    """Whether a shard ends where its members do: tarfile ends at a broken header without a word.
+
+    Raises:
+        DataError: Something lies behind the last member: the rest of a shard, or another one.
+    """
+    with open(file, "rb") as raw:
+        size = raw.seek(0, os.SEEK_END)
+        raw.seek(at)
+        more = any(block.strip(b"\0") for block in iter(lambda: raw.read(1 << 20), b""))
+    if more:
+        raise DataError(
+            f"the shard {file} is cut off or damaged behind {last}: what follows is no member",
+            expected=_EXPECTED,
+            fix="copy or write it again; of several shards in one file (cat) give each by itself",
+        )
+    if size > at:
+        return ()
+    said = f"WARNING: the shard {file} lacks the mark of a tar's end: it may be cut off behind"
+    return (Note(f"{said} {last}", "warning"),)
 
 
 def _take(
@@ -188,11 +215,14 @@ def _names(
     values: list[str], index: TarIndex, listed: Path | None
 ) -> tuple[list[str], list[str] | None]:
     """What the values of ``.cls`` are called, and the label order (None: sorted)."""
-    if not all(v.isdecimal() for v in values):
+    if not all(_WHOLE.fullmatch(v) for v in values):
         return values, None
+    values = ["" if v.startswith("-") else v for v in values]  # -1 says "no label"
+    known = [v for v in values if v]
     if listed is not None:
-        names = listed.read_text(encoding="utf-8-sig").splitlines()
-        beyond = [v for v in values if int(v) >= len(names)]
+        text = listed.read_text(encoding="utf-8-sig").rstrip()
+        names = [line.strip() for line in text.splitlines()]
+        beyond = [v for v in known if int(v) >= len(names)]
         if beyond or len(set(names)) < len(names):
             raise DataError(
                 f"{listed} lists {len(names)} classes, and a sample has class {beyond[0]}"
@@ -200,11 +230,12 @@ def _names(
                 else f"{listed} lists a class twice",
                 expected="one distinct name a line, the first for class 0",
             )
-        return [names[int(v)] for v in values], names
+        return [names[int(v)] if v else "" for v in values], names
     if "class_name" not in index.meta:
         return values, None
     named = _by_json(values, index)
-    return named, [named[i] for i in sorted(range(len(values)), key=lambda i: int(values[i]))]
+    order = sorted((int(v), named[i]) for i, v in enumerate(values) if v)
+    return named, [name for _, name in order]
 
 
 def _by_json(values: list[str], index: TarIndex) -> list[str]:

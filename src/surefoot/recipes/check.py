@@ -103,7 +103,12 @@ def _checked_data(target: str | Path, unit: str | None) -> Checked:
 
 
 def check_parts_of(
-    recipe: Recipe, parts: Collection[str], *, name: str = "fit", strict: bool = False
+    recipe: Recipe,
+    parts: Collection[str],
+    *,
+    name: str = "fit",
+    strict: bool = False,
+    keep_going: bool = False,
 ) -> Checked:
     """What a run of a recipe would say before it trains; nothing is trained, no folder made.
 
@@ -112,11 +117,13 @@ def check_parts_of(
         parts: Which of "model", "train" and "methods" are meant.
         name: For the result.
         strict: As in :func:`~.tasks.prepare`.
+        keep_going: Likewise.
     """
     try:
         if {"model", "train"} <= set(parts):
             methods = recipe.methods if "methods" in parts else ()
-            found = prepare(replace(recipe, methods=methods), strict=strict).inventory
+            asked = replace(recipe, methods=methods)
+            found = prepare(asked, strict=strict, keep_going=keep_going).inventory
         elif "train" in parts:
             found = take_inventory(task_of(recipe.spec.data))
             if wrong := refused(

@@ -204,8 +204,6 @@ def run_recipe(
                     keep_going=keep_going)  # fmt: skip
     for line in ready.inventory.lines():
         say(line)
-    for at, why in ready.failed.items():
-        say(f"{recipe.methods[at].label()} is LEFT OUT: {why}")
     loading = time.perf_counter() - began
     context = replace(
         context or RunContext(),

@@ -12,6 +12,7 @@ from ..data.check import pictures
 from ..data.dataset import Shift, Split, Task
 from ..data.overlap import overlap_notes, to_compare
 from ..data.prompts import says_nothing
+from ..data.sequence import identity_column, looks
 from ..errors import DataError, SurefootError
 from ..inventory import Inventory, Note, Pictures, SplitFacts
 from ..methods.base import Method
@@ -182,8 +183,33 @@ def _facts(split: Split, name: str = "", shift: Shift | None = None) -> SplitFac
         (int(counts.min(initial=kept)), int(counts.max(initial=0))),
         "" if shift is None else _counted(shift),
         seen,
-        (*notes, *_strange(split, name, seen), *(_absent(split) if name == "train" else ())),
+        (
+            *notes,
+            *_strange(split, name, seen),
+            *_two_classes(split, name),
+            *(_absent(split) if name == "train" else ()),
+        ),
     )
+
+
+def _two_classes(split: Split, name: str) -> Iterator[Note]:
+    """Images that occur under several classes, of which one label at least is wrong."""
+    if split.labels is None or split.synthetic:
+        return
+    who = split.identities
+    known = np.flatnonzero(who.any(axis=1))
+    image = np.unique(identity_column(who[known]), return_inverse=True)[1]
+    pairs = np.unique(np.stack([image, split.labels[known]], axis=1), axis=0)
+    torn = np.bincount(pairs[:, 0], minlength=1) > 1
+    n = int(torn.sum())
+    if n:
+        rows = known[torn[image]]
+        called = (split.class_names[split.labels[row]] for row in rows[:3])
+        first = ", ".join(f"{split.images.id(int(row))} as {name}"
+                          for row, name in zip(rows[:3], called, strict=True))  # fmt: skip
+        verb = "images are" if n > 1 else "image is"
+        yield Note(f"{name}: {n} {verb} of two classes or more ({first}"
+                   f"{', ...' * (len(rows) > 3)})", "warning")  # fmt: skip
 
 
 def _absent(split: Split) -> Iterator[Note]:
@@ -210,7 +236,11 @@ def _counted(shift: Shift) -> str:
 
 
 def _strange(split: Split, name: str, seen: Pictures | None) -> Iterator[Note]:
-    """Images whose pixels cannot be what was meant."""
+    """Files of several pictures, and images whose pixels cannot be what was meant."""
+    several = 0 if seen is None else int((looks(split.images)["frames"] > 1).sum())
+    if several:
+        hold = "files hold" if several > 1 else "file holds"
+        yield Note(f"{name}: {several} {hold} further pictures: the first is taken", "left out")
     if seen is None or split.synthetic or set(seen.modes) & {"1", "P", "F"} or len(split) < 8:
         return
     if not any(mode.startswith("I") for mode in seen.modes) and seen.range[1] < _DARK:

@@ -7,14 +7,18 @@ from dataclasses import dataclass, field, replace
 from inspect import signature
 from typing import Any
 
+import numpy as np
+
 from ..context import cap_threads
 from ..data.dataset import Task
 from ..data.specs import make_task
 from ..errors import Refused, SurefootError
-from ..inventory import Inventory
+from ..inventory import Inventory, Note
 from ..methods.base import Method
+from ..metrics import get_metric
 from ..models.load import load
 from ..models.model import Model
+from ..predictions import Predictions
 from ..progress import progress_bar
 from .few_shot import drawn
 from .inventory import head_of, refused, take_inventory
@@ -146,6 +150,7 @@ def prepare(
     def look(whole: Task) -> None:
         if start is not None:
             problems.extend(_unfit(recipe, start, whole, failed, keep_going))
+        problems.extend(_unscored(whole))
         if problems:
             raise Refused.of(problems)
 
@@ -161,7 +166,11 @@ def prepare(
     assert start is not None
     whole = f"of each method, over all {len(task.class_names)} classes; the start's: "
     left = [m for i, m in enumerate(recipe.methods) if i not in failed]
-    inventory = take_inventory(task, start, head=whole + head_of(start, task), methods=left)
+    first = drawn(task, recipe, spec.seeds[0])
+    inventory = take_inventory(first, start, head=whole + head_of(start, task), methods=left)
+    out = [Note(f"{recipe.methods[at].label()} is LEFT OUT: {why}", "warning")
+           for at, why in failed.items()]  # fmt: skip
+    inventory = replace(inventory, notes=(*inventory.notes, *out))
     wrong = refused(inventory, strict=strict, chosen_on_test=spec.data.chosen_on_test)
     if wrong:
         raise Refused.of(wrong)
@@ -190,6 +199,22 @@ def _unfit(
         for at, objection in found.items():
             objection.wrong = f"{recipe.methods[at].label()}: {objection.wrong}"
     return list(found.values())
+
+
+def _unscored(task: Task) -> list[SurefootError]:
+    """What the metrics lack: asked of one image of each split, which none has looked at yet."""
+    found: list[SurefootError] = []
+    for name, shift in task.scored().items():
+        one = shift.split.take([0])
+        logits = np.zeros((1, len(one.class_names)), dtype=np.float32)
+        try:
+            said = Predictions(name, one.domain, logits, one.require_labels(), ("",),
+                               one.class_names, shift.metric, shift.classes, groups=shift.groups,
+                               metadata=one.metadata)  # fmt: skip
+            get_metric(shift.metric).of(said)
+        except SurefootError as error:
+            found.append(error)
+    return found
 
 
 def _objection(method: Method, start: Model, task: Task) -> SurefootError | None:

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import WeightsError
-from .classes import same_classes
+from .classes import same_classes, unnamed
 from .dtypes import COMPUTED_KINDS, KINDS, Bytes, Stored, common_kind
 from .layout import INTEGERS_DIFFER, listed, misfits
 from .mapped import CAN_MAP, MappedFile
@@ -177,7 +177,7 @@ def merge(
             for label, digest in zip(_labels(len(sources)), digests.results(), strict=False):
                 metadata[f"surefoot.merge.{label}.sha256"] = digest
         sink.finish(metadata)
-    notes = tuple(note for source in sources for note in source.notes)
+    notes = (*(note for source in sources for note in source.notes), *unnamed(sources))
     return Merged(Path(out), metadata, accuracy, notes)
 
 

@@ -12,7 +12,8 @@ __all__ = ["is_variance", "no_weights"]
 _ADAPTER = re.compile(r"(?:^|[._])(?:lora|dora|hada|lokr|vera|b?oft)(?:[._]|$)", re.IGNORECASE)
 """Names that peft, kohya's scripts and diffusers give to the parts of an adapter."""
 
-_FACTOR = re.compile(r"^(?P<before>.*?)(?P<side>[AB])(?P<after>(?:[._]weight)?)$", re.IGNORECASE)
+_FACTOR = re.compile(r"(?<![a-z])[ab](?![a-z])|[ab](?=(?:[._]weight)?$)", re.IGNORECASE)
+"""The letter by which two factors differ: ``loraA.weight``, ``w_a_000``, ``linear_b_q``."""
 
 _STORED = frozenset({"weight", "bias", "qweight", "qzeros", "weight_packed", "W_q"})
 """Last part of the names of what is a weight, so that integers there stand for others."""
@@ -45,15 +46,15 @@ def no_weights(outline: Mapping[str, TensorLayout]) -> list[str]:
 
 
 def _is_factor(name: str, outline: Mapping[str, TensorLayout]) -> bool:
-    """One of two matrices ...A (r, n) and ...B (m, r) with r below n and m."""
-    found = _FACTOR.match(name)
-    if found is None:
-        return False
-    a, b = (outline.get(found["before"] + side + found["after"])
-            for side in ("AB" if found["side"].isupper() else "ab"))  # fmt: skip
-    if a is None or b is None or not len(a.shape) == len(b.shape) == 2:
-        return False
-    return a.shape[0] == b.shape[1] < min(a.shape[1], b.shape[0])
+    """One of two matrices ...A... (r, n) and ...B... (m, r) with r below n and m."""
+    for found in _FACTOR.finditer(name):
+        a, b = (outline.get(name[: found.start()] + side + name[found.end() :])
+                for side in ("AB" if found[0].isupper() else "ab"))  # fmt: skip
+        if a is None or b is None or not len(a.shape) == len(b.shape) == 2:
+            continue
+        if a.shape[0] == b.shape[1] < min(a.shape[1], b.shape[0]):
+            return True
+    return False
 
 
 def _is_quantised(name: str, outline: Mapping[str, TensorLayout]) -> bool:

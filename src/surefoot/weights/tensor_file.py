@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["TensorFile", "open_tensors", "shards_of"]
+__all__ = ["CLASS_LISTS", "TensorFile", "open_tensors", "shards_of"]
+
+CLASS_LISTS = ("class_names", "classes", "label_names", "labels", "id2label", "idx_to_class",
+               "class_to_idx", "label2id")  # fmt: skip
+"""Keys under which programs keep the classes: in the order of the rows, or with their numbers."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class TensorFile(Mapping[str, "Tensor"]):
     Attributes:
         path: What was opened.
         files: The files that hold numbers, in order.
-        metadata: The ``__metadata__`` of the (first) safetensors file.
+        metadata: The ``__metadata__`` of the (first) safetensors file; of a ``.pt`` its lists of
+            classes.
         notes: Which of several networks in it this is, and what was changed in the look at it.
 
     Example:
@@ -341,7 +346,22 @@ def _open_torch(path: Path) -> TensorFile:
         raise _unreadable(path, "it holds no state dict")
     places = {k: _mapped(t) for k, t in _tensors(loaded).items()}
     notes = tuple(f"{path.name}: {step.why}" for step in way if step.why)
-    return TensorFile(path, (path,), places, {}, notes)
+    metadata = _class_lists([*(step.held for step in way), loaded])
+    return TensorFile(path, (path,), places, metadata, notes)
+
+
+def _class_lists(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The lists of classes beside the weights, as JSON, as the metadata of a safetensors file."""
+    found = {key: held[key] for held in entries for key in CLASS_LISTS if key in held}
+    return {key: json.dumps(names) for key, names in found.items()
+            if _plain(names) and names}  # fmt: skip
+
+
+def _plain(names: Any) -> bool:
+    """A list of texts, or a mapping between texts and numbers."""
+    if isinstance(names, Mapping):
+        return all(isinstance(part, (str, int)) for pair in names.items() for part in pair)
+    return isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
 
 
 def _tensors(value: Any) -> dict[str, Tensor]:
