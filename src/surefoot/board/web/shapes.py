@@ -60,7 +60,8 @@ def shape(row: type[Any], columns: str) -> Callable[[type[S]], type[S]]:
         fields = own.model_fields
         kinds = {**shown, **{name: field.annotation for name, field in fields.items()}}
         body = {"__module__": __name__, "__doc__": own.__doc__, "__annotations__": kinds, **fields}
-        return type(Shape)(own.__name__, (Shape,), body)
+        make: Any = type(Shape)
+        return make(own.__name__, (Shape,), body)
 
     return made
 
