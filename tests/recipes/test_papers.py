@@ -15,7 +15,7 @@ from surefoot.cli.check import check_command
 from surefoot.cli.info import ls_command
 from surefoot.data.known.find import parse_known
 from surefoot.recipes.auto_lr import schedules
-from surefoot.recipes.check import check_recipe, check_target
+from surefoot.recipes.check import check_recipe, look_at
 from surefoot.recipes.library import paper_names, papers_folder, recipe_file, recipe_names
 from surefoot.recipes.recipe import load_recipe
 
@@ -153,7 +153,7 @@ def test_check_says_how_many() -> None:
 
 def test_the_repositorys_folder_leads_to_all_of_them() -> None:
     folder = REPOSITORY / "recipes"
-    found = [Path(name) for name, problems in check_target(folder) if not problems]
+    found = [Path(one.name) for one in look_at(folder) if not one.problems]
     names = {p.relative_to(folder).with_suffix("").as_posix() for p in found}
     assert names == set(NAMES)
     assert all(p.resolve().is_relative_to(papers_folder().resolve()) for p in found)

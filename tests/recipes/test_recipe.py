@@ -9,7 +9,7 @@ import yaml
 
 from surefoot.errors import RecipeError, UnknownName
 from surefoot.methods.ft import FineTune
-from surefoot.recipes.check import check_target
+from surefoot.recipes.check import look_at
 from surefoot.recipes.library import recipe_file, recipe_names
 from surefoot.recipes.recipe import load_recipe, parse_recipe
 
@@ -78,7 +78,7 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_recipes_that_ship_validate(name: str) -> None:
-    assert [problems for _, problems in check_target(recipe_file(name))] == [[]]
+    assert [one.problems for one in look_at(recipe_file(name))] == [()]
 
 
 def test_there_are_recipes_to_check() -> None:
@@ -100,7 +100,7 @@ def test_check_names_paths_that_do_not_exist(tmp_path: Path) -> None:
             }
         )
     )
-    [(_, problems)] = check_target(path)
+    [(_, problems, _)] = look_at(path)
     assert [p.split(":")[0] for p in problems] == [
         "data.train",
         "data.class_maps.art",

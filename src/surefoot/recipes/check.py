@@ -33,7 +33,7 @@ from .inventory import records_of, refused, take_inventory
 from .recipe import DataSpec, Recipe, load_recipe
 from .tasks import prepare, task_of
 
-__all__ = ["Checked", "check_parts_of", "check_recipe", "check_target", "look_at"]
+__all__ = ["Checked", "check_parts_of", "check_recipe", "look_at"]
 
 
 _SHIPPED = Path(__file__).resolve().parent / "files"
@@ -52,11 +52,6 @@ class Checked(NamedTuple):
     name: str
     problems: tuple[str, ...]
     lines: tuple[str, ...] = ()
-
-
-def check_target(target: str | Path, unit: str | None = None) -> Iterator[tuple[str, list[str]]]:
-    """(name, problems) of what :func:`look_at` looks at."""
-    yield from ((one.name, list(one.problems)) for one in look_at(target, unit))
 
 
 def look_at(
